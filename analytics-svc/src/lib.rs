@@ -1,0 +1,1 @@
+//! Reports on reservations seconds after they happen, and keeps the event bus.

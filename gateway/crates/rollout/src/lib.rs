@@ -1,0 +1,1 @@
+//! Which side serves a request, decided purely: buckets, stages, write ownership.

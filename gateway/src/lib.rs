@@ -1,0 +1,1 @@
+//! The strangler gateway: REST outside, gRPC inside, traffic moved by percentage.

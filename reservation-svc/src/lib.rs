@@ -1,0 +1,1 @@
+//! Sells hotel nights and cinema seats that are never sold twice.

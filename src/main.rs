@@ -1,0 +1,2 @@
+//! The `banyan` command: composes, nothing else.
+fn main() {}

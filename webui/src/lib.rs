@@ -1,0 +1,1 @@
+//! Serves the browser app from inside the binary.
