@@ -24,7 +24,6 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use axum::{Json, Router};
 use jiff::Timestamp;
-use sea_orm::IntoActiveModel;
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -63,12 +62,7 @@ pub(crate) fn router(store: Store) -> Router {
         .with_state(store)
 }
 
-fn resource<R>() -> MethodRouter<Store>
-where
-    R: Resource,
-    R::Model: IntoActiveModel<R::ActiveModel>,
-    R::ActiveModel: Send,
-{
+fn resource<R: Resource>() -> MethodRouter<Store> {
     get(list_or_read::<R>).post(create::<R>)
 }
 
@@ -92,15 +86,10 @@ async fn list_or_read<R: Resource>(
     Ok(Json(rows.into_iter().map(R::view).collect()))
 }
 
-async fn create<R>(
+async fn create<R: Resource>(
     State(store): State<Store>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<Value>), ApiError>
-where
-    R: Resource,
-    R::Model: IntoActiveModel<R::ActiveModel>,
-    R::ActiveModel: Send,
-{
+) -> Result<(StatusCode, Json<Value>), ApiError> {
     let fields = Fields::parse(&body?)?;
     let row = R::read(&fields, Timestamp::now())?;
     let row = store.insert::<R>(row).await?;

@@ -17,13 +17,20 @@ pub(crate) mod user;
 
 use std::sync::{Arc, OnceLock};
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseConnection, IntoActiveModel};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DatabaseConnection, IntoActiveModel,
+};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder};
 
 pub(crate) use error::StoreError;
 
 /// A table of the monolith.
-pub(crate) trait Table: EntityTrait {
+pub(crate) trait Table:
+    EntityTrait<
+        Model: IntoActiveModel<<Self as EntityTrait>::ActiveModel>,
+        ActiveModel: ActiveModelBehavior<Entity = Self> + Send,
+    >
+{
     /// The table's name, for messages.
     const NAME: &'static str;
     /// The key, which is also the order of every list.
@@ -70,11 +77,10 @@ impl Store {
     }
 
     /// Adds the row under an id of the database's choice, and answers it as stored.
-    pub(crate) async fn insert<T: Table>(&self, row: T::ActiveModel) -> Result<T::Model, StoreError>
-    where
-        T::Model: IntoActiveModel<T::ActiveModel>,
-        T::ActiveModel: Send,
-    {
+    pub(crate) async fn insert<T: Table>(
+        &self,
+        row: T::ActiveModel,
+    ) -> Result<T::Model, StoreError> {
         row.insert(self.db()?)
             .await
             .map_err(StoreError::insert::<T>)

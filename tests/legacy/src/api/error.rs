@@ -6,7 +6,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::BODY_BYTES_MAX;
 use crate::store::StoreError;
@@ -34,15 +34,13 @@ impl From<StoreError> for ApiError {
         if let Some(column) = error.taken() {
             return Self::Taken(column);
         }
-        error!(
-            error = &error as &dyn std::error::Error,
-            "The database failed a request"
-        );
+        let cause = &error as &dyn std::error::Error;
         if error.is_away() {
-            Self::Away
-        } else {
-            Self::Fault
+            warn!(error = cause, "The database is away");
+            return Self::Away;
         }
+        error!(error = cause, "The database failed a request");
+        Self::Fault
     }
 }
 

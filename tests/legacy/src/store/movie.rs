@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "movies")]
-pub struct Model {
+pub(crate) struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub title: String,
@@ -20,7 +20,7 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Genres(pub Vec<String>);
+pub(crate) struct Genres(pub Vec<String>);
 
 impl super::Table for Entity {
     const NAME: &'static str = "movies";

@@ -9,7 +9,7 @@ use serde_json::Number;
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payments")]
-pub struct Model {
+pub(crate) struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub user_id: i64,
@@ -21,7 +21,7 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Amount(pub Number);
+pub(crate) struct Amount(pub Number);
 
 impl super::Table for Entity {
     const NAME: &'static str = "payments";
