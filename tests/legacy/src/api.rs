@@ -124,7 +124,7 @@ async fn log(request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let response = next.run(request).await;
     let status = response.status().as_u16();
-    let latency_us = began.elapsed().as_micros();
+    let latency_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     info!(%method, path, status, latency_us, "Answered");
     response
 }

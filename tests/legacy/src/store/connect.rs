@@ -124,7 +124,7 @@ pub(crate) async fn connect(store: Store, target: Target) {
             }
             Err(error) => warn!(
                 error = &error as &dyn std::error::Error,
-                retry_ms = pause.as_millis(),
+                retry_s = pause.as_secs_f64(),
                 "The database is away"
             ),
         }
