@@ -1,1 +1,3 @@
 //! The strangler gateway: REST outside, gRPC inside, traffic moved by percentage.
+
+pub mod config;

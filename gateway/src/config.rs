@@ -1,0 +1,213 @@
+//! `gateway.toml`: everything the gateway knows about the systems around it.
+//!
+//! Read from defaults < file < environment. The file says itself which environment variables it listens to
+//! (`env`, `percent_env`, `enabled_env`), so that a foreign deployment keeps the names that it has. What can be wrong
+//! with one value alone is found here; what is wrong between values (a route to an upstream that is not there) is
+//! found when routes are built. Both end the start with a message that names the key.
+
+mod environment;
+mod listener;
+mod ops;
+mod profile;
+mod rollout;
+mod route;
+mod store;
+mod upstream;
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use environment::{EnvError, process_environment};
+pub use listener::ListenerConfig;
+pub use ops::OpsConfig;
+pub use profile::{ErrorShape, ProfileConfig};
+pub use rollout::{FollowConfig, RolloutConfig};
+pub use route::{
+    CellConfig, CellsConfig, FixedConfig, GuestConfig, ListenerName, RouteConfig, ServiceConfig, SurfaceConfig,
+};
+pub use store::StoreConfig;
+pub use upstream::UpstreamConfig;
+
+/// The configuration that the binary carries: Banyan's own routes.
+const BUILT_IN: &str = include_str!("../config/gateway.toml");
+
+/// All of `gateway.toml`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Descriptor sets: paths of `FileDescriptorSet` files, or `builtin` for Banyan's own contracts.
+    pub descriptors: Vec<String>,
+    pub listener: ListenerConfig,
+    pub ops: OpsConfig,
+    pub store: StoreConfig,
+    pub guest: GuestConfig,
+    pub upstreams: BTreeMap<String, UpstreamConfig>,
+    pub profiles: BTreeMap<String, ProfileConfig>,
+    pub surfaces: Vec<SurfaceConfig>,
+    pub rollouts: BTreeMap<String, RolloutConfig>,
+    pub cells: BTreeMap<String, CellsConfig>,
+    pub services: Vec<ServiceConfig>,
+    pub routes: Vec<RouteConfig>,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {}", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{origin} is not a gateway configuration")]
+    Parse {
+        origin: String,
+        #[source]
+        source: toml::de::Error,
+    },
+    #[error(transparent)]
+    Environment(#[from] EnvError),
+    #[error("{key} = {value:?}: {allowed}")]
+    Value { key: String, value: String, allowed: &'static str },
+    #[error("no upstream `{name}` in [upstreams]: there are {known}")]
+    NoUpstream { name: String, known: String },
+}
+
+impl Config {
+    /// Reads the file, or the built-in configuration where there is none, and then the environment.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or a key or value of file or environment is wrong.
+    pub fn load(file: Option<&Path>, environment: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+        let (origin, text) = match file {
+            None => ("the built-in gateway.toml".to_owned(), BUILT_IN.to_owned()),
+            Some(path) => {
+                let text =
+                    fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+                (path.display().to_string(), text)
+            }
+        };
+        let mut config = Config::parse(&text, &origin)?;
+        environment::apply(&mut config, environment)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Reads TOML text; `origin` names it in errors. The environment is not looked at.
+    ///
+    /// # Errors
+    /// If a key is unknown or a value has the wrong type.
+    pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
+        toml::from_str(text).map_err(|source| ConfigError::Parse { origin: origin.to_owned(), source })
+    }
+
+    /// Replaces the address of an upstream and keeps its protocol.
+    ///
+    /// # Errors
+    /// If there is no upstream of this name.
+    pub fn set_upstream(&mut self, name: &str, url: impl Into<String>) -> Result<(), ConfigError> {
+        match self.upstreams.get_mut(name) {
+            Some(upstream) => {
+                upstream.set_url(url.into());
+                Ok(())
+            }
+            None => Err(ConfigError::NoUpstream {
+                name: name.to_owned(),
+                known: self.upstreams.keys().cloned().collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+
+    /// Replaces both addresses; port 0 picks free ones.
+    pub fn set_listeners(&mut self, public: SocketAddr, ops: SocketAddr) {
+        self.listener.address = public;
+        self.ops.address = ops;
+    }
+
+    /// The effective configuration as TOML, secrets masked: what `--check-config` prints.
+    #[must_use]
+    pub fn effective(&self) -> String {
+        let mut masked = self.clone();
+        masked.store.url = mask_password(&self.store.url);
+        for upstream in masked.upstreams.values_mut() {
+            upstream.set_url(mask_password(upstream.url()));
+        }
+        for rollout in masked.rollouts.values_mut() {
+            rollout.percent = rollout.environment_percent.or(rollout.percent);
+        }
+        toml::to_string_pretty(&masked).unwrap_or_else(|error| format!("# cannot be printed: {error}"))
+    }
+
+    /// The JSON Schema of `gateway.toml`, for editors.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Config).into()
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let limits = [
+            ("listener.header_timeout_ms", self.listener.header_timeout_ms),
+            ("listener.body_idle_timeout_ms", self.listener.body_idle_timeout_ms),
+            ("listener.body_bytes_max", self.listener.body_bytes_max as u64),
+            ("listener.connections_max", self.listener.connections_max as u64),
+            ("listener.concurrency_max", self.listener.concurrency_max as u64),
+        ];
+        for (key, value) in limits {
+            if value == 0 {
+                return Err(bad_value(key, "0", "a number above 0 is allowed"));
+            }
+        }
+        // hyper keeps no smaller buffer than this.
+        if self.listener.header_bytes_max < 8192 {
+            let value = self.listener.header_bytes_max.to_string();
+            return Err(bad_value("listener.header_bytes_max", &value, "at least 8192 is allowed"));
+        }
+        for (name, upstream) in &self.upstreams {
+            check_upstream(name, upstream)?;
+        }
+        Ok(())
+    }
+}
+
+fn bad_value(key: &str, value: &str, allowed: &'static str) -> ConfigError {
+    ConfigError::Value { key: key.to_owned(), value: value.to_owned(), allowed }
+}
+
+fn check_upstream(name: &str, upstream: &UpstreamConfig) -> Result<(), ConfigError> {
+    let key = format!("upstreams.{name}");
+    if upstream.grpc.is_some() == upstream.http.is_some() {
+        return Err(bad_value(&key, upstream.url(), "exactly one of `grpc` and `http` is allowed"));
+    }
+    let url = url::Url::parse(upstream.url()).ok();
+    let is_base = |url: &url::Url| {
+        url.scheme() == "http" && url.has_host() && matches!(url.path(), "" | "/") && url.query().is_none()
+    };
+    match url.filter(is_base) {
+        Some(_) => Ok(()),
+        None => {
+            let key = upstream.env.clone().map_or(key.clone(), |env| format!("{key} ({env})"));
+            Err(bad_value(&key, &mask_password(upstream.url()), "`http://host:port` is allowed"))
+        }
+    }
+}
+
+/// Hides what stands between `:` and `@` in a URL's authority.
+fn mask_password(text: &str) -> String {
+    match url::Url::parse(text) {
+        Ok(mut url) if url.password().is_some() => match url.set_password(Some("***")) {
+            Ok(()) => url.into(),
+            Err(()) => "***".to_owned(),
+        },
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! What stands behind the gateway: gRPC services and plain HTTP servers, each under a name that routes use.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[upstreams.NAME]`: exactly one of `grpc` and `http`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpstreamConfig {
+    /// Address of a gRPC service, `http://host:port`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<String>,
+    /// Address of an HTTP server, `http://host:port`, without a path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
+    /// The environment variable that replaces the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub env: Option<String>,
+    /// How long connecting may take.
+    pub connect_timeout_ms: u64,
+    /// gRPC: how long a call may take in all.
+    pub deadline_ms: u64,
+    /// HTTP: how long until the answer begins.
+    pub first_byte_timeout_ms: u64,
+    /// HTTP: how long the answer may pause.
+    pub body_idle_timeout_ms: u64,
+}
+
+impl Default for UpstreamConfig {
+    fn default() -> Self {
+        UpstreamConfig {
+            grpc: None,
+            http: None,
+            env: None,
+            connect_timeout_ms: 1_000,
+            deadline_ms: 5_000,
+            first_byte_timeout_ms: 5_000,
+            body_idle_timeout_ms: 15_000,
+        }
+    }
+}
+
+impl UpstreamConfig {
+    /// The address, whichever protocol it is for; empty when none is given.
+    pub fn url(&self) -> &str {
+        self.grpc.as_deref().or(self.http.as_deref()).unwrap_or_default()
+    }
+
+    /// Replaces the address and keeps the protocol.
+    pub fn set_url(&mut self, url: String) {
+        match &mut self.grpc {
+            Some(grpc) => *grpc = url,
+            None => self.http = Some(url),
+        }
+    }
+}
