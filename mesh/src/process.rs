@@ -1,0 +1,232 @@
+//! What the services of one operating-system process share, and how that process ends.
+//!
+//! `banyan up` runs every service on one [`Process`], a container runs one service on its own; the services cannot
+//! tell. The end is always the same: a signal (or the failure of a task) makes the process unready, waits for load
+//! balancers to notice, tells everything to drain, and waits for it at most as long as the grace time.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use prometheus_client::registry::Registry;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{ops::Ops, readiness::Readiness};
+
+/// What the services of one operating-system process share; clones share it too.
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    failure: watch::Sender<Option<String>>,
+    metrics: Metrics,
+    readiness: Readiness,
+    ops: Ops,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            failure: watch::Sender::new(None),
+            metrics: Metrics::default(),
+            readiness: Readiness::default(),
+            ops: Ops::default(),
+        }
+    }
+}
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// How long to answer as before, though unready, so that load balancers send nothing new.
+    pub unready_wait: Duration,
+    /// How long to wait for work in flight, from the moment that nothing new is taken.
+    pub grace: Duration,
+}
+
+impl Process {
+    /// A process with nothing in it yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancelled when it is time to stop taking work, finish what is in flight and end.
+    #[must_use]
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.inner.shutdown
+    }
+
+    /// Runs a task that the process waits for at its end. A task that fails ends the process.
+    pub fn spawn<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let process = self.clone();
+        // A task of its own inside, so that a panic ends the process in order instead of losing the task unseen.
+        let task = tokio::spawn(task);
+        self.inner.tasks.spawn(async move {
+            let failure = match task.await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => format!("{name} failed: {error:#}"),
+                Err(error) => format!("{name} ended: {error}"),
+            };
+            tracing::error!(failure, "Task failed");
+            process.inner.failure.send_replace(Some(failure));
+        });
+    }
+
+    /// The one registry of this process.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// Which dependencies are up.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.inner.readiness
+    }
+
+    /// What the ops port serves.
+    #[must_use]
+    pub fn ops(&self) -> &Ops {
+        &self.inner.ops
+    }
+
+    /// Runs until SIGTERM, SIGINT or the failure of a task, then ends in order.
+    ///
+    /// # Errors
+    /// If a task failed, or work in flight outlasted the grace time.
+    pub async fn run(self, ending: Ending) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let mut failures = self.inner.failure.subscribe();
+        let failure = tokio::select! {
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+            failure = failures.wait_for(Option::is_some) => failure.ok().and_then(|failure| failure.clone()),
+        };
+        if failure.is_none() {
+            tracing::info!(
+                unready_wait_ms = ending.unready_wait.as_millis(),
+                "Draining"
+            );
+            self.readiness().drain();
+            // A second signal skips the wait.
+            tokio::select! {
+                () = tokio::time::sleep(ending.unready_wait) => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        let drained = self.stop(ending.grace).await;
+        match failure {
+            Some(failure) => Err(anyhow::anyhow!(failure)),
+            None => drained,
+        }
+    }
+
+    /// Stops taking work and waits for what is in flight.
+    ///
+    /// # Errors
+    /// If it outlasted `grace`.
+    pub async fn stop(&self, grace: Duration) -> anyhow::Result<()> {
+        self.readiness().drain();
+        self.inner.shutdown.cancel();
+        self.inner.tasks.close();
+        tokio::time::timeout(grace, self.inner.tasks.wait())
+            .await
+            .with_context(|| {
+                format!(
+                    "work in flight outlasted the grace time of {} s",
+                    grace.as_secs()
+                )
+            })?;
+        tracing::info!("Drained");
+        Ok(())
+    }
+}
+
+/// The one metrics registry of a process.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+}
+
+impl Metrics {
+    /// Adds metrics; what `register` returns is handed through.
+    pub fn register<T>(&self, register: impl FnOnce(&mut Registry) -> T) -> T {
+        register(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    ///
+    /// # Errors
+    /// If a collector cannot be encoded.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn stop_waits_for_tasks_that_drain() {
+        let process = Process::new();
+        let (done, finished) = tokio::sync::oneshot::channel();
+        let shutdown = process.shutdown().clone();
+        process.spawn("worker", async move {
+            shutdown.cancelled().await;
+            done.send(()).ok();
+            Ok(())
+        });
+        process.stop(Duration::from_secs(5)).await.unwrap();
+        finished.await.unwrap();
+        assert!(!process.readiness().is_ready());
+    }
+
+    #[tokio::test]
+    async fn a_task_that_outlasts_the_grace_time_is_an_error() {
+        let process = Process::new();
+        process.spawn("stuck", std::future::pending());
+        let error = process.stop(Duration::from_millis(10)).await.unwrap_err();
+        assert!(error.to_string().contains("grace time"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_failed_or_panicked_task_ends_the_process_with_its_reason() {
+        for panics in [false, true] {
+            let process = Process::new();
+            process.spawn("worker", async move {
+                assert!(!panics, "worker panicked");
+                anyhow::bail!("broken pipe")
+            });
+            let ending = Ending {
+                unready_wait: Duration::ZERO,
+                grace: Duration::from_secs(1),
+            };
+            let error = process.run(ending).await.unwrap_err();
+            assert!(error.to_string().starts_with("worker"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! One line for each gRPC call, written when its last byte has been sent: the method, how it ended, how long it took
+//! and the trace it belongs to. Never a message: messages hold guests' names.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Frame, SizeHint};
+use tonic::{Code, body::Body};
+use tower::{Layer, Service};
+
+use crate::trace::TraceContext;
+
+/// Logs the calls of one server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AccessLogLayer {
+    server: &'static str,
+}
+
+impl AccessLogLayer {
+    pub(crate) fn new(server: &'static str) -> Self {
+        Self { server }
+    }
+}
+
+impl<S> Layer<S> for AccessLogLayer {
+    type Service = AccessLog<S>;
+
+    fn layer(&self, inner: S) -> AccessLog<S> {
+        AccessLog {
+            inner,
+            server: self.server,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct AccessLog<S> {
+    inner: S,
+    server: &'static str,
+}
+
+impl<S, B> Service<Request<B>> for AccessLog<S>
+where
+    S: Service<Request<B>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let line = Line {
+            server: self.server,
+            method: request.uri().path().to_owned(),
+            trace_id: TraceContext::of(request.headers()).trace_id(),
+            request_id: text(request.headers(), "x-request-id"),
+            start: Instant::now(),
+            code: None,
+        };
+        let response = self.inner.call(request);
+        Box::pin(async move {
+            let mut line = line;
+            let response = response.await?;
+            // An error without a message has its status in the head.
+            line.code = code(response.headers());
+            Ok(response.map(|body| Body::new(Logged { body, line })))
+        })
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    headers
+        .get("grpc-status")
+        .map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+/// Writes itself when it is dropped: at the end of the call, however it came.
+struct Line {
+    server: &'static str,
+    method: String,
+    trace_id: String,
+    request_id: Option<String>,
+    start: Instant,
+    code: Option<Code>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let latency_ms = self.start.elapsed().as_secs_f64() * 1_000.0;
+        let Self {
+            server,
+            method,
+            trace_id,
+            ..
+        } = self;
+        let request_id = self.request_id.as_deref();
+        // Health checks and reflection are noise, several a second.
+        let status = self
+            .code
+            .map_or("cancelled".to_owned(), |code| format!("{code:?}"));
+        if method.starts_with("/grpc.") {
+            tracing::debug!(
+                server,
+                method,
+                status,
+                latency_ms,
+                trace_id,
+                request_id,
+                "Served gRPC call"
+            );
+        } else {
+            tracing::info!(
+                server,
+                method,
+                status,
+                latency_ms,
+                trace_id,
+                request_id,
+                "Served gRPC call"
+            );
+        }
+    }
+}
+
+/// A response body that notes the status in its trailers.
+struct Logged {
+    body: Body,
+    line: Line,
+}
+
+impl http_body::Body for Logged {
+    type Data = Bytes;
+    type Error = tonic::Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    self.line.code = code(trailers);
+                }
+            }
+            Some(Err(status)) => self.line.code = Some(status.code()),
+            None => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,285 @@
+//! Throw-away databases for tests: a fresh SQLite file, and a fresh database in a real PostgreSQL cluster.
+//!
+//! The cluster is started once a test process from the binaries of the system (`initdb` and `postgres` of Debian's
+//! `postgresql`), in a temporary folder and on a free port; it ends with the test process. `BANYAN_TEST_POSTGRES=off`
+//! leaves PostgreSQL out, for a machine without it; nothing else does: a missing binary fails the tests.
+
+// A test that cannot have its database is over.
+#![allow(clippy::expect_used)]
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// A fresh database of each kind to run a storage test on.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// Its URL.
+    pub url: String,
+    // Keeps a SQLite file's folder until the test has ended.
+    _folder: Option<TempDir>,
+}
+
+impl TestDatabase {
+    /// A fresh SQLite file.
+    ///
+    /// # Panics
+    /// If the temporary folder cannot be made.
+    #[must_use]
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}/test.db", folder.path().display());
+        Self {
+            url,
+            _folder: Some(folder),
+        }
+    }
+
+    /// A fresh database in the PostgreSQL cluster of this test process.
+    ///
+    /// # Panics
+    /// If PostgreSQL cannot be started.
+    #[must_use]
+    pub fn postgres() -> Self {
+        Self {
+            url: Postgres::shared().fresh_database(),
+            _folder: None,
+        }
+    }
+
+    /// One of each kind.
+    #[must_use]
+    pub fn each() -> Vec<Self> {
+        let mut databases = vec![Self::sqlite()];
+        if std::env::var("BANYAN_TEST_POSTGRES").as_deref() != Ok("off") {
+            databases.push(Self::postgres());
+        }
+        databases
+    }
+}
+
+/// A throw-away PostgreSQL cluster. Stopped when dropped.
+#[derive(Debug)]
+pub struct Postgres {
+    server: Child,
+    port: u16,
+    binaries: PathBuf,
+    folder: TempDir,
+}
+
+impl Postgres {
+    /// The cluster that all tests of this process share.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Postgres> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// Starts a cluster and waits until it answers.
+    ///
+    /// # Panics
+    /// If there are no binaries, or it does not come up within 30 s.
+    #[must_use]
+    pub fn start() -> Self {
+        let binaries = binaries();
+        let folder = tempfile::Builder::new()
+            .prefix("banyan-postgres")
+            .tempdir()
+            .expect("a temporary folder");
+        let data = folder.path().join("data");
+        fs::create_dir(&data).expect("a data folder");
+        // PostgreSQL refuses to run as root: there it runs as its own user.
+        as_postgres_user(
+            Command::new("chown").arg("-R").arg("postgres"),
+            folder.path(),
+        );
+        let initialised = run_as_postgres(&binaries.join("initdb"))
+            .args([
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+                "-D",
+            ])
+            .arg(&data)
+            .output()
+            .expect("initdb runs");
+        assert!(
+            initialised.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&initialised.stderr)
+        );
+        let port = free_port();
+        let server = serve(&binaries, folder.path(), &data, port);
+        let mut postgres = Self {
+            server,
+            port,
+            binaries,
+            folder,
+        };
+        postgres.wait();
+        postgres
+    }
+
+    /// Creates an empty database and returns its URL.
+    ///
+    /// # Panics
+    /// If it cannot be created.
+    #[must_use]
+    pub fn fresh_database(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let created = Command::new(self.binaries.join("createdb"))
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &self.port.to_string(),
+                "-U",
+                "postgres",
+                &name,
+            ])
+            .output()
+            .expect("createdb runs");
+        assert!(
+            created.status.success(),
+            "createdb: {}",
+            String::from_utf8_lossy(&created.stderr)
+        );
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// Kills the server as a crash would.
+    ///
+    /// # Panics
+    /// If it cannot be killed.
+    pub fn kill(&mut self) {
+        self.server.kill().expect("the server is killed");
+        self.server.wait().expect("the server has ended");
+    }
+
+    /// Starts the server again after [`kill`](Self::kill).
+    ///
+    /// # Panics
+    /// If it does not come up within 30 s.
+    pub fn restart(&mut self) {
+        let data = self.folder.path().join("data");
+        // A killed postmaster leaves its children for a moment and its lock file for good.
+        fs::remove_file(data.join("postmaster.pid")).ok();
+        self.server = serve(&self.binaries, self.folder.path(), &data, self.port);
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let ready = Command::new(self.binaries.join("pg_isready"))
+                .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+                .status()
+                .expect("pg_isready runs");
+            if ready.success() {
+                return;
+            }
+            let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            assert!(
+                self.server.try_wait().expect("a child").is_none(),
+                "postgres ended: {}",
+                log()
+            );
+            assert!(
+                Instant::now() < deadline,
+                "postgres did not come up: {}",
+                log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.server.kill().ok();
+        self.server.wait().ok();
+    }
+}
+
+fn serve(binaries: &Path, folder: &Path, data: &Path, port: u16) -> Child {
+    let log = fs::File::create(folder.join("log")).expect("a log file");
+    let errors = log.try_clone().expect("a log file");
+    // With its parent gone it must go too, or every test run would leave a server behind.
+    let mut command = Command::new("setpriv");
+    command.arg("--pdeathsig=KILL");
+    if is_root() {
+        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
+    }
+    command
+        .arg(binaries.join("postgres"))
+        .arg("-D")
+        .arg(data)
+        .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"])
+        .args([
+            "-c",
+            "max_connections=300",
+            "-c",
+            "shared_buffers=64MB",
+            "-c",
+        ])
+        .arg(format!("unix_socket_directories={}", folder.display()))
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors)
+        .spawn()
+        .expect("postgres starts")
+}
+
+fn binaries() -> PathBuf {
+    let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .filter(|folder| folder.join("initdb").exists())
+        .collect();
+    found.sort();
+    found.pop().expect(
+        "PostgreSQL's server binaries are needed for storage tests: install Debian's `postgresql`, \
+         or set BANYAN_TEST_POSTGRES=off to leave those tests out",
+    )
+}
+
+fn run_as_postgres(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])
+        .arg(program);
+    command
+}
+
+fn as_postgres_user(command: &mut Command, folder: &Path) {
+    if is_root() {
+        let done = command.arg(folder).status().expect("chown runs");
+        assert!(done.success(), "chown of {}", folder.display());
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
