@@ -1,0 +1,94 @@
+# Every command a person or CI runs. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PROTO := proto
+UI := webui/ui
+UI_SOURCES := $(shell find $(UI) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+BUF := tools/node_modules/.bin/buf
+
+.PHONY: help
+help: ## List the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9_-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- run ---------------------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: ui ## Build everything and run the whole system on embedded SQLite at http://localhost:8000
+	cargo build --release --locked
+	exec target/release/banyan up
+
+.PHONY: ui
+ui: $(UI)/dist/app/index.html ## Build the browser app
+
+$(UI)/node_modules/.package-lock.json: $(UI)/package-lock.json
+	cd $(UI) && npm ci --no-audit --no-fund --loglevel=error
+
+$(UI)/dist/app/index.html: $(UI)/node_modules/.package-lock.json $(UI_SOURCES)
+	cd $(UI) && npm run --silent build
+	touch $@
+
+# ---- check -------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup lint test-ui test-rust test-browser k8s ## Everything that CI checks; installs what it needs
+
+.PHONY: setup
+setup: ## Install what the tests need (Debian packages, as root)
+	scripts/setup.sh
+
+.PHONY: lint
+lint: lint-rust lint-proto lint-ui ## Formatting, clippy, contracts, types
+
+.PHONY: lint-rust
+lint-rust: ui
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: lint-proto
+lint-proto: $(BUF)
+	cd $(PROTO) && ../$(BUF) lint && ../$(BUF) format --diff --exit-code
+	cd $(PROTO) && ../$(BUF) breaking --against baseline.binpb
+
+.PHONY: proto-baseline
+proto-baseline: $(BUF) ## Accept today's contracts as the ones that must not break
+	cd $(PROTO) && ../$(BUF) build -o baseline.binpb
+
+$(BUF): tools/package-lock.json
+	cd tools && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+.PHONY: lint-ui
+lint-ui: $(UI)/node_modules/.package-lock.json
+	cd $(UI) && npm run --silent check
+
+.PHONY: test-ui
+test-ui: $(UI)/node_modules/.package-lock.json
+	cd $(UI) && npm test --silent
+
+.PHONY: test-rust
+test-rust: ui
+	cargo build --workspace --bins --locked
+	scripts/cargo-test.sh
+
+.PHONY: test-browser
+test-browser: ui
+	cargo build --locked
+	scripts/test-browser.sh
+
+.PHONY: k8s
+k8s: ## Render every overlay and component combination and validate each offline
+	kustomize/tests/render.sh
+
+# ---- measure -----------------------------------------------------------------------------------------------------
+
+.PHONY: bench-run
+bench-run: ui ## Time to ready, idle memory and first request of `banyan up`
+	cargo build --release --locked
+	scripts/bench-run.mjs
+
+.PHONY: clean
+clean: ## Remove what was built (not ./data)
+	cargo clean
+	rm -rf $(UI)/dist/* $(UI)/node_modules tools/node_modules
