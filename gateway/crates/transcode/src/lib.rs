@@ -31,7 +31,7 @@ mod wire;
 pub use json::{DecodeError, Plans};
 pub use options::{EnumForm, Int64Form, NameForm, Options, Unknown};
 pub use rule::{HttpRule, RuleError, rules_of};
-pub use status::{Code, ErrorOptions, ErrorShape, Rendered, Renderer, StatusParts};
+pub use status::{Code, ErrorOptions, ErrorShape, HttpStatus, Rendered, Renderer, StatusParts};
 pub use table::{BadPath, Captures, Conflict, Lookup, RouteTable, TrailingSlash};
 pub use template::{PathTemplate, TemplateError};
 pub use transcoder::{BindError, Transcoder};

@@ -3,10 +3,11 @@
 //! The defaults are canonical ProtoJSON. A route that has to keep the promises of an older API deviates one
 //! setting at a time; every deviation is visible in its configuration.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The profile of one route.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// How 64-bit integers are printed. Numbers above 2^53 lose digits in JavaScript, hence the default.
@@ -29,7 +30,7 @@ pub struct Options {
 }
 
 /// See [`Options::int64`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Int64Form {
     #[default]
@@ -38,7 +39,7 @@ pub enum Int64Form {
 }
 
 /// See [`Options::names`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NameForm {
     #[default]
@@ -47,7 +48,7 @@ pub enum NameForm {
 }
 
 /// See [`Options::enums`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EnumForm {
     #[default]
@@ -56,7 +57,7 @@ pub enum EnumForm {
 }
 
 /// What happens to input that names nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unknown {
     #[default]

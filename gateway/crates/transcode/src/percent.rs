@@ -61,7 +61,9 @@ fn decode(raw: &[u8], keep: Keep, plus_is_space: bool) -> Result<Cow<'static, st
             }
         }
     }
-    String::from_utf8(out).map(Cow::Owned).map_err(|_| Undecodable::Utf8)
+    String::from_utf8(out)
+        .map(Cow::Owned)
+        .map_err(|_| Undecodable::Utf8)
 }
 
 /// The byte that the escape at `at` stands for.
@@ -87,7 +89,10 @@ mod tests {
 
     #[track_caller]
     fn check(raw: &str, single: Result<&str, Undecodable>, multi: Result<&str, Undecodable>) {
-        assert_eq!(decode_path(raw, Keep::Nothing).as_deref(), single.as_deref());
+        assert_eq!(
+            decode_path(raw, Keep::Nothing).as_deref(),
+            single.as_deref()
+        );
         assert_eq!(decode_path(raw, Keep::Slash).as_deref(), multi.as_deref());
     }
 
@@ -99,8 +104,16 @@ mod tests {
         check("a+b", Ok("a+b"), Ok("a+b"));
         check("%D1%8F", Ok("я"), Ok("я"));
         check("%252F", Ok("%2F"), Ok("%2F"));
-        check("x%4", Err(Undecodable::Escape(1)), Err(Undecodable::Escape(1)));
-        check("%zz", Err(Undecodable::Escape(0)), Err(Undecodable::Escape(0)));
+        check(
+            "x%4",
+            Err(Undecodable::Escape(1)),
+            Err(Undecodable::Escape(1)),
+        );
+        check(
+            "%zz",
+            Err(Undecodable::Escape(0)),
+            Err(Undecodable::Escape(0)),
+        );
         check("%FF", Err(Undecodable::Utf8), Err(Undecodable::Utf8));
     }
 

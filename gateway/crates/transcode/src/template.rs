@@ -56,7 +56,12 @@ pub struct TemplateError {
 impl PathTemplate {
     /// Parses a template; the error names the column.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let mut parser = Parser { text, at: 0, segments: Vec::new(), variables: Vec::new() };
+        let mut parser = Parser {
+            text,
+            at: 0,
+            segments: Vec::new(),
+            variables: Vec::new(),
+        };
         let verb = parser.template().map_err(|problem| TemplateError {
             template: text.to_owned(),
             column: parser.at + 1,
@@ -91,7 +96,10 @@ impl PathTemplate {
 
     /// Whether a variable covers exactly one `*`, and so is decoded fully.
     pub(crate) fn is_single(&self, variable: &Variable) -> bool {
-        matches!(self.segments.get(variable.segments.clone()), Some([Segment::Single]))
+        matches!(
+            self.segments.get(variable.segments.clone()),
+            Some([Segment::Single])
+        )
     }
 }
 
@@ -117,7 +125,11 @@ impl Parser<'_> {
             return Ok(None);
         }
         self.path(false)?;
-        let verb = if self.eat(b':') { Some(self.literal()?) } else { None };
+        let verb = if self.eat(b':') {
+            Some(self.literal()?)
+        } else {
+            None
+        };
         match self.peek() {
             None => Ok(verb),
             Some(b'}') => Err("`}` without `{`"),
@@ -179,13 +191,19 @@ impl Parser<'_> {
         if !self.eat(b'}') {
             return Err("expected `}`");
         }
-        self.variables.push(Variable { field, segments: first..self.segments.len() });
+        self.variables.push(Variable {
+            field,
+            segments: first..self.segments.len(),
+        });
         Ok(())
     }
 
     fn ident(&mut self) -> Result<String, &'static str> {
         let rest = &self.text[self.at..];
-        let len = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let len = rest
+            .bytes()
+            .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
+            .count();
         if len == 0 || rest.as_bytes()[0].is_ascii_digit() {
             return Err("expected a field name");
         }
@@ -243,9 +261,15 @@ mod tests {
             .collect();
         assert_eq!(shown.join("/"), segments);
         assert_eq!(template.verb(), verb);
-        let bound: Vec<_> =
-            template.variables().iter().map(|v| (v.field.join("."), v.segments.clone())).collect();
-        let want: Vec<_> = variables.iter().map(|(f, r)| ((*f).to_owned(), r.clone())).collect();
+        let bound: Vec<_> = template
+            .variables()
+            .iter()
+            .map(|v| (v.field.join("."), v.segments.clone()))
+            .collect();
+        let want: Vec<_> = variables
+            .iter()
+            .map(|(f, r)| ((*f).to_owned(), r.clone()))
+            .collect();
         assert_eq!(bound, want);
     }
 
@@ -253,7 +277,10 @@ mod tests {
     fn check_error(text: &str, column: usize, problem: &str) {
         let error = PathTemplate::parse(text).unwrap_err();
         assert_eq!((error.column, error.problem), (column, problem));
-        assert_eq!(error.to_string(), format!("{text}: column {column}: {problem}"));
+        assert_eq!(
+            error.to_string(),
+            format!("{text}: column {column}: {problem}")
+        );
     }
 
     #[test]
@@ -263,11 +290,26 @@ mod tests {
         check("/v1/*/x", "v1/*/x", None, &[]);
         check("/app/**", "app/**", None, &[]);
         check("/v1/{id}", "v1/*", None, &[("id", 1..2)]);
-        check("/v1/{name=movies/*}", "v1/movies/*", None, &[("name", 1..3)]);
-        check("/v1/{a.b=x/*/y}/{c=**}:go", "v1/x/*/y/**", Some("go"), &[("a.b", 1..4), ("c", 4..5)]);
+        check(
+            "/v1/{name=movies/*}",
+            "v1/movies/*",
+            None,
+            &[("name", 1..3)],
+        );
+        check(
+            "/v1/{a.b=x/*/y}/{c=**}:go",
+            "v1/x/*/y/**",
+            Some("go"),
+            &[("a.b", 1..4), ("c", 4..5)],
+        );
         check("/{a=**}/tail", "**/tail", None, &[("a", 0..1)]);
         check("/a%20b", "a b", None, &[]);
-        check("/v1/{name=bookings/*}:confirm", "v1/bookings/*", Some("confirm"), &[("name", 1..3)]);
+        check(
+            "/v1/{name=bookings/*}:confirm",
+            "v1/bookings/*",
+            Some("confirm"),
+            &[("name", 1..3)],
+        );
     }
 
     #[test]

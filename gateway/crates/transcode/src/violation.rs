@@ -70,9 +70,17 @@ impl Violations {
         if self.0.len() >= VIOLATIONS_MAX {
             return;
         }
-        let subject = if field.is_empty() { "the request body" } else { &field };
+        let subject = if field.is_empty() {
+            "the request body"
+        } else {
+            &field
+        };
         let description = format!("{subject} {predicate}");
-        self.0.push(Violation { field, kind, description });
+        self.0.push(Violation {
+            field,
+            kind,
+            description,
+        });
     }
 
     /// The violations in order.
@@ -102,7 +110,11 @@ impl Violations {
                 }
             });
         });
-        StatusParts { code: Code::InvalidArgument, message, details: details.into() }
+        StatusParts {
+            code: Code::InvalidArgument,
+            message,
+            details: details.into(),
+        }
     }
 }
 

@@ -1,0 +1,67 @@
+//! Canonical ProtoJSON on compiled plans: JSON bytes -> wire bytes and wire bytes -> JSON bytes.
+//!
+//! [`Plans`] are compiled from descriptors when a route is loaded. Reading is one pass over the text that writes the
+//! wire as it goes; a fault in a field is noted and the reading goes on, so a client hears of everything at once.
+//! Writing looks over the fields of a message once, restores field order where the wire has another one, and
+//! prints.
+//!
+//! Limits: nesting of 100; a repeated key, a lone surrogate, a control character and text that is not UTF-8 are
+//! refused. Extensions have no JSON form here yet.
+
+mod lexer;
+mod names;
+mod number;
+mod plan;
+mod read;
+mod scalar;
+mod structs;
+mod time;
+mod write;
+
+pub use plan::Plans;
+pub use write::DecodeError;
+
+pub(crate) use number::put_string;
+pub(crate) use plan::{FieldPlan, Kind, MessageId, Named, Shape, Special};
+pub(crate) use read::{Reader, Spelling, put_text_content};
+pub(crate) use scalar::{Fault, from_text};
+pub(crate) use write::Writer;
+
+use bytes::Bytes;
+
+use crate::options::Options;
+use crate::violation::Violations;
+
+impl Plans {
+    /// JSON -> wire for a whole message, by its full name; `None` when the plans have no such message.
+    pub fn encode(
+        &self,
+        message: &str,
+        json: &[u8],
+        options: &Options,
+    ) -> Option<Result<Bytes, Violations>> {
+        let id = self.id(message)?;
+        let mut reader = Reader::new(self, options, json, &[]);
+        reader.document(|reader| reader.content(id, 0));
+        Some(reader.finish().map(Bytes::from))
+    }
+
+    /// Wire -> JSON for a whole message, by its full name; `None` when the plans have no such message.
+    pub fn decode(
+        &self,
+        message: &str,
+        wire: &[u8],
+        options: &Options,
+    ) -> Option<Result<Bytes, DecodeError>> {
+        let id = self.id(message)?;
+        let mut writer = Writer::new(self, options);
+        Some(
+            writer
+                .message(id, wire, 0)
+                .map(|()| Bytes::from(writer.finish())),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! Numbers and strings as JSON text, and integers from it.
+
+use std::io::Write;
+
+/// Why the text of a number is no integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotInteger {
+    Fraction,
+    Range,
+}
+
+/// The integer that a JSON number stands for: `1.0` and `1e2` are integers, `1.5` is none. The text has the grammar of
+/// a number already.
+pub(super) fn integer(text: &str) -> Result<i128, NotInteger> {
+    /// More digits than any 64-bit integer has.
+    const DIGITS_MAX: i64 = 20;
+    let (negative, text) = text
+        .strip_prefix('-')
+        .map_or((false, text), |rest| (true, rest));
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || whole.bytes().chain(fraction.bytes());
+    let significant = digits().rev().skip_while(|&b| b == b'0').count();
+    let leading = digits().take_while(|&b| b == b'0').count();
+    if significant <= leading {
+        return Ok(0);
+    }
+    // An exponent too long for i64 is far out of range in its own direction.
+    let exponent = exponent
+        .parse::<i64>()
+        .unwrap_or(if exponent.starts_with('-') {
+            i64::MIN
+        } else {
+            i64::MAX
+        });
+    let point = (whole.len() as i64).saturating_add(exponent);
+    if point < significant as i64 {
+        return Err(NotInteger::Fraction);
+    }
+    if point.saturating_sub(leading as i64) > DIGITS_MAX {
+        return Err(NotInteger::Range);
+    }
+    let mut value = 0i128;
+    for digit in digits().take(significant).skip(leading) {
+        value = value * 10 + i128::from(digit - b'0');
+    }
+    for _ in significant as i64..point {
+        value *= 10;
+    }
+    Ok(if negative { -value } else { value })
+}
+
+pub(super) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+pub(super) fn put_i64(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    put_u64(out, value.unsigned_abs());
+}
+
+/// The shortest text that reads back as the same number; NaN and the infinities as the strings that ProtoJSON names.
+pub(super) fn put_f64(out: &mut Vec<u8>, value: f64) {
+    if let Some(name) = special(value) {
+        out.extend_from_slice(name);
+        return;
+    }
+    let plain = value == 0.0 || (1e-5..1e17).contains(&value.abs());
+    // Writing to a Vec cannot fail.
+    let _ = if plain {
+        write!(out, "{value}")
+    } else {
+        write!(out, "{value:e}")
+    };
+}
+
+/// As [`put_f64`], with the digits that a 32-bit float needs.
+pub(super) fn put_f32(out: &mut Vec<u8>, value: f32) {
+    if let Some(name) = special(f64::from(value)) {
+        out.extend_from_slice(name);
+        return;
+    }
+    let plain = value == 0.0 || (1e-5..1e17).contains(&value.abs());
+    let _ = if plain {
+        write!(out, "{value}")
+    } else {
+        write!(out, "{value:e}")
+    };
+}
+
+fn special(value: f64) -> Option<&'static [u8]> {
+    if value.is_nan() {
+        Some(b"\"NaN\"")
+    } else if value == f64::INFINITY {
+        Some(b"\"Infinity\"")
+    } else if value == f64::NEG_INFINITY {
+        Some(b"\"-Infinity\"")
+    } else {
+        None
+    }
+}
+
+/// A string in quotes, escaping only what JSON demands.
+pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut done = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[done..at]);
+        done = at + 1;
+        let short = match byte {
+            b'"' | b'\\' => byte,
+            0x08 => b'b',
+            0x0c => b'f',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            _ => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', short]);
+    }
+    out.extend_from_slice(&bytes[done..]);
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_exact() {
+        #[track_caller]
+        fn check(text: &str, want: Result<i128, NotInteger>) {
+            assert_eq!(integer(text), want, "{text}");
+        }
+        check("0", Ok(0));
+        check("-0", Ok(0));
+        check("0.000", Ok(0));
+        check("0e999999999999999999999", Ok(0));
+        check("1.0", Ok(1));
+        check("-1.50e1", Ok(-15));
+        check("100e-2", Ok(1));
+        check("0.001e3", Ok(1));
+        check("1e2", Ok(100));
+        check("18446744073709551615", Ok(i128::from(u64::MAX)));
+        check("-9223372036854775808", Ok(i128::from(i64::MIN)));
+        check("1.5", Err(NotInteger::Fraction));
+        check("1e-1", Err(NotInteger::Fraction));
+        check("1e-99999999999999999999", Err(NotInteger::Fraction));
+        check("1e30", Err(NotInteger::Range));
+        check("1e99999999999999999999", Err(NotInteger::Range));
+        check("123456789012345678901", Err(NotInteger::Range));
+    }
+
+    #[test]
+    fn numbers_print_shortest() {
+        #[track_caller]
+        fn check(value: f64, want: &str) {
+            let mut out = Vec::new();
+            put_f64(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), want);
+        }
+        check(0.0, "0");
+        check(-0.0, "-0");
+        check(1.0, "1");
+        check(0.1, "0.1");
+        check(1e300, "1e300");
+        check(5e-324, "5e-324");
+        check(f64::NAN, "\"NaN\"");
+        check(f64::NEG_INFINITY, "\"-Infinity\"");
+        let mut out = Vec::new();
+        put_f32(&mut out, 0.1);
+        put_i64(&mut out, i64::MIN);
+        assert_eq!(out, b"0.1-9223372036854775808");
+    }
+
+    #[test]
+    fn strings_escape_what_json_demands() {
+        let mut out = Vec::new();
+        put_string(&mut out, "a\"\\\n\u{1}я/");
+        assert_eq!(String::from_utf8(out).unwrap(), "\"a\\\"\\\\\\n\\u0001я/\"");
+    }
+}

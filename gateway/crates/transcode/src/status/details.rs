@@ -1,0 +1,142 @@
+//! What a `google.rpc.Status` says, read from the wire without its descriptors.
+
+use std::time::Duration;
+
+use crate::wire::{Cursor, WireType};
+
+/// The parts of a status that decide how it looks. Whatever cannot be read is not there.
+#[derive(Debug, Default)]
+pub(super) struct Details<'a> {
+    pub(super) anys: Vec<Any<'a>>,
+    /// Of every `google.rpc.BadRequest`.
+    pub(super) violations: Vec<FieldViolation<'a>>,
+    /// From the metadata of the first `google.rpc.ErrorInfo` that has it.
+    pub(super) title: Option<&'a str>,
+    pub(super) detail: Option<&'a str>,
+    /// Seconds and nanoseconds of a `google.rpc.RetryInfo`.
+    retry: Option<(u64, u64)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Any<'a> {
+    pub(super) type_url: &'a str,
+    pub(super) value: &'a [u8],
+}
+
+#[derive(Debug)]
+pub(super) struct FieldViolation<'a> {
+    pub(super) description: &'a str,
+    reason: &'a str,
+}
+
+impl Any<'_> {
+    fn name(&self) -> &str {
+        self.type_url
+            .rsplit_once('/')
+            .map_or(self.type_url, |(_, name)| name)
+    }
+
+    pub(super) fn is_debug_info(&self) -> bool {
+        self.name() == "google.rpc.DebugInfo"
+    }
+}
+
+impl FieldViolation<'_> {
+    /// A body that cannot be read counts as one that is missing.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self.reason, "MISSING" | "SYNTAX")
+    }
+}
+
+impl<'a> Details<'a> {
+    pub(super) fn read(status: &'a [u8]) -> Self {
+        let mut details = Details::default();
+        for any in Fields::of(status).bytes(3) {
+            let fields = Fields::of(any);
+            let any = Any {
+                type_url: fields.text(1),
+                value: fields.bytes(2).last().unwrap_or_default(),
+            };
+            details.note(&any);
+            details.anys.push(any);
+        }
+        details
+    }
+
+    fn note(&mut self, any: &Any<'a>) {
+        let fields = Fields::of(any.value);
+        match any.name() {
+            "google.rpc.BadRequest" => self.violations.extend(fields.bytes(1).map(|violation| {
+                let fields = Fields::of(violation);
+                FieldViolation {
+                    description: fields.text(2),
+                    reason: fields.text(3),
+                }
+            })),
+            "google.rpc.ErrorInfo" => {
+                for entry in fields.bytes(3).map(Fields::of) {
+                    match entry.text(1) {
+                        "title" => self.title = self.title.or(Some(entry.text(2))),
+                        "detail" => self.detail = self.detail.or(Some(entry.text(2))),
+                        _ => {}
+                    }
+                }
+            }
+            "google.rpc.RetryInfo" => {
+                let delay = fields.bytes(1).last().unwrap_or_default();
+                self.retry = Some((Fields::of(delay).uint(1), Fields::of(delay).uint(2)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whole seconds, rounded up; none when the delay is negative.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let (seconds, nanos) = self.retry?;
+        let seconds = i64::try_from(seconds)
+            .ok()?
+            .checked_add(i64::from(nanos > 0))?;
+        u64::try_from(seconds).ok().map(Duration::from_secs)
+    }
+}
+
+/// The fields of a message up to where it breaks off.
+#[derive(Clone, Copy)]
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Fields(bytes)
+    }
+
+    fn each(self, number: u32, wire: WireType) -> impl Iterator<Item = &'a [u8]> {
+        let mut cursor = Cursor::new(self.0);
+        let all = std::iter::from_fn(move || {
+            if cursor.is_done() {
+                return None;
+            }
+            let (number, wire) = cursor.tag().ok()?;
+            let (start, end) = cursor.skip(number, wire, 0).ok()?;
+            Some((number, wire, &self.0[start..end]))
+        });
+        all.filter(move |field| (field.0, field.1) == (number, wire))
+            .map(|field| field.2)
+    }
+
+    fn bytes(self, number: u32) -> impl Iterator<Item = &'a [u8]> {
+        self.each(number, WireType::Bytes)
+    }
+
+    fn text(self, number: u32) -> &'a str {
+        let last = self.bytes(number).last().unwrap_or_default();
+        std::str::from_utf8(last).unwrap_or_default()
+    }
+
+    fn uint(self, number: u32) -> u64 {
+        let last = self
+            .each(number, WireType::Varint)
+            .last()
+            .unwrap_or_default();
+        Cursor::new(last).varint().unwrap_or_default()
+    }
+}
