@@ -126,6 +126,30 @@ impl Database {
         settings: &DatabaseSettings,
         name: &str,
     ) -> Result<Self, OpenError> {
+        let dependency = process.readiness().dependency(format!("{name} database"));
+        Self::open::<M>(process, settings, name, dependency).await
+    }
+
+    /// As [`start`](Self::start), for a service that works on without its database: being away never makes the
+    /// process unready.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_optional<M: MigratorTrait + 'static>(
+        process: &Process,
+        settings: &DatabaseSettings,
+        name: &str,
+    ) -> Result<Self, OpenError> {
+        let dependency = process.readiness().optional(format!("{name} database"));
+        Self::open::<M>(process, settings, name, dependency).await
+    }
+
+    async fn open<M: MigratorTrait + 'static>(
+        process: &Process,
+        settings: &DatabaseSettings,
+        name: &str,
+        dependency: Dependency,
+    ) -> Result<Self, OpenError> {
         let owner = match settings.url.sqlite_path().map_err(OpenError::Url)? {
             Some(path) => Some(Arc::new(own_file(&path)?)),
             None => None,
@@ -147,7 +171,7 @@ impl Database {
         }));
         let keeper = Keeper {
             connection: connection.clone(),
-            dependency: process.readiness().dependency(format!("{name} database")),
+            dependency,
             status,
             done,
         };
@@ -375,6 +399,17 @@ mod tests {
             .unwrap();
         assert!(!database.is_ready());
         assert!(!process.readiness().is_ready());
+    }
+
+    #[tokio::test]
+    async fn an_optional_database_that_is_away_leaves_the_process_ready() {
+        let process = Process::new();
+        let settings = DatabaseSettings::new("postgres://nobody:secret@127.0.0.1:1/none");
+        let database = Database::start_optional::<NoTables>(&process, &settings, "service")
+            .await
+            .unwrap();
+        assert!(!database.is_ready());
+        assert!(process.readiness().is_ready());
     }
 
     #[tokio::test]
