@@ -1,5 +1,6 @@
 //! The strangler gateway: REST outside, gRPC inside, traffic moved by percentage.
 
+pub mod admin;
 pub mod config;
 mod migration;
 pub mod rollouts;

@@ -30,9 +30,18 @@ pub enum ChangeError {
     /// This gateway runs without a store.
     #[error("this gateway keeps no store: percentages come from environment and file only")]
     NoStore,
-    /// The store refused or is away.
-    #[error("rollout `{name}` is unchanged as far as is known")]
-    Store {
+    /// The store refused the change or is away.
+    #[error("cannot change rollout `{name}`")]
+    Change {
+        /// The rollout.
+        name: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The store is away.
+    #[error("cannot read the changes of rollout `{name}`")]
+    History {
         /// The rollout.
         name: String,
         /// Why.
@@ -85,7 +94,10 @@ impl Rollouts {
         store
             .changes(name, before, limit)
             .await
-            .map_err(|source| refused(name, source))
+            .map_err(|source| ChangeError::History {
+                name: name.to_owned(),
+                source,
+            })
     }
 
     async fn change(
@@ -113,7 +125,10 @@ impl Rollouts {
         let setting = store
             .change(new)
             .await
-            .map_err(|source| refused(name, source))?;
+            .map_err(|source| ChangeError::Change {
+                name: name.to_owned(),
+                source,
+            })?;
         if let Some(before) = live.apply(Some(&setting)) {
             let state = &live.current().state;
             info!(
@@ -135,12 +150,5 @@ impl Rollouts {
 fn no_such_rollout(name: &str) -> ChangeError {
     ChangeError::NoSuchRollout {
         name: name.to_owned(),
-    }
-}
-
-fn refused(name: &str, source: StoreError) -> ChangeError {
-    ChangeError::Store {
-        name: name.to_owned(),
-        source,
     }
 }

@@ -1,0 +1,77 @@
+//! What could not be done, as a status with a reason that programs can act on.
+
+use std::{collections::HashMap, error::Error, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::{rollouts::ChangeError, store::StoreError};
+
+/// The domain of all reasons given here (AIP-193).
+pub(super) const DOMAIN: &str = "rollout.banyan";
+
+/// A store that is away is asked again after this long.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+pub(super) fn no_such_rollout(name: &str) -> Status {
+    of(ChangeError::NoSuchRollout {
+        name: name.to_owned(),
+    })
+}
+
+pub(super) fn of(error: ChangeError) -> Status {
+    let message = in_one_line(&error);
+    match error {
+        ChangeError::NoSuchRollout { name } => {
+            let mut details = info("NO_SUCH_ROLLOUT", &name);
+            let resource = format!("rollouts/{name}");
+            details.set_resource_info("rollout.banyan/Rollout", resource, "", message.clone());
+            Status::with_error_details(Code::NotFound, message, details)
+        }
+        ChangeError::NoStore => Status::with_error_details(
+            Code::FailedPrecondition,
+            message,
+            ErrorDetails::with_error_info("NO_STORE", DOMAIN, HashMap::new()),
+        ),
+        ChangeError::Change { name, source } | ChangeError::History { name, source } => {
+            of_store(&name, &source, message)
+        }
+    }
+}
+
+fn of_store(name: &str, error: &StoreError, message: String) -> Status {
+    match error {
+        StoreError::Changed { .. } => {
+            Status::with_error_details(Code::Aborted, message, info("ROLLOUT_CHANGED", name))
+        }
+        StoreError::Impossible { .. } => {
+            tracing::error!(error = message, "The store of rollouts is damaged");
+            Status::with_error_details(Code::DataLoss, message, info("STORE_DAMAGED", name))
+        }
+        StoreError::NotReady | StoreError::TooSlow | StoreError::Read(_) | StoreError::Write(_) => {
+            tracing::warn!(error = message, "The store of rollouts is away");
+            let mut details = info("STORE_UNAVAILABLE", name);
+            details.set_retry_info(Some(RETRY_AFTER));
+            // What the driver says is for the log; it may name hosts.
+            let message =
+                "the gateway's store is away: try again; traffic goes on by what was last known";
+            Status::with_error_details(Code::Unavailable, message, details)
+        }
+    }
+}
+
+fn info(reason: &str, rollout: &str) -> ErrorDetails {
+    let metadata = HashMap::from([("rollout".to_owned(), rollout.to_owned())]);
+    ErrorDetails::with_error_info(reason, DOMAIN, metadata)
+}
+
+fn in_one_line(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        source = error.source();
+    }
+    line
+}
