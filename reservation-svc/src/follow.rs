@@ -1,0 +1,163 @@
+//! Follows the cinema monolith while it is being strangled, so that its movies can be served from here.
+//!
+//! The monolith owns the movies: it assigns their ids, and it has no feed of changes. So three things keep this service
+//! level with it. A task polls the whole list every second and adopts what is new or differs ([`poll`]). A movie that
+//! is asked for by id and is not here is read through. A movie that is created here is created there first, and kept
+//! under the id that it got; while the monolith is down nothing can be created.
+//!
+//! Whoever wants to be sure that nothing is missing asks [`Follower::catch_up`]: it answers when a poll that began
+//! after the question has been adopted.
+//!
+//! Several replicas may follow one monolith; they write the same rows. What was adopted stays: the monolith neither
+//! changes nor removes movies, so that a poll never takes anything back.
+
+mod metrics;
+pub(crate) mod monolith;
+mod poll;
+
+use std::sync::Arc;
+
+use banyan_mesh::process::Process;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::{
+    domain::followed_movie::{FollowedMovie, MovieDetails},
+    store::{FollowedMovies, StoreError},
+};
+use metrics::Metrics;
+use monolith::Monolith;
+pub(crate) use poll::{CatchUpError, Progress};
+
+/// The name under which the movies are followed.
+pub(crate) const COLLECTION: &str = "movies";
+
+/// Follows one monolith; clones are the same follower.
+#[derive(Clone, Debug)]
+pub(crate) struct Follower {
+    monolith: Monolith,
+    movies: FollowedMovies,
+    metrics: Arc<Metrics>,
+    catch_ups: poll::CatchUps,
+    progress: watch::Receiver<Progress>,
+}
+
+/// Why a movie could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FindError {
+    #[error("failed to look movie {id} up")]
+    Store {
+        id: i64,
+        #[source]
+        source: StoreError,
+    },
+    #[error("failed to read movie {id} through")]
+    Monolith {
+        id: i64,
+        #[source]
+        source: monolith::Error,
+    },
+}
+
+/// Why a movie could not be created.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CreateError {
+    /// Found out before the monolith was asked: what it creates could not be kept here.
+    #[error("movies cannot be kept at the moment")]
+    Store(#[source] StoreError),
+    #[error("failed to create a movie at the monolith")]
+    Monolith(#[source] monolith::Error),
+}
+
+impl Follower {
+    /// Starts to follow the monolith at `url`, and goes on until the process ends.
+    pub(crate) fn start(
+        url: &str,
+        movies: FollowedMovies,
+        process: &Process,
+    ) -> Result<Self, monolith::UrlError> {
+        let monolith = Monolith::new(url)?;
+        let (catch_ups, questions) = poll::CatchUps::new();
+        let (report, progress) = watch::channel(Progress::default());
+        let metrics = Arc::new(Metrics::register(process.metrics(), progress.clone()));
+        let poller = poll::Poller {
+            monolith: monolith.clone(),
+            movies: movies.clone(),
+            metrics: metrics.clone(),
+            // Optional: everything but creating works without it.
+            dependency: process.readiness().optional("monolith followed for movies"),
+            questions,
+            report,
+        };
+        let shutdown = process.shutdown().clone();
+        process.spawn("follower of the monolith", async move {
+            poller.run(shutdown).await;
+            Ok(())
+        });
+        Ok(Self {
+            monolith,
+            movies,
+            metrics,
+            catch_ups,
+            progress,
+        })
+    }
+
+    /// One movie, read through and adopted if it is not here. None if the monolith has none of that id either.
+    pub(crate) async fn find(&self, id: i64) -> Result<Option<FollowedMovie>, FindError> {
+        let store = |source| FindError::Store { id, source };
+        if let Some(movie) = self.movies.find(id).await.map_err(store)? {
+            return Ok(Some(movie));
+        }
+        let read = self.monolith.get_movie(id).await;
+        let Some(movie) = read.map_err(|source| FindError::Monolith { id, source })? else {
+            return Ok(None);
+        };
+        self.keep(&movie).await;
+        Ok(Some(movie))
+    }
+
+    /// Creates a movie at the monolith, and keeps it here under the id that it got.
+    pub(crate) async fn create(
+        &self,
+        details: &MovieDetails,
+    ) -> Result<FollowedMovie, CreateError> {
+        self.movies.check_ready().map_err(CreateError::Store)?;
+        let movie = self
+            .monolith
+            .create_movie(details)
+            .await
+            .map_err(CreateError::Monolith)?;
+        self.keep(&movie).await;
+        Ok(movie)
+    }
+
+    /// Answers when a poll that began after this call has been adopted, with the moment at which it began.
+    pub(crate) async fn catch_up(&self) -> Result<Timestamp, CatchUpError> {
+        self.movies
+            .check_ready()
+            .map_err(|_| CatchUpError::NotReady)?;
+        self.catch_ups.ask().await
+    }
+
+    /// How the last poll went.
+    pub(crate) fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    /// The movie exists whether it can be kept here or not. A failure must not be answered as one: a create would be
+    /// repeated and make a second movie. The next poll adopts it.
+    async fn keep(&self, movie: &FollowedMovie) {
+        match self
+            .movies
+            .upsert(vec![movie.clone()], Timestamp::now())
+            .await
+        {
+            Ok(()) => self.metrics.adopted(1),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(movie.id, error, "Left a movie to the next poll");
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How following goes, for whoever watches: polls by result, adopted movies, and how old the last good poll is.
+
+use banyan_mesh::process::Metrics as Registered;
+use jiff::Timestamp;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _},
+    metrics::{MetricType, counter::Counter, family::Family, gauge::ConstGauge},
+};
+use tokio::sync::watch;
+
+use super::{COLLECTION, Progress};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PollLabels {
+    collection: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CollectionLabels {
+    collection: &'static str,
+}
+
+#[derive(Debug)]
+pub(super) struct Metrics {
+    polls: Family<PollLabels, Counter>,
+    adopted: Family<CollectionLabels, Counter>,
+}
+
+impl Metrics {
+    pub(super) fn register(metrics: &Registered, progress: watch::Receiver<Progress>) -> Self {
+        let (polls, adopted) = (Family::default(), Family::default());
+        metrics.register(|registry| {
+            let about = "Polls of the monolith, by collection and result";
+            registry.register("banyan_follow_polls", about, polls.clone());
+            let about = "Entries adopted from the monolith since start";
+            registry.register("banyan_follow_adopted", about, adopted.clone());
+            registry.register_collector(Box::new(Lag {
+                since: Timestamp::now(),
+                progress,
+            }));
+        });
+        Self { polls, adopted }
+    }
+
+    pub(super) fn polled(&self, succeeded: bool) {
+        let result = if succeeded { "succeeded" } else { "failed" };
+        self.polls
+            .get_or_create(&PollLabels {
+                collection: COLLECTION,
+                result,
+            })
+            .inc();
+    }
+
+    pub(super) fn adopted(&self, count: usize) {
+        self.adopted
+            .get_or_create(&CollectionLabels {
+                collection: COLLECTION,
+            })
+            .inc_by(count as u64);
+    }
+}
+
+/// Counted when it is asked for: a gauge that the poller sets would stand still exactly when polls do.
+#[derive(Debug)]
+struct Lag {
+    since: Timestamp,
+    progress: watch::Receiver<Progress>,
+}
+
+impl Collector for Lag {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let last = self.progress.borrow().last_success.unwrap_or(self.since);
+        let lag = ConstGauge::new(Timestamp::now().duration_since(last).as_secs_f64().max(0.0));
+        let about =
+            "Seconds since the last good poll of the monolith, or since start if there was none";
+        let mut metric = encoder.encode_descriptor(
+            "banyan_follow_lag_seconds",
+            about,
+            None,
+            MetricType::Gauge,
+        )?;
+        let labels = CollectionLabels {
+            collection: COLLECTION,
+        };
+        lag.encode(metric.encode_family(&labels)?)
+    }
+}

@@ -1,0 +1,249 @@
+//! The cinema monolith's API for movies, as a client sees it: list, get, create, and nothing else.
+//!
+//! An [`Error`] says whether a create may have happened: only a connection that never stood, and a 503, say that it did
+//! not. Creates are never repeated from here, because the monolith has no request ids.
+//!
+//! Limits: plain HTTP; a second to connect, five for a whole exchange, 16 MiB for an answer. A list has no pages there,
+//! so a catalogue larger than that cannot be followed.
+
+mod wire;
+
+use std::{error::Error as StdError, time::Duration};
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_util::{
+    client::legacy::{self, Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use crate::domain::followed_movie::{FollowedMovie, MovieDetails};
+
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
+const EXCHANGE_TIME_MAX: Duration = Duration::from_secs(5);
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+const IDLE_CONNECTIONS_MAX: usize = 8;
+
+/// Why the monolith's address cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("`{url}` is not an address like http://localhost:8080")]
+pub(crate) struct UrlError {
+    url: String,
+}
+
+/// Why the monolith did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// There was no connection: nothing was sent.
+    #[error("the monolith cannot be reached")]
+    Unreachable(#[source] legacy::Error),
+    /// The connection broke; the request may have arrived.
+    #[error("the monolith broke the connection off")]
+    Broken(#[source] legacy::Error),
+    /// The request was sent, and the answer did not come or was not whole in time.
+    #[error("the monolith did not answer within {} s", EXCHANGE_TIME_MAX.as_secs())]
+    Slow,
+    /// The answer broke off, or was larger than 16 MiB.
+    #[error("the monolith's answer cannot be read")]
+    Read(#[source] Box<dyn StdError + Send + Sync>),
+    /// The monolith found fault with the request.
+    #[error("{message}")]
+    Refused {
+        /// As the monolith put it.
+        message: String,
+    },
+    /// Trouble on the other side.
+    #[error("the monolith answered {status}")]
+    Failed {
+        /// What it answered.
+        status: StatusCode,
+    },
+    /// The answer is not in the shape of its API.
+    #[error("the monolith's answer is not what its API promises")]
+    Malformed(#[source] serde_json::Error),
+}
+
+impl Error {
+    /// Whether what was asked for may have been done all the same.
+    pub(crate) fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Refused { .. } => false,
+            Self::Failed { status } => {
+                status.is_server_error() && *status != StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Broken(_) | Self::Slow | Self::Read(_) | Self::Malformed(_) => true,
+        }
+    }
+}
+
+/// A client of one monolith; clones share its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Monolith {
+    /// Without a slash at its end.
+    base: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+struct Answer {
+    status: StatusCode,
+    body: Bytes,
+}
+
+impl Monolith {
+    /// `url` is `http://host:port`, with a path if the API does not start at the root.
+    pub(crate) fn new(url: &str) -> Result<Self, UrlError> {
+        let wrong = || UrlError {
+            url: url.to_owned(),
+        };
+        let parsed: Uri = url.parse().map_err(|_| wrong())?;
+        if parsed.scheme_str() != Some("http")
+            || parsed.host().is_none_or(str::is_empty)
+            || parsed.query().is_some()
+        {
+            return Err(wrong());
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIME_MAX));
+        // Requests are small: do not let them wait for company.
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .build(connector);
+        Ok(Self {
+            base: url.trim_end_matches('/').to_owned(),
+            client,
+        })
+    }
+
+    /// All movies, in the monolith's order.
+    pub(crate) async fn list_movies(&self) -> Result<Vec<FollowedMovie>, Error> {
+        let answer = self.send(Method::GET, "", Bytes::new()).await?;
+        match answer.status {
+            StatusCode::OK => wire::movies(&answer.body).map_err(Error::Malformed),
+            _ => Err(answer.into_error()),
+        }
+    }
+
+    /// One movie; none if the monolith has no such id.
+    pub(crate) async fn get_movie(&self, id: i64) -> Result<Option<FollowedMovie>, Error> {
+        let answer = self
+            .send(Method::GET, &format!("?id={id}"), Bytes::new())
+            .await?;
+        match answer.status {
+            StatusCode::OK => wire::movie(&answer.body)
+                .map(Some)
+                .map_err(Error::Malformed),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(answer.into_error()),
+        }
+    }
+
+    /// Creates a movie, and answers it with the id that it got.
+    pub(crate) async fn create_movie(
+        &self,
+        details: &MovieDetails,
+    ) -> Result<FollowedMovie, Error> {
+        let answer = self.send(Method::POST, "", wire::request(details)).await?;
+        match answer.status {
+            // Only 201 is promised; other monoliths answer 200.
+            StatusCode::CREATED | StatusCode::OK => {
+                wire::movie(&answer.body).map_err(Error::Malformed)
+            }
+            _ => Err(answer.into_error()),
+        }
+    }
+
+    async fn send(&self, method: Method, query: &str, body: Bytes) -> Result<Answer, Error> {
+        let exchange = async {
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("{}/api/movies{query}", self.base))
+                .header(header::ACCEPT, "application/json")
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(Full::new(body));
+            let request = request.map_err(|error| Error::Read(error.into()))?;
+            let response = self.client.request(request).await.map_err(|error| {
+                if error.is_connect() {
+                    Error::Unreachable(error)
+                } else {
+                    Error::Broken(error)
+                }
+            })?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), BODY_BYTES_MAX)
+                .collect()
+                .await;
+            Ok(Answer {
+                status,
+                body: body.map_err(Error::Read)?.to_bytes(),
+            })
+        };
+        tokio::time::timeout(EXCHANGE_TIME_MAX, exchange)
+            .await
+            .unwrap_or(Err(Error::Slow))
+    }
+}
+
+impl Answer {
+    fn into_error(self) -> Error {
+        let status = self.status;
+        // These speak of the moment, not of the request.
+        let later = matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+        );
+        if status.is_client_error() && !later {
+            let message = wire::error(&self.body)
+                .unwrap_or_else(|| format!("the monolith answered {status}"));
+            Error::Refused { message }
+        } else {
+            Error::Failed { status }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_http_addresses_are_taken() {
+        for url in [
+            "http://localhost:8080",
+            "http://legacy",
+            "http://10.0.0.1:80/cinema/",
+        ] {
+            assert!(Monolith::new(url).is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "localhost:8080",
+            "https://legacy",
+            "/api",
+            "http://",
+            "http://legacy?x=1",
+            "tcp://a:1",
+        ] {
+            let error = Monolith::new(url).unwrap_err();
+            assert!(error.to_string().contains(&format!("`{url}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_a_refusal_or_a_503_says_that_nothing_happened() {
+        let failed = |status| Error::Failed { status };
+        assert!(!failed(StatusCode::SERVICE_UNAVAILABLE).may_have_happened());
+        assert!(!failed(StatusCode::TOO_MANY_REQUESTS).may_have_happened());
+        assert!(
+            !Error::Refused {
+                message: String::new()
+            }
+            .may_have_happened()
+        );
+        assert!(failed(StatusCode::INTERNAL_SERVER_ERROR).may_have_happened());
+        assert!(failed(StatusCode::GATEWAY_TIMEOUT).may_have_happened());
+        assert!(Error::Slow.may_have_happened());
+    }
+}

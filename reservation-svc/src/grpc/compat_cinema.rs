@@ -1,0 +1,193 @@
+//! The cinema monolith's movies over gRPC: what the gateway sends here of `/api/movies`.
+//!
+//! Answered from what has been adopted ([`follow`](crate::follow)). Without a monolith to follow, what was adopted
+//! before is still served, and nothing can be created.
+//!
+//! A create that fails is UNAVAILABLE with one of two reasons: `MONOLITH_UNAVAILABLE` (nothing was created, try again)
+//! or `OUTCOME_UNKNOWN` (the request was sent, and a repetition may create a second movie).
+
+pub(crate) mod follow;
+
+use std::error::Error as StdError;
+
+use banyan_proto::compat::cinema::v1::{
+    CheckHealthRequest, CheckHealthResponse, CreateMovieRequest, GetMovieRequest,
+    ListMoviesRequest, ListMoviesResponse, Movie, movie_service_server::MovieService,
+};
+use tonic::{Code, Request, Response, Status};
+
+use super::compat_status::{Violation, Violations, refusal};
+use crate::{
+    domain::followed_movie::{FollowedMovie, MovieDetails},
+    follow::{CreateError, FindError, Follower, monolith},
+    store::{FollowedMovies, StoreError},
+};
+
+const NO_MONOLITH: &str = "no monolith is configured to create movies at";
+
+/// The movies of the monolith.
+#[derive(Debug)]
+pub(crate) struct Movies {
+    movies: FollowedMovies,
+    follower: Option<Follower>,
+}
+
+impl Movies {
+    /// Without a `follower` there is nothing to create at and to read through to.
+    pub(crate) fn new(movies: FollowedMovies, follower: Option<Follower>) -> Self {
+        Self { movies, follower }
+    }
+
+    async fn find(&self, id: i64) -> Result<Option<FollowedMovie>, Status> {
+        match &self.follower {
+            Some(follower) => follower.find(id).await.map_err(find_failed),
+            None => self.movies.find(id).await.map_err(store_failed),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl MovieService for Movies {
+    async fn list_movies(
+        &self,
+        _: Request<ListMoviesRequest>,
+    ) -> Result<Response<ListMoviesResponse>, Status> {
+        let movies = self.movies.list().await.map_err(store_failed)?;
+        Ok(Response::new(ListMoviesResponse {
+            movies: movies.into_iter().map(view).collect(),
+        }))
+    }
+
+    async fn get_movie(
+        &self,
+        request: Request<GetMovieRequest>,
+    ) -> Result<Response<Movie>, Status> {
+        let id = request.into_inner().id;
+        let missing = || {
+            refusal(
+                Code::NotFound,
+                format!("movie {id} not found"),
+                "MOVIE_NOT_FOUND",
+            )
+        };
+        self.find(id)
+            .await?
+            .map(|movie| Response::new(view(movie)))
+            .ok_or_else(missing)
+    }
+
+    async fn create_movie(
+        &self,
+        request: Request<CreateMovieRequest>,
+    ) -> Result<Response<Movie>, Status> {
+        let CreateMovieRequest {
+            title,
+            description,
+            genres,
+            rating,
+        } = request.into_inner();
+        let details = MovieDetails {
+            title,
+            description,
+            genres,
+            rating,
+        };
+        let mut violations = Violations::default();
+        for flaw in details.flaws() {
+            let kind = if flaw.out_of_range {
+                Violation::Range
+            } else {
+                Violation::Format
+            };
+            violations.add(flaw.field, kind, flaw.rule);
+        }
+        violations.check()?;
+        let Some(follower) = &self.follower else {
+            return Err(refusal(
+                Code::Unavailable,
+                NO_MONOLITH,
+                "MONOLITH_UNAVAILABLE",
+            ));
+        };
+        let movie = follower.create(&details).await.map_err(create_failed)?;
+        Ok(Response::new(view(movie)))
+    }
+
+    async fn check_health(
+        &self,
+        _: Request<CheckHealthRequest>,
+    ) -> Result<Response<CheckHealthResponse>, Status> {
+        Ok(Response::new(CheckHealthResponse { status: true }))
+    }
+}
+
+fn view(movie: FollowedMovie) -> Movie {
+    let FollowedMovie {
+        id,
+        details:
+            MovieDetails {
+                title,
+                description,
+                genres,
+                rating,
+            },
+    } = movie;
+    Movie {
+        id,
+        title,
+        description,
+        genres,
+        rating,
+    }
+}
+
+fn find_failed(error: FindError) -> Status {
+    match error {
+        FindError::Store { source, .. } => store_failed(source),
+        FindError::Monolith { id, source } => {
+            tracing::warn!(
+                movie.id = id,
+                error = &source as &dyn StdError,
+                "Failed to read a movie through"
+            );
+            let message = format!("movie {id} is not here, and the monolith cannot be asked");
+            refusal(Code::Unavailable, message, "MONOLITH_UNAVAILABLE")
+        }
+    }
+}
+
+fn create_failed(error: CreateError) -> Status {
+    match error {
+        CreateError::Store(source) => store_failed(source),
+        CreateError::Monolith(monolith::Error::Refused { message }) => {
+            refusal(Code::InvalidArgument, message, "MONOLITH_REFUSED")
+        }
+        CreateError::Monolith(source) => {
+            let unknown = source.may_have_happened();
+            tracing::warn!(
+                error = &source as &dyn StdError,
+                outcome_unknown = unknown,
+                "Failed to create a movie at the monolith"
+            );
+            if unknown {
+                let message = format!("{source}: whether the movie was created is not known");
+                refusal(Code::Unavailable, message, "OUTCOME_UNKNOWN")
+            } else {
+                let message = format!("{source}: the movie was not created, try again later");
+                refusal(Code::Unavailable, message, "MONOLITH_UNAVAILABLE")
+            }
+        }
+    }
+}
+
+fn store_failed(error: StoreError) -> Status {
+    tracing::error!(
+        error = &error as &dyn StdError,
+        "The database failed a request"
+    );
+    refusal(
+        Code::Unavailable,
+        "the database is away, try again later",
+        "DATABASE_UNAVAILABLE",
+    )
+}

@@ -1,0 +1,270 @@
+//! The monolith's movies as served from here, beside the real monolith and beside broken ones.
+
+use banyan_mesh::testing::TestDatabase;
+use banyan_proto::compat::cinema::v1::{
+    CheckHealthRequest, CreateMovieRequest, GetMovieRequest, ListMoviesRequest, Movie,
+    movie_service_client::MovieServiceClient,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+use tonic::{Code, Status, transport::Channel};
+
+use crate::compat_support::{Legacy, Service, eventually, reason, violations};
+
+type Client = MovieServiceClient<Channel>;
+
+fn roots() -> CreateMovieRequest {
+    CreateMovieRequest {
+        title: "Roots".to_owned(),
+        description: "A botanist maps a forest that keeps moving.".to_owned(),
+        genres: vec!["science fiction".to_owned(), "drama".to_owned()],
+        rating: 8.4,
+    }
+}
+
+async fn list(client: &Client) -> Vec<Movie> {
+    client
+        .clone()
+        .list_movies(ListMoviesRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .movies
+}
+
+async fn get(client: &Client, id: i64) -> Result<Movie, Status> {
+    client
+        .clone()
+        .get_movie(GetMovieRequest { id })
+        .await
+        .map(tonic::Response::into_inner)
+}
+
+async fn create(client: &Client, request: CreateMovieRequest) -> Result<Movie, Status> {
+    client
+        .clone()
+        .create_movie(request)
+        .await
+        .map(tonic::Response::into_inner)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_create_at_the_monolith_is_adopted() {
+    for database in TestDatabase::each() {
+        let legacy = Legacy::start().await;
+        let before = legacy.create("The Night Ferry").await;
+        let service = Service::start(database, Some(legacy.url()), false).await;
+        let client = Client::new(service.channel.clone());
+        eventually("the first poll", || async {
+            list(&client).await.len() == 1
+        })
+        .await;
+        let after = legacy.create("Paper Lanterns").await;
+        eventually("a later poll", || async { list(&client).await.len() == 2 }).await;
+        let movies = list(&client).await;
+        assert_eq!(
+            movies.iter().map(|movie| movie.id).collect::<Vec<_>>(),
+            [before, after]
+        );
+        assert_eq!(movies[1].title, "Paper Lanterns");
+        assert_eq!(movies[1].genres, ["drama"]);
+        assert_eq!(movies[1].rating, 7.5);
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_movie_that_is_not_here_yet_is_read_through() {
+    for database in TestDatabase::each() {
+        let legacy = Legacy::start().await;
+        let service = Service::start(database, Some(legacy.url()), false).await;
+        let client = Client::new(service.channel.clone());
+        for title in ["One", "Two", "Three"] {
+            let id = legacy.create(title).await;
+            assert_eq!(get(&client, id).await.unwrap().title, title);
+        }
+        let missing = get(&client, 4711).await.unwrap_err();
+        assert_eq!(missing.code(), Code::NotFound);
+        assert_eq!(missing.message(), "movie 4711 not found");
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_movie_is_created_under_the_monoliths_id() {
+    for database in TestDatabase::each() {
+        let legacy = Legacy::start().await;
+        for other in ["One", "Two"] {
+            legacy.create(other).await;
+        }
+        let service = Service::start(database, Some(legacy.url()), false).await;
+        let client = Client::new(service.channel.clone());
+        let movie = create(&client, roots()).await.unwrap();
+        let there = legacy.get(movie.id).await;
+        assert_eq!(there["title"], "Roots");
+        assert_eq!(
+            there["genres"],
+            serde_json::json!(["science fiction", "drama"])
+        );
+        assert_eq!(there["rating"], 8.4);
+        // At once, not after the next poll.
+        assert!(list(&client).await.contains(&movie));
+        assert_eq!(get(&client, movie.id).await.unwrap(), movie);
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_monolith_is_down_movies_are_served_and_not_created() {
+    for database in TestDatabase::each() {
+        let mut legacy = Legacy::start().await;
+        let service = Service::start(database, Some(legacy.url()), false).await;
+        let client = Client::new(service.channel.clone());
+        let movie = create(&client, roots()).await.unwrap();
+        legacy.halt().await;
+        let refused = create(&client, roots()).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::Unavailable, "MONOLITH_UNAVAILABLE")
+        );
+        assert_eq!(list(&client).await, std::slice::from_ref(&movie));
+        assert_eq!(get(&client, movie.id).await.unwrap(), movie);
+        let unknown = get(&client, 4711).await.unwrap_err();
+        assert_eq!(unknown.code(), Code::Unavailable);
+        let health = client
+            .clone()
+            .check_health(CheckHealthRequest {})
+            .await
+            .unwrap();
+        assert!(health.into_inner().status);
+        legacy.resume().await;
+        let again = create(&client, roots()).await.unwrap();
+        assert!(
+            again.id > movie.id,
+            "the one that was refused is not there: {again:?}"
+        );
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_monolith_nothing_is_created() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database, None, false).await;
+        let client = Client::new(service.channel.clone());
+        assert_eq!(list(&client).await, []);
+        assert_eq!(get(&client, 1).await.unwrap_err().code(), Code::NotFound);
+        let refused = create(&client, roots()).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::Unavailable, "MONOLITH_UNAVAILABLE")
+        );
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_movie_never_reaches_the_monolith() {
+    let legacy = Legacy::start().await;
+    let service = Service::start(TestDatabase::sqlite(), Some(legacy.url()), false).await;
+    let client = Client::new(service.channel.clone());
+    let wrong = CreateMovieRequest {
+        title: String::new(),
+        rating: 11.0,
+        ..roots()
+    };
+    let refused = create(&client, wrong).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(
+        violations(&refused),
+        [
+            ("title".to_owned(), "RANGE".to_owned()),
+            ("rating".to_owned(), "RANGE".to_owned())
+        ]
+    );
+    assert_eq!(
+        refused.message(),
+        "title must have 1 to 500 characters; rating must be a number from 0 to 10"
+    );
+    // Within our limits but not within the monolith's, which takes bodies of 64 KiB.
+    let large = CreateMovieRequest {
+        description: "\u{1}".repeat(10_000),
+        title: "\u{1}".repeat(500),
+        ..roots()
+    };
+    let large = CreateMovieRequest {
+        genres: vec!["\u{1}".repeat(100); 50],
+        ..large
+    };
+    let refused = create(&client, large).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::InvalidArgument, "MONOLITH_REFUSED")
+    );
+    assert!(refused.message().contains("65536 bytes"), "{refused}");
+    let movie = create(&client, roots()).await.unwrap();
+    assert_eq!(movie.id, 1, "the first at the monolith");
+    service.stop().await;
+}
+
+/// A monolith that answers each request with `answer` and hangs up.
+async fn broken_monolith(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                // As large as any request of these tests: to have read it all is to have received it.
+                let mut request = vec![0; 16 * 1024];
+                socket.read(&mut request).await.ok();
+                socket.write_all(answer.as_bytes()).await.ok();
+                socket.shutdown().await.ok();
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_with_an_unknown_outcome_says_so() {
+    for (answer, want) in [
+        ("", "OUTCOME_UNKNOWN"),
+        (
+            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n",
+            "OUTCOME_UNKNOWN",
+        ),
+        (
+            "HTTP/1.1 504 Gateway Timeout\r\ncontent-length: 0\r\n\r\n",
+            "OUTCOME_UNKNOWN",
+        ),
+        (
+            "HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{\"id\":1",
+            "OUTCOME_UNKNOWN",
+        ),
+        (
+            "HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}",
+            "OUTCOME_UNKNOWN",
+        ),
+        (
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
+            "MONOLITH_UNAVAILABLE",
+        ),
+        (
+            "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n",
+            "MONOLITH_UNAVAILABLE",
+        ),
+    ] {
+        let url = broken_monolith(answer).await;
+        let service = Service::start(TestDatabase::sqlite(), Some(url), false).await;
+        let client = Client::new(service.channel.clone());
+        let refused = create(&client, roots()).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::Unavailable, want),
+            "{answer:?}: {refused}"
+        );
+        service.stop().await;
+    }
+}

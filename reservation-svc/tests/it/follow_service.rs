@@ -1,0 +1,146 @@
+//! What a gateway asks of a follower, beside the real monolith.
+
+use banyan_mesh::testing::TestDatabase;
+use banyan_proto::{
+    compat::cinema::v1::{ListMoviesRequest, movie_service_client::MovieServiceClient},
+    follow::v1::{
+        CatchUpRequest, CatchUpResponse, StatusRequest, StatusResponse,
+        follow_service_client::FollowServiceClient,
+    },
+};
+use tonic::{Code, Status, transport::Channel};
+
+use crate::compat_support::{Legacy, Service, eventually, reason};
+
+type Client = FollowServiceClient<Channel>;
+
+const SUCCEEDED: &str = r#"banyan_follow_polls_total{collection="movies",result="succeeded"}"#;
+const ADOPTED: &str = r#"banyan_follow_adopted_total{collection="movies"}"#;
+
+async fn catch_up(client: &Client) -> Result<CatchUpResponse, Status> {
+    let request = CatchUpRequest {
+        collection: "movies".to_owned(),
+    };
+    client
+        .clone()
+        .catch_up(request)
+        .await
+        .map(tonic::Response::into_inner)
+}
+
+async fn status(client: &Client) -> StatusResponse {
+    let request = StatusRequest {
+        collection: "movies".to_owned(),
+    };
+    client.clone().status(request).await.unwrap().into_inner()
+}
+
+async fn ids(service: &Service) -> Vec<i64> {
+    let mut movies = MovieServiceClient::new(service.channel.clone());
+    let answer = movies.list_movies(ListMoviesRequest {}).await.unwrap();
+    answer
+        .into_inner()
+        .movies
+        .iter()
+        .map(|movie| movie.id)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn catching_up_sees_a_write_made_just_before() {
+    for database in TestDatabase::each() {
+        let legacy = Legacy::start().await;
+        let service = Service::start(database, Some(legacy.url()), false).await;
+        let client = Client::new(service.channel.clone());
+        for round in 0..20 {
+            let id = legacy.create(&format!("Movie {round}")).await;
+            catch_up(&client).await.unwrap();
+            assert_eq!(ids(&service).await.last(), Some(&id));
+        }
+        assert_eq!(service.metric(ADOPTED), 20.0);
+        let status = status(&client).await;
+        assert!(status.healthy);
+        assert_eq!(status.adopted, 20);
+        assert!(status.last_poll_time.is_some());
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_catch_up_at_once_share_polls() {
+    let legacy = Legacy::start().await;
+    let service = Service::start(TestDatabase::sqlite(), Some(legacy.url()), false).await;
+    let client = Client::new(service.channel.clone());
+    catch_up(&client).await.unwrap();
+    let before = service.metric(SUCCEEDED);
+    let callers = (0..200).map(|_| {
+        let client = client.clone();
+        async move { catch_up(&client).await.unwrap() }
+    });
+    futures::future::join_all(callers).await;
+    let polls = service.metric(SUCCEEDED) - before;
+    assert!(polls < 100.0, "200 questions cost {polls} polls");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_not_changed_is_not_adopted_again() {
+    for database in TestDatabase::each() {
+        let legacy = Legacy::start().await;
+        for title in ["One", "Two"] {
+            legacy.create(title).await;
+        }
+        let service = Service::start(database, Some(legacy.url()), false).await;
+        let client = Client::new(service.channel.clone());
+        for _ in 0..3 {
+            catch_up(&client).await.unwrap();
+        }
+        assert_eq!(service.metric(ADOPTED), 2.0);
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_catches_up_with_a_monolith_that_is_down() {
+    for database in TestDatabase::each() {
+        let mut legacy = Legacy::start().await;
+        let service = Service::start(database, Some(legacy.url()), false).await;
+        let client = Client::new(service.channel.clone());
+        catch_up(&client).await.unwrap();
+        legacy.halt().await;
+        let failed = catch_up(&client).await.unwrap_err();
+        assert_eq!(
+            (failed.code(), reason(&failed).as_str()),
+            (Code::Unavailable, "POLL_FAILED")
+        );
+        assert!(!status(&client).await.healthy);
+        assert!(
+            service.process.readiness().is_ready(),
+            "what is here is still served"
+        );
+        legacy.resume().await;
+        eventually("recovery", || async { status(&client).await.healthy }).await;
+        catch_up(&client).await.unwrap();
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_movies_are_followed_and_only_with_a_monolith() {
+    let legacy = Legacy::start().await;
+    let service = Service::start(TestDatabase::sqlite(), Some(legacy.url()), false).await;
+    let mut client = Client::new(service.channel.clone());
+    let users = CatchUpRequest {
+        collection: "users".to_owned(),
+    };
+    assert_eq!(
+        client.catch_up(users).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    service.stop().await;
+
+    let service = Service::start(TestDatabase::sqlite(), None, false).await;
+    let client = Client::new(service.channel.clone());
+    assert_eq!(catch_up(&client).await.unwrap_err().code(), Code::NotFound);
+    service.stop().await;
+}
