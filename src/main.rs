@@ -1,2 +1,50 @@
 //! The `banyan` command: composes, nothing else.
-fn main() {}
+//!
+//! `banyan up` runs every service in one process; `banyan gateway|reservation|analytics|webui` runs one, which is what
+//! a container does; `banyan rollout` and `banyan report` are clients. All of them run the same code.
+
+mod cli;
+mod service;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+
+// Measured by `make bench-run`: long-lived processes with many small buffers keep less memory with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            // If even this cannot be written, the exit code still tells.
+            let _ = std::io::Write::write_fmt(
+                &mut std::io::stderr(),
+                format_args!("error: {error:#}\n"),
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Up(options) => up::run(options).await?,
+        Command::Gateway(options) => service::gateway(options).await?,
+        Command::Reservation(options) => service::reservation(options).await?,
+        Command::Analytics(options) => service::analytics(options).await?,
+        Command::Webui(options) => service::webui(options).await?,
+        Command::Rollout(command) => {
+            return Ok(banyan_gateway::cli::run(command, &mut std::io::stdout()).await);
+        }
+        Command::Report(command) => {
+            return Ok(banyan_analytics::cli::run(command, &mut std::io::stdout()).await);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -174,6 +174,12 @@ pub fn load<T: DeserializeOwned>(
         .map_err(|error| SettingsError::invalid(origin, one_line(&error)))
 }
 
+/// The effective settings as TOML, secrets masked: what `--check-config` prints.
+#[must_use]
+pub fn show<T: Serialize>(settings: &T) -> String {
+    toml::to_string_pretty(settings).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+}
+
 fn read_file(path: &Path) -> Result<toml::Table, SettingsError> {
     let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
         path: path.to_owned(),

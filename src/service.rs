@@ -1,0 +1,116 @@
+//! One service in a process of its own: what a container runs.
+
+use std::{future::Future, net::SocketAddr, path::Path};
+
+use banyan_mesh::{
+    ops,
+    process::Process,
+    settings::{self, EnvVar, SettingsError, std_env},
+    telemetry,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::cli::ServiceOptions;
+
+/// The gateway. Its ops port is its own: operators' routes live there too.
+pub(crate) async fn gateway(options: ServiceOptions) -> anyhow::Result<()> {
+    let mut config = banyan_gateway::config::Config::load(options.config.as_deref(), &std_env)?;
+    if let Some(listen) = options.ops_listen {
+        config.ops.address = listen;
+    }
+    if options.check_config {
+        return print(&config.effective());
+    }
+    telemetry::start()?;
+    let process = Process::new();
+    if options.migrate {
+        banyan_gateway::migrate(&config, &process).await?;
+        return process.stop(options.ending.grace()).await;
+    }
+    banyan_gateway::start(config, &process).await?;
+    process.run((&options.ending).into()).await
+}
+
+/// The reservation service.
+pub(crate) async fn reservation(options: ServiceOptions) -> anyhow::Result<()> {
+    use banyan_reservation::{ENV, Settings, migrate, start};
+    run(
+        options,
+        9001,
+        ENV,
+        |settings: Settings, process| async move { start(settings, &process).await.map(drop) },
+        |settings: Settings, process| async move { migrate(&settings, &process).await },
+    )
+    .await
+}
+
+/// The analytics service.
+pub(crate) async fn analytics(options: ServiceOptions) -> anyhow::Result<()> {
+    use banyan_analytics::{ENV, Settings, migrate, start};
+    run(
+        options,
+        9002,
+        ENV,
+        |settings: Settings, process| async move { start(settings, &process).await.map(drop) },
+        |settings: Settings, process| async move { migrate(&settings, &process).await },
+    )
+    .await
+}
+
+/// The browser app.
+pub(crate) async fn webui(options: ServiceOptions) -> anyhow::Result<()> {
+    use banyan_webui::{ENV, Settings, start};
+    run(
+        options,
+        9003,
+        ENV,
+        |settings: Settings, process| async move { start(settings, &process).await.map(drop) },
+        |_: Settings, _| async { Ok(()) },
+    )
+    .await
+}
+
+/// The way of every service: settings, then either show them, or migrate, or serve until told to end.
+async fn run<S, Start, Started, Migrate, Migrated>(
+    options: ServiceOptions,
+    ops_port: u16,
+    variables: &[EnvVar],
+    start: Start,
+    migrate: Migrate,
+) -> anyhow::Result<()>
+where
+    S: DeserializeOwned + Serialize,
+    Start: FnOnce(S, Process) -> Started,
+    Started: Future<Output = anyhow::Result<()>>,
+    Migrate: FnOnce(S, Process) -> Migrated,
+    Migrated: Future<Output = anyhow::Result<()>>,
+{
+    let settings: S = load(options.config.as_deref(), variables)?;
+    if options.check_config {
+        return print(&settings::show(&settings));
+    }
+    telemetry::start()?;
+    let process = Process::new();
+    if options.migrate {
+        migrate(settings, process.clone()).await?;
+        return process.stop(options.ending.grace()).await;
+    }
+    let listen = options
+        .ops_listen
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], ops_port)));
+    start(settings, process.clone()).await?;
+    ops::serve(&process, listen, "OPS_LISTEN").await?;
+    process.run((&options.ending).into()).await
+}
+
+fn load<S: DeserializeOwned>(
+    file: Option<&Path>,
+    variables: &[EnvVar],
+) -> Result<S, SettingsError> {
+    settings::load(file, variables, &std_env)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
+    Ok(())
+}
