@@ -28,7 +28,9 @@ pub(crate) async fn run(options: UpOptions) -> anyhow::Result<()> {
 async fn start(options: &UpOptions, process: &Process) -> anyhow::Result<banyan_gateway::Running> {
     // What people must not get wrong is checked before anything starts.
     let mut config = Config::load(None, &std_env)?;
-    let monolith = monolith(options, process).await?;
+    // The gateway drains first: what it still has to answer, the others answer it.
+    let backstage = &process.backstage();
+    let monolith = monolith(options, backstage).await?;
 
     let mut reservation: banyan_reservation::Settings =
         settings::load(None, banyan_reservation::ENV, &std_env)?;
@@ -36,7 +38,7 @@ async fn start(options: &UpOptions, process: &Process) -> anyhow::Result<banyan_
     reservation.database = database(options, "RESERVATION_DATABASE_URL", "reservation");
     reservation.demo = !options.no_demo;
     reservation.legacy_url = monolith.clone();
-    let reservation = banyan_reservation::start(reservation, process).await?;
+    let reservation = banyan_reservation::start(reservation, backstage).await?;
     let reservation = format!("http://{}", reservation.grpc);
 
     let mut analytics: banyan_analytics::Settings =
@@ -44,10 +46,10 @@ async fn start(options: &UpOptions, process: &Process) -> anyhow::Result<banyan_
     analytics.listen = any_port();
     analytics.database = database(options, "ANALYTICS_DATABASE_URL", "analytics");
     analytics.reservation_url.clone_from(&reservation);
-    let analytics = banyan_analytics::start(analytics, process).await?;
+    let analytics = banyan_analytics::start(analytics, backstage).await?;
     let analytics = format!("http://{}", analytics.grpc);
 
-    let webui = banyan_webui::start(banyan_webui::Settings { listen: any_port() }, process).await?;
+    let webui = banyan_webui::start(banyan_webui::Settings { listen: any_port() }, backstage).await?;
 
     config.set_listeners(
         SocketAddr::new(options.host, options.port),

@@ -24,23 +24,39 @@ use crate::{ops::Ops, readiness::Readiness};
 #[derive(Clone, Debug, Default)]
 pub struct Process {
     inner: Arc<Inner>,
+    backstage: bool,
 }
 
 #[derive(Debug)]
 struct Inner {
-    shutdown: CancellationToken,
-    tasks: TaskTracker,
+    front: Stage,
+    back: Stage,
     failure: watch::Sender<Option<String>>,
     metrics: Metrics,
     readiness: Readiness,
     ops: Ops,
 }
 
+/// Tasks that end together.
+#[derive(Debug, Default)]
+struct Stage {
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Stage {
+    async fn end(&self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
 impl Default for Inner {
     fn default() -> Self {
         Self {
-            shutdown: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            front: Stage::default(),
+            back: Stage::default(),
             failure: watch::Sender::new(None),
             metrics: Metrics::default(),
             readiness: Readiness::default(),
@@ -65,10 +81,27 @@ impl Process {
         Self::default()
     }
 
+    /// The same process for services that others in it call: they end after those have.
+    #[must_use]
+    pub fn backstage(&self) -> Self {
+        Self {
+            backstage: true,
+            ..self.clone()
+        }
+    }
+
     /// Cancelled when it is time to stop taking work, finish what is in flight and end.
     #[must_use]
     pub fn shutdown(&self) -> &CancellationToken {
-        &self.inner.shutdown
+        &self.stage().shutdown
+    }
+
+    fn stage(&self) -> &Stage {
+        if self.backstage {
+            &self.inner.back
+        } else {
+            &self.inner.front
+        }
     }
 
     /// Runs a task that the process waits for at its end. A task that fails ends the process.
@@ -79,7 +112,7 @@ impl Process {
         let process = self.clone();
         // A task of its own inside, so that a panic ends the process in order instead of losing the task unseen.
         let task = tokio::spawn(task);
-        self.inner.tasks.spawn(async move {
+        self.stage().tasks.spawn(async move {
             let failure = match task.await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => format!("{name} failed: {error:#}"),
@@ -147,16 +180,16 @@ impl Process {
     /// If it outlasted `grace`.
     pub async fn stop(&self, grace: Duration) -> anyhow::Result<()> {
         self.readiness().drain();
-        self.inner.shutdown.cancel();
-        self.inner.tasks.close();
-        tokio::time::timeout(grace, self.inner.tasks.wait())
-            .await
-            .with_context(|| {
-                format!(
-                    "work in flight outlasted the grace time of {} s",
-                    grace.as_secs()
-                )
-            })?;
+        let end = async {
+            self.inner.front.end().await;
+            self.inner.back.end().await;
+        };
+        tokio::time::timeout(grace, end).await.with_context(|| {
+            format!(
+                "work in flight outlasted the grace time of {} s",
+                grace.as_secs()
+            )
+        })?;
         tracing::info!("Drained");
         Ok(())
     }
@@ -203,6 +236,22 @@ mod tests {
         process.stop(Duration::from_secs(5)).await.unwrap();
         finished.await.unwrap();
         assert!(!process.readiness().is_ready());
+    }
+
+    #[tokio::test]
+    async fn what_others_call_ends_after_them() {
+        let process = Process::new();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        for (name, process) in [("back", process.backstage()), ("front", process.clone())] {
+            let (shutdown, order) = (process.shutdown().clone(), Arc::clone(&order));
+            process.spawn("worker", async move {
+                shutdown.cancelled().await;
+                order.lock().unwrap().push(name);
+                Ok(())
+            });
+        }
+        process.stop(Duration::from_secs(5)).await.unwrap();
+        assert_eq!(*order.lock().unwrap(), ["front", "back"]);
     }
 
     #[tokio::test]
