@@ -62,6 +62,3 @@ impl Plans {
         )
     }
 }
-
-#[cfg(test)]
-mod tests;

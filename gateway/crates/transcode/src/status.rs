@@ -175,6 +175,3 @@ fn provider(http: StatusCode, message: &str, details: &Details<'_>) -> Vec<u8> {
     out.extend_from_slice(b"]}");
     out
 }
-
-#[cfg(test)]
-mod tests;

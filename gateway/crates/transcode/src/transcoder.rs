@@ -142,6 +142,3 @@ impl Transcoder {
         names.collect::<Vec<_>>().join(".")
     }
 }
-
-#[cfg(test)]
-mod tests;
