@@ -1,0 +1,69 @@
+// The calls of the guests' app. Resource names are paths: `hotels/3` is read at `/v1/hotels/3`.
+import { all, get, post } from "../shared/api/client";
+import type {
+  Booking,
+  Cinema,
+  Contact,
+  Hotel,
+  HotelStay,
+  Money,
+  Movie,
+  RoomType,
+  RoomTypeAvailability,
+  Screening,
+  SeatMap,
+  SeatSelection,
+} from "../shared/api/types";
+import type { Civil } from "../shared/civil";
+
+/** What a booking claims: exactly one of both. */
+export type Claim = { stay: HotelStay } | { seats: SeatSelection };
+
+export const listHotels = (signal?: AbortSignal) => all<Hotel>("hotels", "hotels", {}, signal);
+export const getHotel = (name: string, signal: AbortSignal) => get<Hotel>(name, { signal });
+export const listRoomTypes = (hotel: string, signal: AbortSignal) =>
+  all<RoomType>(`${hotel}/roomTypes`, "roomTypes", {}, signal);
+
+export async function searchAvailability(hotel: string, from: Civil, to: Civil): Promise<RoomTypeAvailability[]> {
+  const query = { checkInDate: from, checkOutDate: to };
+  const answer = await get<{ roomTypes?: RoomTypeAvailability[] }>(`${hotel}:searchAvailability`, { query });
+  return answer.roomTypes ?? [];
+}
+
+export const listMovies = (signal?: AbortSignal) => all<Movie>("movies", "movies", {}, signal);
+export const getMovie = (name: string, signal: AbortSignal) => get<Movie>(name, { signal });
+export const listCinemas = (signal?: AbortSignal) => all<Cinema>("cinemas", "cinemas", {}, signal);
+export const getCinema = (name: string, signal: AbortSignal) => get<Cinema>(name, { signal });
+export const listScreenings = (cinema: string, movie: string, signal: AbortSignal) =>
+  all<Screening>(`${cinema}/screenings`, "screenings", { movie }, signal);
+export const getScreening = (name: string, signal: AbortSignal) => get<Screening>(name, { signal });
+export const getSeatMap = (screening: string, signal: AbortSignal) => get<SeatMap>(`${screening}/seatMap`, { signal });
+
+export const getBooking = (name: string, signal: AbortSignal) => get<Booking>(name, { signal });
+export const listBookings = (pageToken: string | undefined, signal: AbortSignal) =>
+  get<{ bookings?: Booking[]; nextPageToken?: string }>("bookings", { query: { pageSize: 20, pageToken }, signal });
+
+export async function hold(claim: Claim, contact: Contact, requestId: string): Promise<Booking> {
+  const answer = await post<{ booking: Booking }>("bookings:hold", { ...claim, contact, requestId });
+  return answer.booking;
+}
+
+export async function confirm(booking: Booking, requestId: string): Promise<Booking> {
+  const answer = await post<{ booking: Booking }>(`${booking.name}:confirm`, { requestId });
+  return answer.booking;
+}
+
+export async function cancel(booking: Booking, requestId: string): Promise<Booking> {
+  const answer = await post<{ booking: Booking }>(`${booking.name}:cancel`, { requestId });
+  return answer.booking;
+}
+
+export async function move(
+  booking: Booking,
+  claim: Claim,
+  requestId: string,
+): Promise<{ booking: Booking; previousTotalPrice?: Money }> {
+  // The etag protects a change made in another tab: moving is decided by what was seen.
+  const etag = booking.etag ? { etag: booking.etag } : {};
+  return post(`${booking.name}:move`, { ...claim, ...etag, requestId });
+}
