@@ -8,13 +8,20 @@
 //! Limits: nesting of 100; a repeated key, a lone surrogate, a control character and text that is not UTF-8 are
 //! refused. Extensions have no JSON form here yet.
 
+mod any;
+mod bits;
+mod compile;
+mod entries;
 mod lexer;
 mod names;
 mod number;
+mod place;
 mod plan;
+mod print;
 mod read;
 mod scalar;
 mod structs;
+mod text;
 mod time;
 mod write;
 
@@ -22,9 +29,11 @@ pub use plan::Plans;
 pub use write::DecodeError;
 
 pub(crate) use number::put_string;
+pub(crate) use place::Spelling;
 pub(crate) use plan::{FieldPlan, Kind, MessageId, Named, Shape, Special};
-pub(crate) use read::{Reader, Spelling, put_text_content};
+pub(crate) use read::Reader;
 pub(crate) use scalar::{Fault, from_text};
+pub(crate) use text::put_text_content;
 pub(crate) use write::Writer;
 
 use bytes::Bytes;

@@ -6,50 +6,21 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::bits::Bits;
 use super::lexer::{Lexer, Syntax};
-use super::plan::{FieldPlan, Kind, MessageId, MessagePlan, Named, Plans, Scalar, Shape, Special};
+use super::place::{Part, Place, Spelling};
+use super::plan::{FieldPlan, Kind, MessageId, MessagePlan, Plans, Scalar, Shape, Special};
 use super::scalar::{self, Fault, Raw};
-use super::{names, time};
-use crate::options::{NameForm, Options, Unknown};
+use crate::options::{Options, Unknown};
 use crate::violation::{ViolationKind, Violations};
 use crate::wire::{self, WireType};
 
-/// One step from the root of the body to a value.
-#[derive(Debug, Clone)]
-enum Part<'p, 'j> {
-    Field(&'p FieldPlan),
-    Index(usize),
-    Key(Cow<'j, str>),
-    Member(&'static str),
-}
-
-/// Which names of fields are read and shown.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Spelling<'o>(pub(crate) &'o Options);
-
-impl Spelling<'_> {
-    pub(crate) fn accepts(self, named: &Named) -> bool {
-        !self.0.strict
-            || match self.0.names {
-                NameForm::Json => named.is_json,
-                NameForm::Proto => named.is_proto,
-            }
-    }
-
-    pub(crate) fn show(self, field: &FieldPlan) -> &str {
-        match self.0.names {
-            NameForm::Json => &field.json_name,
-            NameForm::Proto => &field.name,
-        }
-    }
-}
-
 pub(crate) struct Reader<'p, 'j> {
-    plans: &'p Plans,
+    pub(super) plans: &'p Plans,
     options: &'p Options,
     pub(super) lexer: Lexer<'j>,
     pub(super) out: Vec<u8>,
-    path: Vec<Part<'p, 'j>>,
+    place: Place<'p, 'j>,
     violations: Violations,
     /// Fields that the path provides, as field numbers from the root of the body: required ones are not missed.
     provided: &'p [Vec<u32>],
@@ -75,7 +46,7 @@ impl<'p, 'j> Reader<'p, 'j> {
             options,
             lexer: Lexer::new(json),
             out: Vec::with_capacity(json.len()),
-            path: Vec::new(),
+            place: Place::default(),
             violations: Violations::default(),
             provided,
         }
@@ -121,21 +92,6 @@ impl<'p, 'j> Reader<'p, 'j> {
             }
             special => self.text_content(special, depth),
         }
-    }
-
-    /// The messages that are JSON strings.
-    fn text_content(&mut self, special: Special, depth: usize) -> Result<(), Syntax> {
-        let text = if self.lexer.peek()? == b'"' {
-            self.lexer.string()?
-        } else {
-            self.lexer.skip(depth)?;
-            self.fault(&Fault::new(ViolationKind::Type, "must be a string"));
-            return Ok(());
-        };
-        if let Err(fault) = put_text_content(&mut self.out, special, &text, false) {
-            self.fault(&fault);
-        }
-        Ok(())
     }
 
     pub(super) fn object(
@@ -190,7 +146,7 @@ impl<'p, 'j> Reader<'p, 'j> {
         depth: usize,
     ) -> Result<(), Syntax> {
         let field = &plan.fields[index];
-        self.path.push(Part::Field(field));
+        self.place.push(Part::Field(field));
         if !seen.fields.insert(index) {
             self.fault(&Fault::new(ViolationKind::Duplicate, "is given twice"));
             self.lexer.skip(depth)?;
@@ -206,7 +162,7 @@ impl<'p, 'j> Reader<'p, 'j> {
             seen.present.insert(index);
             self.field(field, depth)?;
         }
-        self.path.pop();
+        self.place.pop();
         Ok(())
     }
 
@@ -284,7 +240,7 @@ impl<'p, 'j> Reader<'p, 'j> {
         }
         let (mut first, mut index) = (true, 0);
         while self.lexer.more(b']', &mut first)? {
-            self.path.push(Part::Index(index));
+            self.place.push(Part::Index(index));
             match field.kind {
                 Kind::Scalar(scalar) if packed => {
                     if let Some(raw) = self.scalar(scalar, depth + 1)? {
@@ -295,7 +251,7 @@ impl<'p, 'j> Reader<'p, 'j> {
                     self.single(field.number, kind, true, depth + 1)?;
                 }
             }
-            self.path.pop();
+            self.place.pop();
             index += 1;
         }
         if packed && self.out.len() == start {
@@ -314,7 +270,7 @@ impl<'p, 'j> Reader<'p, 'j> {
         let mut first = true;
         while self.lexer.more(b'}', &mut first)? {
             let text = self.lexer.key()?;
-            self.path.push(Part::Key(text.clone()));
+            self.place.push(Part::Key(text.clone()));
             let before = self.out.len();
             wire::put_tag(&mut self.out, field.number, WireType::Bytes);
             let start = wire::open_len(&mut self.out);
@@ -340,7 +296,7 @@ impl<'p, 'j> Reader<'p, 'j> {
             } else {
                 self.out.truncate(before);
             }
-            self.path.pop();
+            self.place.pop();
         }
         Ok(())
     }
@@ -379,96 +335,9 @@ impl<'p, 'j> Reader<'p, 'j> {
         }
     }
 
-    fn any(&mut self, depth: usize) -> Result<(), Syntax> {
-        if self.lexer.peek()? != b'{' {
-            return self.opens(b'{', "must be an object", depth).map(drop);
-        }
-        let url = match self.type_url(depth)? {
-            TypeUrl::Is(url) => url,
-            TypeUrl::Empty => return self.lexer.skip(depth),
-            TypeUrl::Missing => {
-                self.member_fault("@type", &Fault::new(ViolationKind::Missing, "is required"));
-                return self.lexer.skip(depth);
-            }
-        };
-        let name = url.rsplit_once('/').map_or("", |(_, name)| name);
-        let Some(id) = self.plans.id(name) else {
-            self.member_fault(
-                "@type",
-                &Fault::new(ViolationKind::Unknown, "is not a known type"),
-            );
-            return self.lexer.skip(depth);
-        };
-        wire::put_bytes(&mut self.out, 1, url.as_bytes());
-        let before = self.out.len();
-        wire::put_tag(&mut self.out, 2, WireType::Bytes);
-        let start = wire::open_len(&mut self.out);
-        if self.plans.message(id).special == Special::None {
-            self.object(id, depth, true)?;
-        } else {
-            self.any_value(id, depth)?;
-        }
-        if self.out.len() == start {
-            self.out.truncate(before);
-        } else {
-            wire::close_len(&mut self.out, start);
-        }
-        Ok(())
-    }
-
-    /// The `@type` of the object ahead, wherever it stands in it.
-    fn type_url(&self, depth: usize) -> Result<TypeUrl<'j>, Syntax> {
-        let mut ahead = self.lexer.clone();
-        ahead.open(b'{', depth)?;
-        let mut first = true;
-        let mut answer = TypeUrl::Empty;
-        while ahead.more(b'}', &mut first)? {
-            if ahead.key()? == "@type" && ahead.peek()? == b'"' {
-                return ahead.string().map(TypeUrl::Is);
-            }
-            answer = TypeUrl::Missing;
-            ahead.skip(depth + 1)?;
-        }
-        Ok(answer)
-    }
-
-    /// `{"@type": .., "value": ..}` of a message whose JSON form is no object of fields.
-    fn any_value(&mut self, id: MessageId, depth: usize) -> Result<(), Syntax> {
-        self.lexer.open(b'{', depth)?;
-        let (mut first, mut has_value) = (true, false);
-        while self.lexer.more(b'}', &mut first)? {
-            let key = self.lexer.key()?;
-            match key.as_ref() {
-                "@type" => self.lexer.skip(depth + 1)?,
-                "value" if !has_value => {
-                    has_value = true;
-                    self.path.push(Part::Member("value"));
-                    self.content(id, depth + 1)?;
-                    self.path.pop();
-                }
-                "value" => {
-                    self.member_fault(
-                        "value",
-                        &Fault::new(ViolationKind::Duplicate, "is given twice"),
-                    );
-                    self.lexer.skip(depth + 1)?;
-                }
-                _ => self.unknown(key, depth + 1)?,
-            }
-        }
-        if !has_value {
-            self.member_fault("value", &Fault::new(ViolationKind::Missing, "is required"));
-        }
-        Ok(())
-    }
-
-    fn unknown(&mut self, key: Cow<'j, str>, depth: usize) -> Result<(), Syntax> {
+    pub(super) fn unknown(&mut self, key: Cow<'j, str>, depth: usize) -> Result<(), Syntax> {
         if self.options.unknown_fields == Unknown::Reject {
-            let mut field = self.shown_path();
-            if !field.is_empty() {
-                field.push('.');
-            }
-            field.push_str(&key);
+            let field = self.place.show_under(Spelling(self.options), &key);
             self.violations
                 .push(field, ViolationKind::Unknown, "is not a known field");
         }
@@ -478,145 +347,26 @@ impl<'p, 'j> Reader<'p, 'j> {
     fn require(&mut self, plan: &'p MessagePlan, seen: &Seen) {
         for &index in &plan.required {
             let field = &plan.fields[index];
-            if seen.present.has(index) || self.is_provided(field) {
+            if seen.present.has(index) || self.place.is_on(self.provided, field) {
                 continue;
             }
-            self.path.push(Part::Field(field));
+            self.place.push(Part::Field(field));
             self.fault(&Fault::new(ViolationKind::Missing, "is required"));
-            self.path.pop();
+            self.place.pop();
         }
-    }
-
-    fn is_provided(&self, field: &FieldPlan) -> bool {
-        let here = self.path.iter().map(|part| match part {
-            Part::Field(field) => field.number,
-            Part::Index(_) | Part::Key(_) | Part::Member(_) => 0,
-        });
-        let path: Vec<_> = here.chain([field.number]).collect();
-        self.provided
-            .iter()
-            .any(|provided| provided.starts_with(&path))
     }
 
     /// Notes a violation of the value at hand.
     pub(super) fn fault(&mut self, fault: &Fault) {
-        self.violations
-            .push(self.shown_path(), fault.kind, fault.predicate);
+        let field = self.place.show(Spelling(self.options));
+        self.violations.push(field, fault.kind, fault.predicate);
     }
 
-    fn member_fault(&mut self, member: &'static str, fault: &Fault) {
-        self.path.push(Part::Member(member));
-        self.fault(fault);
-        self.path.pop();
-    }
-
-    /// Runs `read` one level further down, under a key of a map or struct.
-    pub(super) fn at_key<T>(&mut self, key: Cow<'j, str>, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(Part::Key(key));
+    /// Runs `read` one step further from the root.
+    pub(super) fn at<T>(&mut self, part: Part<'p, 'j>, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.place.push(part);
         let result = read(self);
-        self.path.pop();
+        self.place.pop();
         result
-    }
-
-    fn shown_path(&self) -> String {
-        let mut shown = String::new();
-        for part in &self.path {
-            let name = match part {
-                Part::Index(index) => {
-                    shown.push_str(&format!("[{index}]"));
-                    continue;
-                }
-                Part::Key(key) => {
-                    shown.push_str(&format!("[{key:?}]"));
-                    continue;
-                }
-                Part::Field(field) => Spelling(self.options).show(field),
-                Part::Member(name) => name,
-            };
-            if !shown.is_empty() {
-                shown.push('.');
-            }
-            shown.push_str(name);
-        }
-        shown
-    }
-}
-
-enum TypeUrl<'j> {
-    Is(Cow<'j, str>),
-    Empty,
-    Missing,
-}
-
-/// Appends the content of a Timestamp, Duration or FieldMask from its text. `lenient` also takes the field names of a
-/// mask in snake case, as query strings have them.
-pub(crate) fn put_text_content(
-    out: &mut Vec<u8>,
-    special: Special,
-    text: &str,
-    lenient: bool,
-) -> Result<(), Fault> {
-    let format = |predicate| Fault::new(ViolationKind::Format, predicate);
-    let (seconds, nanos) = match special {
-        Special::Timestamp => {
-            time::parse_timestamp(text).ok_or_else(|| format("must be a time by RFC 3339"))?
-        }
-        Special::Duration => {
-            time::parse_duration(text).ok_or_else(|| format("must be a duration like 1.5s"))?
-        }
-        Special::FieldMask => {
-            for path in text.split(',').filter(|_| !text.is_empty()) {
-                let snake = if lenient && path.contains('_') {
-                    Some(path.to_owned())
-                } else {
-                    names::to_snake(path)
-                };
-                let snake =
-                    snake.ok_or_else(|| format("must be a list of field paths in camel case"))?;
-                wire::put_bytes(out, 1, snake.as_bytes());
-            }
-            return Ok(());
-        }
-        _ => return Err(Fault::new(ViolationKind::Type, "cannot be given as text")),
-    };
-    for (number, value) in [(1, seconds), (2, i64::from(nanos))] {
-        if value != 0 {
-            wire::put_uint(out, number, value as u64);
-        }
-    }
-    Ok(())
-}
-
-/// A set of small numbers: one word for the messages that exist, more for the others.
-#[derive(Debug, Default)]
-struct Bits {
-    low: u64,
-    high: Vec<u64>,
-}
-
-impl Bits {
-    /// Adds a number; `false` when it was there.
-    fn insert(&mut self, index: usize) -> bool {
-        let word = match index / 64 {
-            0 => &mut self.low,
-            word => {
-                if self.high.len() < word {
-                    self.high.resize(word, 0);
-                }
-                &mut self.high[word - 1]
-            }
-        };
-        let bit = 1 << (index % 64);
-        let is_new = *word & bit == 0;
-        *word |= bit;
-        is_new
-    }
-
-    fn has(&self, index: usize) -> bool {
-        let word = match index / 64 {
-            0 => self.low,
-            word => self.high.get(word - 1).copied().unwrap_or_default(),
-        };
-        word & (1 << (index % 64)) != 0
     }
 }

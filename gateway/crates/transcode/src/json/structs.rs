@@ -4,9 +4,11 @@ use std::collections::HashSet;
 
 use super::lexer::Syntax;
 use super::number;
+use super::place::Part;
+use super::print::text;
 use super::read::Reader;
 use super::scalar::Fault;
-use super::write::{DecodeError, Writer, text};
+use super::write::{DecodeError, Writer};
 use crate::violation::ViolationKind;
 use crate::wire::{self, Cursor, DEPTH_MAX, WireError, WireType};
 
@@ -31,7 +33,7 @@ impl Reader<'_, '_> {
             let entry = wire::open_len(&mut self.out);
             wire::put_bytes(&mut self.out, 1, key.as_bytes());
             let is_new = keys.insert(key.clone());
-            self.at_key(key, |reader| {
+            self.at(Part::Key(key), |reader| {
                 if !is_new {
                     reader.fault(&Fault::new(ViolationKind::Duplicate, "is given twice"));
                 }
