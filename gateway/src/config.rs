@@ -24,10 +24,10 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use environment::{EnvError, process_environment};
+pub use environment::EnvError;
 pub use listener::ListenerConfig;
 pub use ops::OpsConfig;
-pub use profile::{ErrorShape, ProfileConfig};
+pub use profile::{ProfileConfig, TrailingSlash};
 pub use rollout::{FollowConfig, RolloutConfig};
 pub use route::{
     CellConfig, CellsConfig, FixedConfig, GuestConfig, ListenerName, RouteConfig, ServiceConfig, SurfaceConfig,
@@ -135,7 +135,6 @@ impl Config {
     #[must_use]
     pub fn effective(&self) -> String {
         let mut masked = self.clone();
-        masked.store.url = mask_password(&self.store.url);
         for upstream in masked.upstreams.values_mut() {
             upstream.set_url(mask_password(upstream.url()));
         }

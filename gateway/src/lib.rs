@@ -1,7 +1,48 @@
 //! The strangler gateway: REST outside, gRPC inside, traffic moved by percentage.
+//!
+//! It knows no service. What it serves comes from descriptor sets and `gateway.toml`; point it at a foreign set, a
+//! foreign gRPC backend and a foreign monolith, and it works. In the order in which a request meets them:
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`config`] | `gateway.toml` and the environment: what can be said, and what is wrong with it |
+//! | `routes`, `descriptors`, `upstreams` | that configuration, compiled; whatever does not fit ends the start |
+//! | `listener` | from a socket to requests: connections, header time and size, draining |
+//! | `edge` | the way of a request: shed, guard, route, decide, answer |
+//! | `context` | request id, trace, where a request came from |
+//! | `ops` | who may use the operators' address |
+//! | [`rollouts`], [`store`] | which side serves a request; what operators decided |
+//! | `forward`, `follow` | passing a request on to the legacy side, and waiting for who follows it |
+//! | `transcoded`, `guest` | calling gRPC, and as whom |
+//! | `body`, `cookies`, `cells` | bodies in flight, cookies, one set of routes for several upstreams |
+//! | `profile`, `surfaces`, `refusal` | how JSON and errors look, and the gateway's own errors |
+//! | `access_log`, `metrics` | one line and one count per request |
 
+mod access_log;
 pub mod admin;
+mod body;
+mod cells;
+pub mod cli;
 pub mod config;
+mod context;
+mod cookies;
+mod descriptors;
+mod edge;
+mod follow;
+mod forward;
+mod guest;
+mod listener;
+mod metrics;
 mod migration;
+mod ops;
+mod profile;
+mod refusal;
 pub mod rollouts;
+mod routes;
+mod start;
 pub mod store;
+mod surfaces;
+mod transcoded;
+mod upstreams;
+
+pub use start::{Running, migrate, start};

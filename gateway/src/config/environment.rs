@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use banyan_mesh::settings::Secret;
+use banyan_mesh::settings::{DatabaseUrl, Secret, parse_boolean};
 use banyan_rollout::Percent;
 
 use super::Config;
@@ -16,12 +16,6 @@ pub struct EnvError {
     name: String,
     value: String,
     allowed: &'static str,
-}
-
-/// The variables of this process.
-#[must_use]
-pub fn process_environment(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// Reads everything that the configuration listens to.
@@ -40,10 +34,10 @@ pub(super) fn apply(config: &mut Config, environment: &dyn Fn(&str) -> Option<St
         config.ops.address = address("OPS_LISTEN", &value)?;
     }
     if let Some(value) = read("OPS_TOKEN") {
-        config.ops.token = Some(Secret::from(value));
+        config.ops.token = Some(Secret::new(value));
     }
     if let Some(value) = read("GATEWAY_DATABASE_URL") {
-        config.store.url = value;
+        config.store.url = DatabaseUrl::new(value);
     }
     for upstream in config.upstreams.values_mut() {
         if let Some((_, value)) = read_of(&upstream.env) {
@@ -66,11 +60,7 @@ fn address(name: &str, value: &str) -> Result<SocketAddr, EnvError> {
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool, EnvError> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(error(name, value, "`true` and `false` are allowed")),
-    }
+    parse_boolean(value).ok_or_else(|| error(name, value, "`true` and `false` are allowed"))
 }
 
 /// Never clamps: a percentage that somebody mistyped must not become one that they did not mean.

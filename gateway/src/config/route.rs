@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use banyan_transcode::Code;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,7 +76,7 @@ pub struct RouteConfig {
     pub success_status: Option<u16>,
     /// Fixed bodies by gRPC code name, such as `UNAVAILABLE`; the HTTP status stays that of the code.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub error_bodies: BTreeMap<String, String>,
+    pub error_bodies: BTreeMap<Code, String>,
     /// The upstream's where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,

@@ -1,0 +1,154 @@
+//! One line and one count per request, whatever becomes of it.
+//!
+//! The [`Record`] travels with the request and ends with the last byte of the answer; when the client goes away
+//! earlier, wherever that is, dropping it writes the line all the same. Queries and bodies are never logged: they may
+//! hold anything.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    context,
+    metrics::{LatencyLabels, Metrics, RequestLabels},
+    rollouts::Ruling,
+};
+
+/// What the line will say.
+pub(crate) struct Record {
+    listener: &'static str,
+    method: Method,
+    begun: Instant,
+    request_id: String,
+    trace_id: String,
+    metrics: Metrics,
+    /// The template that matched, `none` until one has.
+    pub(crate) route: String,
+    /// What a rollout decided.
+    pub(crate) ruling: Option<Ruling>,
+    /// Why the gateway could not do better, for the operator.
+    pub(crate) trouble: Option<String>,
+    status: Option<StatusCode>,
+    bytes: u64,
+}
+
+impl Record {
+    pub(crate) fn begin(
+        listener: &'static str,
+        method: Method,
+        context: &context::Context,
+        metrics: Metrics,
+    ) -> Record {
+        metrics.in_flight.inc();
+        Record {
+            listener,
+            method,
+            begun: Instant::now(),
+            request_id: context.request_id.to_str().unwrap_or_default().to_owned(),
+            trace_id: context.trace.trace_id(),
+            metrics,
+            route: "none".to_owned(),
+            ruling: None,
+            trouble: None,
+            status: None,
+            bytes: 0,
+        }
+    }
+
+    /// Counts the answer, and lets the record and the request's place among the concurrent ones end with its body.
+    pub(crate) fn answered(mut self, response: Response<Body>, permit: Option<OwnedSemaphorePermit>) -> Response<Body> {
+        let status = response.status();
+        self.status = Some(status);
+        let labels = RequestLabels {
+            listener: self.listener,
+            route: self.route.clone(),
+            side: self.side(),
+            status: class(status),
+        };
+        self.metrics.requests.get_or_create(&labels).inc();
+        if let Some(ruling) = &self.ruling {
+            ruling.record(status);
+        }
+        response.map(|body| Body::new(Recorded { body, record: self, _permit: permit }))
+    }
+
+    fn side(&self) -> &'static str {
+        self.ruling.as_ref().map_or("", |ruling| ruling.side.as_str())
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+        let latency = self.begun.elapsed();
+        let labels = LatencyLabels { route: self.route.clone(), side: self.side() };
+        self.metrics.latency.get_or_create(&labels).observe(latency.as_secs_f64());
+        let ruling = self.ruling.as_ref();
+        tracing::info!(
+            listener = self.listener,
+            method = %self.method,
+            route = self.route,
+            // The client left before there was a status: 499, as nginx has it.
+            status = self.status.map_or(499, |status| status.as_u16()),
+            rollout = ruling.map(Ruling::rollout),
+            side = ruling.map(|ruling| ruling.side.as_str()),
+            reason = ruling.map(|ruling| ruling.reason.as_str()),
+            bucket = ruling.map(|ruling| ruling.bucket.index()),
+            rollout_version = ruling.map(|ruling| ruling.version),
+            trouble = self.trouble.as_deref(),
+            trace_id = self.trace_id,
+            request_id = self.request_id,
+            latency_ms = latency.as_micros() as f64 / 1000.0,
+            bytes = self.bytes,
+            "Answered request"
+        );
+    }
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+struct Recorded {
+    body: Body,
+    record: Record,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl http_body::Body for Recorded {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.record.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,143 @@
+//! Bodies in flight: counted, limited and timed while they stream.
+//!
+//! A body that breaks a limit ends with an error, which whoever reads it cannot tell from a lost connection; the
+//! [`Watch`] beside it says what really happened.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+/// What a body may do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    /// Largest size; `None` for any.
+    pub(crate) bytes_max: Option<usize>,
+    /// Longest pause between two frames.
+    pub(crate) idle: Duration,
+}
+
+/// Which limit a body broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    TooLarge,
+    Idle,
+}
+
+/// What became of a body, for those who do not read it themselves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    broken: AtomicU8,
+    frames: AtomicU64,
+}
+
+impl Watch {
+    /// Which limit was broken, if one was.
+    pub(crate) fn broken(&self) -> Option<Broken> {
+        match self.0.broken.load(Ordering::Acquire) {
+            1 => Some(Broken::TooLarge),
+            2 => Some(Broken::Idle),
+            _ => None,
+        }
+    }
+
+    /// How many frames have passed.
+    pub(crate) fn frames(&self) -> u64 {
+        self.0.frames.load(Ordering::Acquire)
+    }
+
+    fn set(&self, broken: Broken) -> axum::Error {
+        let value = match broken {
+            Broken::TooLarge => 1,
+            Broken::Idle => 2,
+        };
+        self.0.broken.store(value, Ordering::Release);
+        axum::Error::new(broken)
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Broken::TooLarge => "the body is too large",
+            Broken::Idle => "the body stopped coming",
+        })
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// Puts a body under limits.
+pub(crate) fn limited(body: Body, limits: BodyLimits) -> (Body, Watch) {
+    let watch = Watch::default();
+    if body.is_end_stream() {
+        return (body, watch);
+    }
+    let limited = Limited {
+        body,
+        left: limits.bytes_max.unwrap_or(usize::MAX),
+        idle: limits.idle,
+        sleep: Box::pin(tokio::time::sleep(limits.idle)),
+        watch: watch.clone(),
+    };
+    (Body::new(limited), watch)
+}
+
+struct Limited {
+    body: Body,
+    left: usize,
+    idle: Duration,
+    sleep: Pin<Box<Sleep>>,
+    watch: Watch,
+}
+
+impl http_body::Body for Limited {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Pending => {
+                ready!(this.sleep.as_mut().poll(context));
+                Poll::Ready(Some(Err(this.watch.set(Broken::Idle))))
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                this.watch.0.frames.fetch_add(1, Ordering::AcqRel);
+                this.sleep.as_mut().reset(Instant::now() + this.idle);
+                let size = frame.data_ref().map_or(0, Bytes::len);
+                match this.left.checked_sub(size) {
+                    Some(left) => this.left = left,
+                    None => return Poll::Ready(Some(Err(this.watch.set(Broken::TooLarge)))),
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            end_or_error => end_or_error,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

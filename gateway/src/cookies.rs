@@ -1,0 +1,87 @@
+//! Cookies as the gateway reads and mints them.
+//!
+//! A minted cookie holds 256 random bits: nobody finds another's by guessing.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderValue, header::COOKIE};
+
+const TOKEN_BYTES: usize = 32;
+const YEAR_S: u32 = 365 * 24 * 3600;
+
+/// The first cookie of this name.
+pub(crate) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// The cookies without one of them; `None` when no other is left.
+pub(crate) fn without(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
+    let left: Vec<&str> = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .map(str::trim)
+        .filter(|pair| pair.split_once('=').is_none_or(|(key, _)| key != name))
+        .collect();
+    HeaderValue::try_from(left.join("; ")).ok().filter(|_| !left.is_empty())
+}
+
+/// A token that nobody can guess; `None` when the system has no randomness to give.
+pub(crate) fn token() -> Option<String> {
+    let mut bytes = [0; TOKEN_BYTES];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Whether a value can be one of our tokens.
+pub(crate) fn is_token(value: &str) -> bool {
+    value.len() == (TOKEN_BYTES * 8).div_ceil(6)
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+/// A `Set-Cookie` for a year; out of reach of scripts and of other sites' forms.
+pub(crate) fn set(name: &str, value: &str, https: bool) -> Option<HeaderValue> {
+    let secure = if https { "; Secure" } else { "" };
+    let cookie = format!("{name}={value}; Path=/; Max-Age={YEAR_S}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::try_from(cookie).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_found_and_taken_out() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=1; guest=secret;b=2"));
+        headers.append(COOKIE, HeaderValue::from_static("c=3"));
+        assert_eq!(find(&headers, "guest"), Some("secret"));
+        assert_eq!(find(&headers, "c"), Some("3"));
+        assert_eq!(find(&headers, "gues"), None);
+        assert_eq!(without(&headers, "guest").unwrap(), "a=1; b=2; c=3");
+        headers.clear();
+        headers.append(COOKIE, HeaderValue::from_static("guest=secret"));
+        assert_eq!(without(&headers, "guest"), None);
+    }
+
+    #[test]
+    fn tokens_are_tokens_and_differ() {
+        let (a, b) = (token().unwrap(), token().unwrap());
+        assert!(is_token(&a) && is_token(&b) && a != b);
+        assert!(!is_token("") && !is_token(&a[1..]) && !is_token(&a.replace(&a[..1], "=")));
+    }
+
+    #[test]
+    fn minted_cookies_are_secure_on_https() {
+        let cookie = |https| set("a", "b", https).unwrap();
+        assert_eq!(cookie(false), "a=b; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
+        assert_eq!(cookie(true), "a=b; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure");
+    }
+}

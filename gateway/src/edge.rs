@@ -1,0 +1,246 @@
+//! The way of a request through one listener, from its header to its answer.
+//!
+//! Each step may end it, and whatever ends it is told in the shape of the surface that the path belongs to. The order
+//! is by cost and by right: refuse what there is no room for before looking at it, know who and what before deciding,
+//! decide before reading a body.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use banyan_rollout::Side;
+use banyan_transcode::{Captures, Lookup, RouteTable};
+use http::{HeaderName, HeaderValue, Request, Response, header::SET_COOKIE, request::Parts};
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+
+use crate::{
+    access_log::Record,
+    body::BodyLimits,
+    cells::Cells,
+    config::ListenerConfig,
+    context::{Context, REQUEST_ID},
+    guest::Guests,
+    metrics::Metrics,
+    ops::Guard,
+    profile::Profile,
+    refusal::Refusal,
+    rollouts::Rollouts,
+    routes::{Action, Route, Split},
+    surfaces::Surfaces,
+    transcoded::Caller,
+};
+
+const SIDE: HeaderName = HeaderName::from_static("x-banyan-side");
+
+/// One listener's pipeline.
+pub(crate) struct Edge {
+    name: &'static str,
+    limits: Limits,
+    table: RouteTable<Route>,
+    surfaces: Surfaces,
+    cells: Vec<Cells>,
+    guests: Guests,
+    rollouts: Rollouts,
+    metrics: Metrics,
+    /// Only on the ops listener.
+    operators: Option<Operators>,
+}
+
+/// What every listener limits.
+pub(crate) struct Limits {
+    concurrency: Arc<Semaphore>,
+    body: BodyLimits,
+    trust_forwarded: bool,
+}
+
+/// What the ops listener has beside routes: who may use it, and the process's own pages.
+pub(crate) struct Operators {
+    pub(crate) guard: Guard,
+    pub(crate) pages: Router,
+}
+
+/// What all listeners share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) surfaces: Surfaces,
+    pub(crate) cells: Vec<Cells>,
+    pub(crate) guests: Guests,
+    pub(crate) rollouts: Rollouts,
+    pub(crate) metrics: Metrics,
+}
+
+impl Limits {
+    pub(crate) fn new(config: &ListenerConfig) -> Limits {
+        Limits {
+            concurrency: Arc::new(Semaphore::new(config.concurrency_max)),
+            body: BodyLimits {
+                bytes_max: Some(config.body_bytes_max),
+                idle: Duration::from_millis(config.body_idle_timeout_ms),
+            },
+            trust_forwarded: config.trust_forwarded,
+        }
+    }
+}
+
+impl Edge {
+    pub(crate) fn new(
+        name: &'static str,
+        limits: Limits,
+        table: RouteTable<Route>,
+        shared: Shared,
+        operators: Option<Operators>,
+    ) -> Edge {
+        let Shared { surfaces, cells, guests, rollouts, metrics } = shared;
+        Edge { name, limits, table, surfaces, cells, guests, rollouts, metrics, operators }
+    }
+
+    /// Answers a request, whatever it is.
+    pub(crate) async fn handle(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+        // Probes are neither logged nor shed: a busy process is alive.
+        if let Some(pages) = self.probes(&request) {
+            return page(pages, request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let authority = parts.uri.authority().map(|authority| authority.as_str());
+        let context = Context::of(&parts.headers, authority, peer, self.limits.trust_forwarded);
+        let mut record = Record::begin(self.name, parts.method.clone(), &context, self.metrics.clone());
+
+        // Shed before anything is parsed: rejecting is cheaper than working, and a queue would only be late.
+        let Ok(permit) = Arc::clone(&self.limits.concurrency).try_acquire_owned() else {
+            self.metrics.limit_hit(self.name, "concurrency");
+            let response = self.surfaces.of(parts.uri.path()).refuse(&Refusal::overloaded());
+            return record.answered(with_id(response, &context), None);
+        };
+        let response = self.route(parts, body, &context, &mut record).await;
+        record.answered(with_id(response, &context), Some(permit))
+    }
+
+    fn probes(&self, request: &Request<Body>) -> Option<Router> {
+        let operators = self.operators.as_ref()?;
+        Guard::is_open(request.uri().path()).then(|| operators.pages.clone())
+    }
+
+    /// Finds the route, or says why there is none.
+    async fn route(&self, parts: Parts, body: Body, context: &Context, record: &mut Record) -> Response<Body> {
+        let path = parts.uri.path();
+        // The operators' address is for operators' own browsers and tools, whatever route they ask for.
+        if let Some(operators) = &self.operators
+            && let Err(refusal) = operators.guard.check(&parts.headers, context.host.as_ref())
+        {
+            return self.refuse(self.surfaces.of(path), refusal, record);
+        }
+        let refusal = match self.table.find(&parts.method, path, parts.uri.query()) {
+            Lookup::Found { route, captures } => {
+                record.route.clone_from(&route.label);
+                return match self.act(route, &captures, parts, body, context, record).await {
+                    Ok(response) => response,
+                    Err(refusal) => self.refuse(&route.profile, refusal, record),
+                };
+            }
+            Lookup::NotFound => match &self.operators {
+                Some(operators) => {
+                    record.route = "pages".to_owned();
+                    return page(operators.pages.clone(), Request::from_parts(parts, body)).await;
+                }
+                None => self.cells.iter().find_map(|cells| cells.unknown_in(path)).unwrap_or_else(Refusal::no_route),
+            },
+            Lookup::MethodNotAllowed { allow } => Refusal::method_not_allowed(&allow),
+            Lookup::BadPath(bad) => Refusal::bad_path(bad.to_string()),
+        };
+        self.refuse(self.surfaces.of(path), refusal, record)
+    }
+
+    async fn act(
+        &self,
+        route: &Route,
+        captures: &Captures,
+        parts: Parts,
+        body: Body,
+        context: &Context,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Refusal> {
+        let caller = Caller { context, guests: &self.guests, limits: self.limits.body };
+        match &route.action {
+            Action::Fixed(fixed) => Ok(fixed.response()),
+            Action::Forward(upstream) => {
+                upstream.forward(&parts, body, context, self.limits.body, &self.guests.cookie).await
+            }
+            Action::Call(call) => call.answer(&parts, body, captures, &route.profile, &caller).await,
+            Action::Split(split) => self.split(split, route, captures, parts, body, &caller, record).await,
+        }
+    }
+
+    /// Asks the rollout, and tells the client and the record which side answered.
+    #[allow(clippy::too_many_arguments)] // The whole request, which nothing else would hold.
+    async fn split(
+        &self,
+        split: &Split,
+        route: &Route,
+        captures: &Captures,
+        parts: Parts,
+        body: Body,
+        caller: &Caller<'_>,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Refusal> {
+        let ruling = self.rollouts.decide(&split.rollout, &parts.headers).ok_or_else(Refusal::no_route)?;
+        let (side, set_cookie) = (ruling.side, ruling.set_cookie.clone());
+        record.ruling = Some(ruling);
+        let answer = match side {
+            Side::Grpc => split.grpc.answer(&parts, body, captures, &route.profile, caller).await,
+            Side::Legacy => self.legacy(split, &parts, body, caller, record).await,
+        };
+        // A failure has a side too, and its client is to stay there.
+        let mut response = answer.unwrap_or_else(|refusal| self.refuse(&route.profile, refusal, record));
+        response.headers_mut().insert(SIDE, HeaderValue::from_static(side.as_str()));
+        if let Some(cookie) = set_cookie {
+            let secure = caller.context.https.then(|| secure(&cookie)).flatten();
+            response.headers_mut().append(SET_COOKIE, secure.unwrap_or(cookie));
+        }
+        Ok(response)
+    }
+
+    async fn legacy(
+        &self,
+        split: &Split,
+        parts: &Parts,
+        body: Body,
+        caller: &Caller<'_>,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Refusal> {
+        let response =
+            split.legacy.forward(parts, body, caller.context, self.limits.body, &self.guests.cookie).await?;
+        if let Some(follower) = &split.follower
+            && !parts.method.is_safe()
+            && response.status().is_success()
+        {
+            record.trouble = follower.catch_up().await.err();
+        }
+        Ok(response)
+    }
+
+    fn refuse(&self, profile: &Profile, refusal: Refusal, record: &mut Record) -> Response<Body> {
+        let response = profile.refuse(&refusal);
+        if let Some(limit) = refusal.limit() {
+            self.metrics.limit_hit(self.name, limit);
+        }
+        record.trouble = refusal.trouble;
+        response
+    }
+}
+
+fn with_id(mut response: Response<Body>, context: &Context) -> Response<Body> {
+    response.headers_mut().insert(REQUEST_ID, context.request_id.clone());
+    response
+}
+
+/// The same cookie for https only.
+fn secure(cookie: &HeaderValue) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("{}; Secure", cookie.to_str().ok()?)).ok()
+}
+
+async fn page(pages: Router, request: Request<Body>) -> Response<Body> {
+    match pages.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}

@@ -1,0 +1,144 @@
+//! Passing a request on to an HTTP server, and its answer back, both as streams.
+//!
+//! What a proxy must do by RFC 9110 (7.6): take out the headers of this hop, say who asked for what through whom.
+//! Nothing is ever sent twice: a write that got no answer may have happened.
+
+mod headers;
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header::UPGRADE, request::Parts};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use crate::{
+    body::{BodyLimits, Broken, Watch, limited},
+    config::UpstreamConfig,
+    context::Context,
+    refusal::Refusal,
+};
+
+/// Shorter than the keep-alive of common servers, so that they rarely close a connection that is just being used.
+const POOL_IDLE: Duration = Duration::from_secs(4);
+const POOL_IDLE_MAX: usize = 64;
+
+/// An HTTP server behind the gateway; clones share its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpUpstream {
+    name: String,
+    authority: String,
+    client: Client<HttpConnector, Body>,
+    first_byte_timeout: Duration,
+    body_idle: Duration,
+}
+
+impl HttpUpstream {
+    /// `None` if the address is not one.
+    pub(crate) fn new(name: &str, config: &UpstreamConfig) -> Option<HttpUpstream> {
+        let uri: Uri = config.http.as_deref()?.parse().ok()?;
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(Duration::from_millis(config.connect_timeout_ms)));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(POOL_IDLE_MAX)
+            .build(connector);
+        Some(HttpUpstream {
+            name: name.to_owned(),
+            authority: uri.authority()?.to_string(),
+            client,
+            first_byte_timeout: Duration::from_millis(config.first_byte_timeout_ms),
+            body_idle: Duration::from_millis(config.body_idle_timeout_ms),
+        })
+    }
+
+    /// Passes the request on. `secret_cookie` is not for this server.
+    pub(crate) async fn forward(
+        &self,
+        parts: &Parts,
+        body: Body,
+        context: &Context,
+        limits: BodyLimits,
+        secret_cookie: &str,
+    ) -> Result<Response<Body>, Refusal> {
+        if wants_upgrade(&parts.headers) {
+            return Err(Refusal::upgrade());
+        }
+        let (body, upload) = limited(body, limits);
+        let mut request = Request::new(body);
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = self.uri(&parts.uri)?;
+        *request.headers_mut() = headers::for_upstream(&parts.headers, parts.version, context, secret_cookie);
+        let response = self.first_byte(request, &upload).await?;
+        Ok(self.returned(response))
+    }
+
+    /// The path and query go on byte for byte: the server behind may read them otherwise than we do.
+    fn uri(&self, uri: &Uri) -> Result<Uri, Refusal> {
+        let path_and_query = uri.path_and_query().map_or("/", |path_and_query| path_and_query.as_str());
+        Uri::builder()
+            .scheme("http")
+            .authority(self.authority.as_str())
+            .path_and_query(path_and_query)
+            .build()
+            .map_err(|_| Refusal::bad_path("the path cannot be passed on"))
+    }
+
+    /// Waits for the answer to begin. While the client still sends, the clock begins anew with every piece.
+    async fn first_byte(
+        &self,
+        request: Request<Body>,
+        upload: &Watch,
+    ) -> Result<Response<hyper::body::Incoming>, Refusal> {
+        let mut answer = self.client.request(request);
+        loop {
+            let frames = upload.frames();
+            match tokio::time::timeout(self.first_byte_timeout, &mut answer).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(error)) => return Err(self.failed(&error, upload)),
+                Err(_) if upload.frames() > frames => {}
+                Err(_) => return Err(Refusal::upstream_slow(&self.name)),
+            }
+        }
+    }
+
+    fn failed(&self, error: &hyper_util::client::legacy::Error, upload: &Watch) -> Refusal {
+        match upload.broken() {
+            Some(Broken::TooLarge) => Refusal::too_large(),
+            Some(Broken::Idle) => Refusal::client_slow(),
+            None => Refusal::upstream_unreachable(&self.name, chain(error)),
+        }
+    }
+
+    fn returned(&self, response: Response<hyper::body::Incoming>) -> Response<Body> {
+        let (mut parts, body) = response.into_parts();
+        headers::remove_hop_by_hop(&mut parts.headers);
+        parts.version = Version::HTTP_11;
+        let limits = BodyLimits { bytes_max: None, idle: self.body_idle };
+        let body = match parts.status {
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Body::empty(),
+            _ => limited(Body::new(body), limits).0,
+        };
+        Response::from_parts(parts, body)
+    }
+}
+
+/// An upgraded connection would pass every limit by; other protocols may be ignored (RFC 9110, 7.8), this one not.
+fn wants_upgrade(headers: &HeaderMap) -> bool {
+    let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    headers.get_all(UPGRADE).iter().any(is_websocket)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

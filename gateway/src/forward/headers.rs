@@ -1,0 +1,95 @@
+//! Which headers go on to the next hop, and which are added.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Version,
+    header::{
+        CONNECTION, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+    },
+};
+
+use crate::{
+    context::{Context, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID},
+    cookies,
+};
+
+/// RFC 9110, 7.6.1, with the older ones that it names.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Takes out the headers that are between two neighbours: the well-known ones and those that `Connection` names.
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// What the server behind is sent.
+pub(super) fn for_upstream(
+    headers: &HeaderMap,
+    version: Version,
+    context: &Context,
+    secret_cookie: &str,
+) -> HeaderMap {
+    let mut headers = headers.clone();
+    remove_hop_by_hop(&mut headers);
+    // The client's `100 Continue` was given by this gateway when it began to read.
+    headers.remove(EXPECT);
+    // The client writes the upstream's own host.
+    headers.remove(HOST);
+    if cookies::find(&headers, secret_cookie).is_some() {
+        match cookies::without(&headers, secret_cookie) {
+            Some(cookies) => headers.insert(COOKIE, cookies),
+            None => headers.remove(COOKIE),
+        };
+    }
+    headers.insert(FORWARDED_FOR, context.forwarded_for.clone());
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if context.https { "https" } else { "http" }));
+    match &context.host {
+        Some(host) => headers.insert(FORWARDED_HOST, host.clone()),
+        None => headers.remove(FORWARDED_HOST),
+    };
+    headers.insert(REQUEST_ID, context.request_id.clone());
+    context.trace.child().inject(&mut headers);
+    headers.append(VIA, HeaderValue::from_static(if version == Version::HTTP_2 { "2 banyan" } else { "1.1 banyan" }));
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_the_hop_are_removed_and_others_stay() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "keep-alive, X-Private"),
+            ("connection", "x-other"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("x-private", "1"),
+            ("x-other", "2"),
+            ("x-public", "3"),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-public"]);
+    }
+}

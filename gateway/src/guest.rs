@@ -1,0 +1,57 @@
+//! Guests without an account: known by a cookie that nobody can guess, and to services by the same token as metadata.
+//!
+//! The token is a password: it is minted here, taken only from the cookie (never from a header of the metadata's name),
+//! and never logged.
+
+use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
+use tonic::metadata::{Ascii, MetadataKey, MetadataValue};
+
+use crate::{config::GuestConfig, context::Context, cookies};
+
+/// How guests are known.
+#[derive(Clone, Debug)]
+pub(crate) struct Guests {
+    pub(crate) cookie: String,
+    metadata: MetadataKey<Ascii>,
+}
+
+/// The guest who sent a request.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    token: String,
+    /// To be given to a guest who came without one.
+    set_cookie: Option<HeaderValue>,
+}
+
+impl Guests {
+    /// `None` if the metadata's name is not one.
+    pub(crate) fn new(config: &GuestConfig) -> Option<Guests> {
+        let metadata = MetadataKey::from_bytes(config.metadata.as_bytes()).ok()?;
+        Some(Guests { cookie: config.cookie.clone(), metadata })
+    }
+
+    /// Who sent the request; somebody new where the cookie is absent or none of ours.
+    pub(crate) fn of(&self, headers: &HeaderMap, context: &Context) -> Option<Guest> {
+        if let Some(token) = cookies::find(headers, &self.cookie).filter(|token| cookies::is_token(token)) {
+            return Some(Guest { token: token.to_owned(), set_cookie: None });
+        }
+        let token = cookies::token()?;
+        Some(Guest { set_cookie: cookies::set(&self.cookie, &token, context.https), token })
+    }
+
+    /// Tells a service who calls.
+    pub(crate) fn introduce<T>(&self, guest: &Guest, request: &mut tonic::Request<T>) {
+        if let Ok(token) = MetadataValue::try_from(guest.token.as_str()) {
+            request.metadata_mut().insert(self.metadata.clone(), token);
+        }
+    }
+}
+
+impl Guest {
+    /// Gives the guest its cookie, where it has none yet.
+    pub(crate) fn remember(self, headers: &mut HeaderMap) {
+        if let Some(cookie) = self.set_cookie {
+            headers.append(SET_COOKIE, cookie);
+        }
+    }
+}

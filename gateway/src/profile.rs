@@ -1,0 +1,67 @@
+//! A surface's promises, ready to be kept: how its JSON is read and printed, how its errors look.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use banyan_transcode::{ErrorOptions, ErrorShape, Options, Rendered, Renderer, StatusParts, TrailingSlash};
+use http::{
+    HeaderValue, Response,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
+
+use crate::{config::ProfileConfig, refusal::Refusal};
+
+/// One `[profiles.NAME]`.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) json: Options,
+    pub(crate) trailing_slash: TrailingSlash,
+    errors: ErrorOptions,
+    renderer: Arc<Renderer>,
+}
+
+impl Profile {
+    pub(crate) fn new(config: &ProfileConfig, renderer: Arc<Renderer>) -> Profile {
+        Profile {
+            json: config.json.clone(),
+            trailing_slash: config.trailing_slash.into(),
+            errors: config.errors.clone(),
+            renderer,
+        }
+    }
+
+    /// An error of a service.
+    pub(crate) fn error(&self, status: &StatusParts) -> Response<Body> {
+        response(self.renderer.render(&self.errors, status.code, &status.message, &status.details))
+    }
+
+    /// An error of the gateway's own.
+    pub(crate) fn refuse(&self, refusal: &Refusal) -> Response<Body> {
+        let rendered = match self.errors.shape {
+            ErrorShape::Google | ErrorShape::Simple => {
+                self.renderer.render_http(&self.errors, refusal.status, &refusal.message)
+            }
+            ErrorShape::Provider => {
+                let status = refusal.to_status();
+                let rendered = self.renderer.render(&self.errors, status.code, &status.message, &status.details);
+                Rendered { http: refusal.status, ..rendered }
+            }
+        };
+        let mut response = response(rendered);
+        if let Some((name, value)) = &refusal.header {
+            response.headers_mut().insert(name, value.clone());
+        }
+        response
+    }
+}
+
+fn response(rendered: Rendered) -> Response<Body> {
+    let mut response = Response::new(Body::from(rendered.body));
+    *response.status_mut() = rendered.http;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(after) = rendered.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
+    }
+    response
+}

@@ -1,0 +1,114 @@
+//! From a configuration to a gateway that listens.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use banyan_mesh::{database::DatabaseSettings, process::Process, server::bind};
+use tonic::body::Body;
+use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
+
+use crate::{
+    admin,
+    config::Config,
+    edge::{Edge, Limits, Operators, Shared},
+    guest::Guests,
+    listener,
+    metrics::Metrics,
+    ops::Guard,
+    rollouts::{Definition, Rollouts},
+    routes,
+    store::Store,
+    upstreams::{GrpcService, Upstreams},
+};
+
+/// A gateway that listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Running {
+    /// Where clients connect.
+    pub public: SocketAddr,
+    /// Where operators, probes and metrics connect.
+    pub ops: SocketAddr,
+}
+
+/// Starts the gateway in a process; returns when both addresses are listened on.
+///
+/// Its ops address serves the whole process, so that services which add routes to [`Process::ops`] start before it.
+///
+/// # Errors
+/// If the configuration does not fit together, the store's URL is none, or an address is taken.
+pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running> {
+    let guests = Guests::new(&config.guest).context("guest.metadata is not a name of gRPC metadata")?;
+
+    let public_socket = bind(config.listener.address, "PORT").await?;
+    let ops_socket = bind(config.ops.address, "OPS_LISTEN").await?;
+    let running = Running { public: public_socket.local_addr()?, ops: ops_socket.local_addr()? };
+
+    let store = open_store(&config, process).await?;
+    let rollouts = Rollouts::start(definitions(&config), Some(store), process).await;
+
+    let admin = admin::service(rollouts.clone());
+    let upstreams = Upstreams::new(&config, in_process(admin.clone()))?;
+    let routes = routes::compile(&config, &upstreams).context("gateway.toml does not fit together")?;
+
+    let shared = Shared {
+        surfaces: routes.surfaces,
+        cells: routes.cells,
+        guests,
+        rollouts,
+        metrics: Metrics::register(process.metrics()),
+    };
+    let pages = process.ops().router(process).merge(tonic::service::Routes::new(admin).into_axum_router());
+    let operators = Operators { guard: Guard::new(&config.ops, running.ops), pages };
+    let limits = || Limits::new(&config.listener);
+    let public = Edge::new("public", limits(), routes.public, shared.clone(), None);
+    let ops = Edge::new("ops", limits(), routes.ops, shared, Some(operators));
+
+    for (name, socket, edge) in [("public listener", public_socket, public), ("ops listener", ops_socket, ops)] {
+        let (limits, shutdown) = (config.listener.clone(), process.shutdown().clone());
+        process.spawn(name, async move {
+            listener::serve(socket, Arc::new(edge), &limits, shutdown).await;
+            Ok(())
+        });
+    }
+    tracing::info!(public = %running.public, ops = %running.ops, "Gateway listens");
+    Ok(running)
+}
+
+/// Brings the gateway's store up to date and returns; what a migration job runs.
+///
+/// # Errors
+/// If the store cannot be opened, or the process ends before it is migrated.
+pub async fn migrate(config: &Config, process: &Process) -> anyhow::Result<()> {
+    let store = open_store(config, process).await?;
+    anyhow::ensure!(store.ready().await, "ended before the gateway's store was migrated");
+    Ok(())
+}
+
+async fn open_store(config: &Config, process: &Process) -> anyhow::Result<Store> {
+    let settings = DatabaseSettings { url: config.store.url.clone(), max_connections: config.store.connections_max };
+    Store::open(process, &settings).await.context("the gateway's store cannot be opened")
+}
+
+/// A service of this process, called as if it were one behind the gateway.
+fn in_process<S>(service: S) -> GrpcService
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    BoxCloneSyncService::new(service.map_err(|never| match never {}))
+}
+
+fn definitions(config: &Config) -> Vec<Definition> {
+    let rollouts = config.rollouts.iter();
+    let definitions = rollouts.map(|(name, rollout)| Definition {
+        name: name.clone(),
+        subjects: rollout.subjects.clone(),
+        file_percent: rollout.percent,
+        env_percent: rollout.environment_percent,
+        env_name: rollout.percent_env.clone(),
+        enabled: rollout.enabled,
+        routes: routes::routes_of(config, name),
+    });
+    definitions.collect()
+}
