@@ -1,0 +1,18 @@
+//! What is sold, to whom and under which rules: values and pure decisions, with time as an argument.
+//!
+//! Nothing here knows a database, a wire format or a clock. Values are parsed once, at the edge; inside, an id, a
+//! night or a price cannot be wrong, only unknown.
+
+pub mod booking;
+pub mod catalogue;
+pub mod cell;
+pub mod claim;
+pub mod event;
+pub mod followed_movie;
+pub mod money;
+pub mod name;
+pub mod offer;
+pub mod rate;
+pub mod refusal;
+pub mod request;
+pub mod violation;

@@ -1,0 +1,337 @@
+//! A booking and its life: HELD until it is CONFIRMED, CANCELLED or has EXPIRED; CONFIRMED until it is CANCELLED.
+//!
+//! A hold that has run out is expired at once for everybody who looks, whether or not it has been tidied up yet:
+//! [`Booking::state_at`] is the only state that rules look at.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::{
+    cell::{CellKey, CellRef},
+    claim::Claim,
+    money::Money,
+    name::{BookingId, Venue},
+    refusal::{Denial, Reason},
+    request::Principal,
+    violation::{Fault, Violation},
+};
+
+/// Where a booking is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Taken until it expires.
+    Held,
+    /// Final.
+    Confirmed,
+    /// Given back.
+    Cancelled,
+    /// A hold that ran out.
+    Expired,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Held, Self::Confirmed, Self::Cancelled, Self::Expired];
+
+    /// UPPER_SNAKE_CASE, as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "HELD",
+            Self::Confirmed => "CONFIRMED",
+            Self::Cancelled => "CANCELLED",
+            Self::Expired => "EXPIRED",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An all-or-nothing claim.
+#[derive(Clone, Debug)]
+pub struct Booking {
+    /// Its name.
+    pub id: BookingId,
+    /// Whose it is.
+    pub principal: Principal,
+    /// As recorded; see [`Booking::state_at`].
+    pub recorded_state: State,
+    /// What it claims or, once given back, claimed.
+    pub claim: Claim,
+    /// Where.
+    pub venue: Venue,
+    /// What guests call the venue.
+    pub venue_display_name: String,
+    /// What is sold, for people.
+    pub title: String,
+    /// When the screening starts; nothing for a stay.
+    pub starts_at: Option<Timestamp>,
+    /// Sum of its items.
+    pub total: Money,
+    /// When a hold runs out; nothing in other states.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// The commit it was made at; orders bookings by age.
+    pub created_sequence: i64,
+    /// The commit it was last changed at.
+    pub updated_sequence: i64,
+}
+
+impl Booking {
+    /// Its state for anybody who looks at that time.
+    pub fn state_at(&self, now: Timestamp) -> State {
+        match (self.recorded_state, self.expires_at) {
+            (State::Held, Some(expires_at)) if expires_at <= now => State::Expired,
+            (state, _) => state,
+        }
+    }
+
+    /// Changes with every change.
+    pub fn etag(&self) -> String {
+        self.updated_sequence.to_string()
+    }
+
+    /// Whether it can be confirmed at that time, by somebody who has seen that etag.
+    pub fn confirmable(&self, now: Timestamp, etag: Option<&str>) -> Result<(), Denial> {
+        match self.state_at(now) {
+            State::Held => self.unchanged_since(etag),
+            state => Err(self.wrong_state(state, "confirmed")),
+        }
+    }
+
+    /// Whether its cells can be given back or exchanged at that time, by somebody who has seen that etag.
+    pub fn changeable(&self, now: Timestamp, etag: Option<&str>, done: &str) -> Result<(), Denial> {
+        match self.state_at(now) {
+            State::Held | State::Confirmed => self.unchanged_since(etag),
+            state => Err(self.wrong_state(state, done)),
+        }
+    }
+
+    fn unchanged_since(&self, etag: Option<&str>) -> Result<(), Denial> {
+        match etag {
+            Some(seen) if seen != self.etag() => Err(Denial::new(
+                Reason::EtagMismatch,
+                format!("{} has changed since", self.id),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn wrong_state(&self, state: State, done: &str) -> Denial {
+        match state {
+            State::Expired => Denial::new(
+                Reason::HoldExpired,
+                format!("the hold of {} has run out", self.id),
+            ),
+            _ => Denial::new(
+                Reason::BookingState,
+                format!("{} is {state} and cannot be {done}", self.id),
+            ),
+        }
+    }
+}
+
+/// What a booking claims of one cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its number, unique among all bookings.
+    pub number: i64,
+    /// Of which cell.
+    pub key: CellKey,
+    /// What the cell is called.
+    pub cell: CellRef,
+    /// How much of the cell's capacity.
+    pub quantity: i64,
+    /// Price of all of it, in minor units.
+    pub price_minor: i64,
+}
+
+/// Who to reach about a booking. Personal data: never logged, never in the feed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// How to address them; may be empty.
+    pub display_name: String,
+    /// May be empty.
+    pub email: String,
+    /// May be empty.
+    pub phone: String,
+}
+
+impl fmt::Debug for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Contact(..)")
+    }
+}
+
+impl Contact {
+    /// A contact within the limits of the contract.
+    pub fn parse(display_name: &str, email: &str, phone: &str) -> Result<Self, Vec<Violation>> {
+        let mut violations = Vec::new();
+        for (field, text, chars_max) in [
+            ("display_name", display_name, 200),
+            ("email", email, 254),
+            ("phone", phone, 40),
+        ] {
+            if text.chars().count() > chars_max {
+                let description = format!("at most {chars_max} characters");
+                violations.push(Violation::new(field, Fault::OutOfRange, description));
+            } else if text.chars().any(char::is_control) {
+                violations.push(Violation::new(
+                    field,
+                    Fault::Invalid,
+                    "no control characters",
+                ));
+            }
+        }
+        if violations.is_empty() && !email.is_empty() && !is_email(email) {
+            violations.push(Violation::new(
+                "email",
+                Fault::Invalid,
+                "an address such as guest@example.com",
+            ));
+        }
+        if violations.is_empty() {
+            Ok(Self {
+                display_name: display_name.to_owned(),
+                email: email.to_owned(),
+                phone: phone.to_owned(),
+            })
+        } else {
+            Err(violations)
+        }
+    }
+}
+
+/// Whether a text looks like an e-mail address: something on both sides of one `@`, no blanks. Only a mail that
+/// arrives proves more.
+pub fn is_email(text: &str) -> bool {
+    let blank = text.chars().any(|c| c.is_whitespace() || c.is_control());
+    match text.split_once('@') {
+        Some((local, host)) => {
+            !blank && !local.is_empty() && !host.is_empty() && !host.contains('@')
+        }
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, ToSpan, civil::date};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{
+        claim::{Nights, Stay},
+        money::Currency,
+        name::{HotelId, RoomTypeId},
+    };
+
+    fn hold(expires_at: Timestamp) -> Booking {
+        let hotel = HotelId("a".into());
+        let nights = Nights::new(date(2026, 1, 1), date(2026, 1, 2)).unwrap();
+        let room_type = RoomTypeId {
+            hotel: hotel.clone(),
+            id: "b".into(),
+        };
+        Booking {
+            id: BookingId(Uuid::nil()),
+            principal: Principal::guest("x".into()),
+            recorded_state: State::Held,
+            claim: Claim::Stay(Stay {
+                room_type,
+                nights,
+                rooms: 1,
+            }),
+            venue: Venue::Hotel(hotel),
+            venue_display_name: String::new(),
+            title: String::new(),
+            starts_at: None,
+            total: Money::new(Currency::parse("EUR").unwrap(), 1),
+            expires_at: Some(expires_at),
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            created_sequence: 7,
+            updated_sequence: 8,
+        }
+    }
+
+    #[test]
+    fn a_hold_is_expired_from_the_very_moment_it_runs_out() {
+        let end = Timestamp::UNIX_EPOCH + 10.minutes();
+        let hold = hold(end);
+        assert_eq!(hold.state_at(end - 1.microseconds()), State::Held);
+        assert_eq!(hold.state_at(end), State::Expired);
+        assert_eq!(
+            hold.confirmable(end, None).unwrap_err().reason,
+            Reason::HoldExpired
+        );
+        assert_eq!(
+            hold.changeable(end, None, "moved").unwrap_err().reason,
+            Reason::HoldExpired
+        );
+    }
+
+    #[test]
+    fn only_a_hold_can_be_confirmed_and_only_a_live_booking_changed() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut booking = hold(now + 1.hours());
+        assert!(booking.confirmable(now, None).is_ok());
+        booking.recorded_state = State::Confirmed;
+        booking.expires_at = None;
+        assert_eq!(
+            booking.confirmable(now, None).unwrap_err().reason,
+            Reason::BookingState
+        );
+        assert!(booking.changeable(now, None, "cancelled").is_ok());
+        booking.recorded_state = State::Cancelled;
+        assert_eq!(
+            booking
+                .changeable(now, None, "cancelled")
+                .unwrap_err()
+                .reason,
+            Reason::BookingState
+        );
+    }
+
+    #[test]
+    fn an_old_etag_is_a_mismatch() {
+        let now = Timestamp::UNIX_EPOCH;
+        let booking = hold(now + 1.hours());
+        assert!(booking.confirmable(now, Some("8")).is_ok());
+        assert_eq!(
+            booking.confirmable(now, Some("7")).unwrap_err().reason,
+            Reason::EtagMismatch
+        );
+    }
+
+    #[test]
+    fn contacts_have_limits() {
+        assert!(Contact::parse("", "", "").is_ok());
+        assert!(Contact::parse(&"ж".repeat(200), "a@b", &"1".repeat(40)).is_ok());
+        for (name, email, phone, field) in [
+            ("ж".repeat(201), "", String::new(), "display_name"),
+            (String::new(), "no-at", String::new(), "email"),
+            (String::new(), "@b", String::new(), "email"),
+            (String::new(), "a@b@c", String::new(), "email"),
+            (String::new(), "a b@c", String::new(), "email"),
+            (String::new(), "", "1".repeat(41), "phone"),
+            ("a\0".into(), "", String::new(), "display_name"),
+        ] {
+            let violations = Contact::parse(&name, email, &phone).unwrap_err();
+            assert_eq!(violations[0].field, field);
+        }
+        assert!(Contact::parse("", &format!("{}@b", "a".repeat(253)), "").is_err());
+    }
+}

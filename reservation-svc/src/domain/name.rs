@@ -1,0 +1,258 @@
+//! Resource names (AIP-122) as types: parsed once at the edge, printed for answers and events.
+//!
+//! A name is either malformed (not of the collection's pattern: the caller's mistake) or names something that may or
+//! may not exist. `bookings/no-uuid` has the pattern, so it is merely unknown.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// Longest part of a name between slashes, in bytes.
+const SEGMENT_BYTES_MAX: usize = 63;
+
+/// Why a text names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameError {
+    /// Not of the pattern at all.
+    Malformed,
+    /// Of the pattern, but nothing can have this name.
+    Unknown,
+}
+
+/// `hotels/{hotel}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HotelId(pub String);
+
+/// `hotels/{hotel}/roomTypes/{room_type}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoomTypeId {
+    /// Whose room type.
+    pub hotel: HotelId,
+    /// The last part of the name.
+    pub id: String,
+}
+
+/// `cinemas/{cinema}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CinemaId(pub String);
+
+/// `movies/{movie}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MovieId(pub i64);
+
+/// `cinemas/{cinema}/screenings/{screening}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ScreeningId {
+    /// Where it is shown.
+    pub cinema: CinemaId,
+    /// The last part of the name.
+    pub number: i64,
+}
+
+/// A seat's id in its hall, such as `F7`: 1 to 16 letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeatId(pub String);
+
+/// `bookings/{booking}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BookingId(pub Uuid);
+
+/// A place that sells.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Venue {
+    /// Sells nights.
+    Hotel(HotelId),
+    /// Sells seats.
+    Cinema(CinemaId),
+}
+
+impl HotelId {
+    /// Parses `hotels/{hotel}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        match segments(name)?.as_slice() {
+            ["hotels", hotel] => Ok(Self((*hotel).to_owned())),
+            _ => Err(NameError::Malformed),
+        }
+    }
+}
+
+impl RoomTypeId {
+    /// Parses `hotels/{hotel}/roomTypes/{room_type}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        match segments(name)?.as_slice() {
+            ["hotels", hotel, "roomTypes", id] => Ok(Self {
+                hotel: HotelId((*hotel).to_owned()),
+                id: (*id).to_owned(),
+            }),
+            _ => Err(NameError::Malformed),
+        }
+    }
+}
+
+impl CinemaId {
+    /// Parses `cinemas/{cinema}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        match segments(name)?.as_slice() {
+            ["cinemas", cinema] => Ok(Self((*cinema).to_owned())),
+            _ => Err(NameError::Malformed),
+        }
+    }
+}
+
+impl MovieId {
+    /// Parses `movies/{movie}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        match segments(name)?.as_slice() {
+            ["movies", movie] => Ok(Self(number(movie)?)),
+            _ => Err(NameError::Malformed),
+        }
+    }
+}
+
+impl ScreeningId {
+    /// Parses `cinemas/{cinema}/screenings/{screening}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        match segments(name)?.as_slice() {
+            ["cinemas", cinema, "screenings", screening] => Ok(Self {
+                cinema: CinemaId((*cinema).to_owned()),
+                number: number(screening)?,
+            }),
+            _ => Err(NameError::Malformed),
+        }
+    }
+
+    /// Parses `cinemas/{cinema}/screenings/{screening}/seatMap`.
+    pub fn parse_seat_map(name: &str) -> Result<Self, NameError> {
+        name.strip_suffix("/seatMap")
+            .ok_or(NameError::Malformed)
+            .and_then(Self::parse)
+    }
+}
+
+impl SeatId {
+    /// A seat's id, or nothing if it is empty, too long or not of ASCII letters and digits.
+    pub fn parse(id: &str) -> Option<Self> {
+        let fits = (1..=16).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        fits.then(|| Self(id.to_owned()))
+    }
+}
+
+impl BookingId {
+    /// Parses `bookings/{booking}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        match segments(name)?.as_slice() {
+            ["bookings", booking] => Uuid::try_parse(booking)
+                .map(Self)
+                .map_err(|_| NameError::Unknown),
+            _ => Err(NameError::Malformed),
+        }
+    }
+}
+
+impl Venue {
+    /// Parses `hotels/{hotel}` or `cinemas/{cinema}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        HotelId::parse(name)
+            .map(Self::Hotel)
+            .or_else(|_| CinemaId::parse(name).map(Self::Cinema))
+    }
+}
+
+fn segments(name: &str) -> Result<Vec<&str>, NameError> {
+    let parts: Vec<&str> = name.split('/').collect();
+    let plain = |part: &&str| {
+        (1..=SEGMENT_BYTES_MAX).contains(&part.len())
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
+    };
+    if parts.iter().all(plain) {
+        Ok(parts)
+    } else {
+        Err(NameError::Malformed)
+    }
+}
+
+fn number(text: &str) -> Result<i64, NameError> {
+    let canonical = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    match text.parse() {
+        Ok(number) if canonical => Ok(number),
+        _ => Err(NameError::Unknown),
+    }
+}
+
+macro_rules! display {
+    ($($type:ty: |$it:ident, $f:ident| $body:expr;)*) => {$(
+        impl fmt::Display for $type {
+            fn fmt(&self, $f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let $it = self;
+                $body
+            }
+        }
+    )*};
+}
+
+display! {
+    HotelId: |it, f| write!(f, "hotels/{}", it.0);
+    RoomTypeId: |it, f| write!(f, "{}/roomTypes/{}", it.hotel, it.id);
+    CinemaId: |it, f| write!(f, "cinemas/{}", it.0);
+    MovieId: |it, f| write!(f, "movies/{}", it.0);
+    ScreeningId: |it, f| write!(f, "{}/screenings/{}", it.cinema, it.number);
+    SeatId: |it, f| f.write_str(&it.0);
+    BookingId: |it, f| write!(f, "bookings/{}", it.0);
+    Venue: |it, f| match it {
+        Venue::Hotel(hotel) => hotel.fmt(f),
+        Venue::Cinema(cinema) => cinema.fmt(f),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_survive_a_round_trip() {
+        for name in ["hotels/banyan-bay/roomTypes/sea_view"] {
+            assert_eq!(RoomTypeId::parse(name).unwrap().to_string(), name);
+        }
+        for name in [
+            "cinemas/grand/screenings/12",
+            "cinemas/g.r~and/screenings/1",
+        ] {
+            assert_eq!(ScreeningId::parse(name).unwrap().to_string(), name);
+        }
+        let name = "bookings/018f4f3e-0000-7000-8000-000000000001";
+        assert_eq!(BookingId::parse(name).unwrap().to_string(), name);
+        for name in ["hotels/a", "cinemas/a"] {
+            assert_eq!(Venue::parse(name).unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn a_wrong_pattern_is_malformed_and_an_impossible_id_unknown() {
+        for name in [
+            "",
+            "hotels",
+            "hotels/",
+            "hotels/a/b",
+            "Hotels/a",
+            "hotels/a b",
+            "hotels/ä",
+            "/hotels/a",
+        ] {
+            assert_eq!(HotelId::parse(name), Err(NameError::Malformed), "{name}");
+        }
+        assert_eq!(MovieId::parse("movies/x"), Err(NameError::Unknown));
+        assert_eq!(MovieId::parse("movies/01"), Err(NameError::Unknown));
+        assert_eq!(MovieId::parse("movies/-1"), Err(NameError::Unknown));
+        assert_eq!(
+            MovieId::parse("movies/99999999999999999999"),
+            Err(NameError::Unknown)
+        );
+        assert_eq!(BookingId::parse("bookings/x"), Err(NameError::Unknown));
+        assert_eq!(
+            HotelId::parse(&format!("hotels/{}", "a".repeat(64))),
+            Err(NameError::Malformed)
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! The one place that decides who gets what. Handlers hand it a [`Command`] and await its answer.
+//!
+//! Every decision is made in a transaction that holds the database's `commit_head`: it allots commit sequences and the
+//! decision time (the clock, but never before the last decision), and what it reads nobody changes under it. Bookings,
+//! cells, the request id and the event of the outbox become durable together, and only then is anybody answered.
+//!
+//! One request is one transaction for now. The commands of one process wait for each other here rather than in the
+//! database, so that a crowd costs neither connections nor busy waiting; replicas wait for each other in the database.
+//! A decision runs to its end even if the caller has gone: repeating the request id tells how it ended.
+
+mod answer;
+mod catalogue;
+mod clock;
+mod command;
+mod commit;
+mod decide;
+mod lookup;
+mod metrics;
+mod rejection;
+mod sweeper;
+
+use std::sync::Arc;
+
+use banyan_mesh::process::Process;
+use jiff::Timestamp;
+use tokio::sync::{Mutex, watch};
+
+use crate::store::Store;
+use commit::Commit;
+use decide::Stop;
+use metrics::Metrics;
+
+pub use catalogue::{NewMovie, NewScreening};
+pub use clock::{Clock, SystemClock};
+pub use command::{Action, Command, Hold, Outcome, Position};
+pub use rejection::{Refusal, Rejection, Unmet};
+
+/// The inventory of one database; clones are the same one.
+#[derive(Clone)]
+pub struct Inventory {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    turn: Mutex<()>,
+    committed: watch::Sender<i64>,
+    metrics: Metrics,
+}
+
+impl Inventory {
+    /// An inventory that decides over that store by that clock.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, process: &Process) -> Self {
+        let shared = Shared {
+            store,
+            clock,
+            turn: Mutex::new(()),
+            committed: watch::channel(0).0,
+            metrics: Metrics::register(process),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Decides one command. The same request id gets the same answer again.
+    pub async fn submit(&self, command: Command) -> Result<Outcome, Rejection> {
+        let inventory = self.clone();
+        let decided = tokio::spawn(async move { inventory.decide(command).await }).await;
+        let result = decided.unwrap_or_else(|error| Err(Rejection::aborted(error)));
+        self.shared.metrics.decided(&result);
+        result
+    }
+
+    /// The last commit sequence that this process has committed. Others may have committed more.
+    pub fn commits(&self) -> watch::Receiver<i64> {
+        self.shared.committed.subscribe()
+    }
+
+    /// What time it is for those who only look.
+    pub fn now(&self) -> Timestamp {
+        clock::read(self.shared.clock.as_ref())
+    }
+
+    /// The store that it decides over, for reading.
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    async fn decide(&self, command: Command) -> Result<Outcome, Rejection> {
+        let _turn = self.shared.turn.lock().await;
+        let _timer = self.shared.metrics.time_commit();
+        let mut commit = self.begin().await?;
+        if let Some(answer) = answer::find(&commit, &command).await? {
+            return answer;
+        }
+        let result = match decide::decide(&mut commit, &command).await {
+            Ok(outcome) => Ok(outcome),
+            Err(Stop::Denied(denial)) => Err(decide::deny(&mut commit, denial)),
+            Err(Stop::Rejected(rejection)) => return Err(rejection),
+        };
+        answer::keep(&commit, &command, &result).await?;
+        self.finish(commit).await?;
+        result.map_err(Rejection::Refused)
+    }
+
+    /// Takes the database's turn. The caller has this process's.
+    async fn begin(&self) -> Result<Commit, Rejection> {
+        let write = self.shared.store.write().await?;
+        Ok(Commit::new(write, self.now()))
+    }
+
+    /// Makes a commit durable and tells those who follow.
+    async fn finish(&self, commit: Commit) -> Result<i64, Rejection> {
+        let sequence = commit.finish().await?;
+        self.shared.committed.send_replace(sequence);
+        Ok(sequence)
+    }
+}

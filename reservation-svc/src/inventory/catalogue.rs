@@ -1,0 +1,147 @@
+//! Changes of the catalogue. They take the commit head like any decision, and what analytics must know enters the feed.
+
+use jiff::Timestamp;
+
+use super::{Inventory, commit::Commit, rejection::Rejection};
+use crate::{
+    domain::{
+        catalogue::{SCREENING_HOURS, Screening, SeatPrice},
+        event::Event,
+        name::{CinemaId, MovieId, ScreeningId},
+    },
+    store::{ScreeningFilter, StoreError},
+};
+
+/// A movie to add.
+#[derive(Clone, Debug)]
+pub struct NewMovie {
+    /// Its title.
+    pub title: String,
+    /// A few sentences.
+    pub description: String,
+    /// Address of a picture; may be empty.
+    pub image_uri: String,
+}
+
+/// A screening to add, at one price for every seat of the hall.
+#[derive(Clone, Debug)]
+pub struct NewScreening {
+    /// Where.
+    pub cinema: CinemaId,
+    /// In which hall.
+    pub hall: i64,
+    /// Of what.
+    pub movie: MovieId,
+    /// When it starts.
+    pub starts_at: Timestamp,
+    /// Price of a seat, in minor units of the cinema's currency.
+    pub price_minor: i64,
+}
+
+impl Inventory {
+    /// Adds a movie.
+    pub async fn create_movie(&self, movie: &NewMovie) -> Result<MovieId, Rejection> {
+        let _turn = self.shared.turn.lock().await;
+        let commit = self.begin().await?;
+        let id = commit
+            .write
+            .insert_movie(&movie.title, &movie.description, &movie.image_uri)
+            .await?;
+        self.finish(commit).await?;
+        Ok(id)
+    }
+
+    /// Takes a movie and its screenings out of the listings; bookings stay.
+    pub async fn delete_movie(&self, id: MovieId) -> Result<(), Rejection> {
+        let _turn = self.shared.turn.lock().await;
+        let mut commit = self.begin().await?;
+        let movie = commit.write.movie(id).await?;
+        movie.ok_or_else(|| Rejection::not_found("reservation.banyan/Movie", id))?;
+        let filter = ScreeningFilter {
+            movie: Some(id),
+            ..ScreeningFilter::default()
+        };
+        let screenings = commit.write.screenings(&filter, u64::MAX >> 1).await?;
+        remove(&mut commit, &screenings).await?;
+        commit.write.remove_movie(id).await?;
+        self.finish(commit).await?;
+        Ok(())
+    }
+
+    /// Adds a screening.
+    pub async fn create_screening(&self, new: &NewScreening) -> Result<Screening, Rejection> {
+        let _turn = self.shared.turn.lock().await;
+        let mut commit = self.begin().await?;
+        let movie = commit.write.movie(new.movie).await?;
+        movie.ok_or_else(|| Rejection::not_found("reservation.banyan/Movie", new.movie))?;
+        let seats = commit
+            .write
+            .seats(&[new.hall])
+            .await?
+            .remove(&new.hall)
+            .unwrap_or_default();
+        let mut categories: Vec<_> = seats.iter().map(|seat| seat.category.clone()).collect();
+        categories.sort_unstable();
+        categories.dedup();
+        let price = |category| SeatPrice {
+            category,
+            price_minor: new.price_minor,
+        };
+        let screening = Screening {
+            id: ScreeningId {
+                cinema: new.cinema.clone(),
+                number: commit.write.next_screening_number().await?,
+            },
+            movie: new.movie,
+            hall: new.hall,
+            starts_at: new.starts_at,
+            ends_at: end(new.starts_at),
+        };
+        let prices = categories.into_iter().map(price).collect();
+        commit
+            .write
+            .insert_screenings(&[(screening.clone(), prices)])
+            .await?;
+        commit.record(&Event::Screening {
+            screening: screening.clone(),
+            capacity: i64::try_from(seats.len()).unwrap_or(i64::MAX),
+            removed: false,
+        });
+        self.finish(commit).await?;
+        Ok(screening)
+    }
+
+    /// Takes a screening out of the listings; bookings stay.
+    pub async fn delete_screening(&self, id: &ScreeningId) -> Result<(), Rejection> {
+        let _turn = self.shared.turn.lock().await;
+        let mut commit = self.begin().await?;
+        let screening = commit.write.screening(id).await?;
+        let screening =
+            screening.ok_or_else(|| Rejection::not_found("reservation.banyan/Screening", id))?;
+        remove(&mut commit, &[screening]).await?;
+        self.finish(commit).await?;
+        Ok(())
+    }
+}
+
+/// When a screening ends of which only the start is known.
+pub(crate) fn end(starts_at: Timestamp) -> Timestamp {
+    let hours = jiff::SignedDuration::from_hours(SCREENING_HOURS);
+    starts_at.saturating_add(hours).unwrap_or(Timestamp::MAX)
+}
+
+async fn remove(commit: &mut Commit, screenings: &[Screening]) -> Result<(), StoreError> {
+    let numbers: Vec<_> = screenings.iter().map(|it| it.id.number).collect();
+    let halls: Vec<_> = screenings.iter().map(|it| it.hall).collect();
+    let seats = commit.write.seats(&halls).await?;
+    commit.write.remove_screenings(&numbers).await?;
+    for screening in screenings {
+        let capacity = seats.get(&screening.hall).map_or(0, Vec::len);
+        commit.record(&Event::Screening {
+            screening: screening.clone(),
+            capacity: i64::try_from(capacity).unwrap_or(i64::MAX),
+            removed: true,
+        });
+    }
+    Ok(())
+}

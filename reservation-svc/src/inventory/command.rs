@@ -1,0 +1,89 @@
+//! What can be asked of the inventory, and what it answers.
+
+use banyan_proto::reservation::v1;
+use jiff::SignedDuration;
+
+use crate::domain::{
+    booking::Contact,
+    claim::Claim,
+    name::BookingId,
+    request::{Principal, RequestKey},
+};
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// Who asks; sees and changes only its own bookings.
+    pub principal: Principal,
+    /// What makes a repetition safe; nothing if the caller does not care.
+    pub request: Option<RequestKey>,
+    /// What is asked.
+    pub action: Action,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A new booking.
+    Hold(Hold),
+    /// Make a hold final.
+    Confirm {
+        /// Which.
+        booking: BookingId,
+        /// Only if it still has this etag.
+        etag: Option<String>,
+    },
+    /// Give the cells back.
+    Cancel {
+        /// Of which booking.
+        booking: BookingId,
+        /// Only if it still has this etag.
+        etag: Option<String>,
+    },
+    /// Exchange the cells for others at the same venue.
+    Move {
+        /// Of which booking.
+        booking: BookingId,
+        /// Only if it still has this etag.
+        etag: Option<String>,
+        /// For what.
+        claim: Claim,
+    },
+}
+
+/// A new booking.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// Of what.
+    pub claim: Claim,
+    /// Who to reach.
+    pub contact: Option<Contact>,
+    /// How long to hold it. Without effect if it is confirmed at once.
+    pub duration: SignedDuration,
+    /// Confirm it in the same step.
+    pub confirm: bool,
+    /// Sell seats of a screening that has started, too: partners' systems always could.
+    pub sells_started: bool,
+}
+
+/// A place in the order of commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Of which database.
+    pub incarnation: String,
+    /// The commit sequence.
+    pub sequence: i64,
+}
+
+/// What was decided, durably.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The booking as it was right after the decision.
+    pub booking: v1::Booking,
+    /// What a moved booking cost before.
+    pub previous_total: Option<v1::Money>,
+    /// Where it was decided.
+    pub position: Position,
+    /// The numbers of the items taken, in the order asked for.
+    pub item_ids: Vec<i64>,
+}

@@ -1,0 +1,67 @@
+//! One transaction under the commit head: allots sequences and collects events, and ends with all of it durable.
+
+use banyan_proto::reservation::v1;
+use jiff::Timestamp;
+use prost::Message as _;
+
+use super::command::Position;
+use crate::{
+    domain::event::Event,
+    store::{Head, StoreError, Write},
+    wire,
+};
+
+/// A transaction that decides.
+pub(super) struct Commit {
+    pub(super) write: Write,
+    /// The time of the decision: the clock, but never before the last decision.
+    pub(super) now: Timestamp,
+    pub(super) head: Head,
+    events: Vec<(i64, Vec<u8>)>,
+}
+
+impl Commit {
+    pub(super) fn new(write: Write, clock: Timestamp) -> Self {
+        let mut head = write.head().clone();
+        let now = clock.max(head.decided_at);
+        head.decided_at = now;
+        Self {
+            write,
+            now,
+            head,
+            events: Vec::new(),
+        }
+    }
+
+    /// The sequence that the next event gets: what is written along with it bears the same.
+    pub(super) fn next_sequence(&self) -> i64 {
+        self.head.sequence + 1
+    }
+
+    /// Where the commit stands: at its last event.
+    pub(super) fn position(&self) -> Position {
+        Position {
+            incarnation: self.head.incarnation.clone(),
+            sequence: self.head.sequence,
+        }
+    }
+
+    /// Adds an event under the next sequence.
+    pub(super) fn record(&mut self, event: &Event) {
+        self.head.sequence += 1;
+        let encoded = v1::FeedEvent {
+            position: Some(wire::position(&self.head.incarnation, self.head.sequence)),
+            decide_time: Some(wire::timestamp(self.now)),
+            event: Some(wire::event(event)),
+        };
+        self.events
+            .push((self.head.sequence, encoded.encode_to_vec()));
+    }
+
+    /// Makes everything durable; the sequence of the last commit.
+    pub(super) async fn finish(self) -> Result<i64, StoreError> {
+        self.write.insert_events(self.events, self.now).await?;
+        self.write.commit(&self.head).await?;
+        Ok(self.head.sequence)
+    }
+}

@@ -1,0 +1,72 @@
+//! How a command can fail to be granted.
+
+use tokio::task::JoinError;
+
+use super::command::Position;
+use crate::{
+    domain::{refusal::Reason, violation::Violation},
+    store::StoreError,
+};
+
+/// Why a command was not granted.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// Decided: the answer to the request id from now on.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    /// Something that the command names is not there.
+    #[error("{} not found", names.join(", "))]
+    NotFound {
+        /// Of what kind, such as `reservation.banyan/Booking`.
+        kind: &'static str,
+        /// Which.
+        names: Vec<String>,
+    },
+    /// The command makes no sense for what it names.
+    #[error("the request is not valid")]
+    Invalid(Vec<Violation>),
+    /// The database failed; nothing was decided, as far as is known.
+    #[error("the reservation database failed")]
+    Store(#[from] StoreError),
+    /// The decision did not run to its end.
+    #[error("the decision was aborted")]
+    Aborted(#[source] JoinError),
+}
+
+/// A refusal with its place in the order of commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// Why, for people.
+    pub message: String,
+    /// The cells that could not be had; empty where it is not about cells.
+    pub unmet: Vec<Unmet>,
+    /// Where it was decided.
+    pub position: Position,
+}
+
+/// A cell that could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    /// The cell's name, such as `cinemas/grand/screenings/7/seats/F7`.
+    pub subject: String,
+    /// Its last part: the seat's id or the night.
+    pub label: String,
+    /// Why it could not be had.
+    pub description: String,
+}
+
+impl Rejection {
+    /// Something that is not there.
+    pub(super) fn not_found(kind: &'static str, name: impl ToString) -> Self {
+        Self::NotFound {
+            kind,
+            names: vec![name.to_string()],
+        }
+    }
+
+    pub(super) fn aborted(error: JoinError) -> Self {
+        Self::Aborted(error)
+    }
+}

@@ -1,0 +1,21 @@
+//! The schema of the reservation database, as steps that are only ever added to.
+//!
+//! Plain SQL that both databases understand, so that what is guarded (the CHECKs above all) can be read here. Numbers
+//! are BIGINT throughout, times are microseconds since 1970 in UTC, and days are days since 1970.
+
+mod m0001_bookings;
+mod m0002_followed_movies;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// Every step, in order.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_bookings::Migration),
+            Box::new(m0002_followed_movies::Migration),
+        ]
+    }
+}

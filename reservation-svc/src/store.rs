@@ -1,0 +1,125 @@
+//! Where bookings and the catalogue are kept: SQLite or PostgreSQL, through sea-orm.
+//!
+//! A [`Session`] reads one consistent state. A [`Write`] has the one-row `commit_head` locked from its first statement
+//! to its commit: so the order of commit sequences is the order of commits, replicas cannot deadlock, and what a write
+//! reads nobody changes under it. Nothing here decides; rules live in the domain.
+
+mod bookings;
+mod cells;
+mod cinemas;
+mod entity;
+mod error;
+mod followed_movies;
+mod head;
+mod hotels;
+mod outbox;
+mod requests;
+mod rows;
+
+use std::ops::Deref;
+
+use banyan_mesh::database::Database;
+use sea_orm::{
+    DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+
+pub use bookings::{BookingFilter, StoredBooking};
+pub use cinemas::ScreeningFilter;
+pub use error::StoreError;
+pub(crate) use followed_movies::FollowedMovies;
+pub use head::Head;
+pub use requests::StoredAnswer;
+
+use error::During;
+
+/// The database of one reservation service; clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    database: Database,
+}
+
+/// One consistent state of the database, for reading.
+#[derive(Debug)]
+pub struct Session {
+    transaction: DatabaseTransaction,
+}
+
+/// The one writer at a time: reads as a [`Session`] does, and nobody else commits before it.
+#[derive(Debug)]
+pub struct Write {
+    session: Session,
+    head: Head,
+}
+
+impl Store {
+    /// A store in that database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Waits until the database has been reached and migrated. False if the process ends before.
+    pub async fn ready(&self) -> bool {
+        self.database.ready().await
+    }
+
+    /// Begins to read one consistent state.
+    pub async fn read(&self) -> Result<Session, StoreError> {
+        let isolation_level = match self.database.backend() {
+            // A SQLite transaction is a snapshot by itself.
+            DbBackend::Sqlite => None,
+            _ => Some(IsolationLevel::RepeatableRead),
+        };
+        let options = TransactionOptions {
+            isolation_level,
+            ..TransactionOptions::default()
+        };
+        self.begin(options).await
+    }
+
+    /// Waits for the writer's turn and takes it.
+    pub async fn write(&self) -> Result<Write, StoreError> {
+        // SQLite knows no row locks: the whole database is locked from the start, or the turn could still be lost
+        // between reading and writing.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let session = self.begin(options).await?;
+        let head = session.lock_head().await?;
+        Ok(Write { session, head })
+    }
+
+    /// Begins a transaction of any kind.
+    async fn begin(&self, options: TransactionOptions) -> Result<Session, StoreError> {
+        if !self.database.is_ready() {
+            return Err(StoreError::NotReady);
+        }
+        let connection = self.database.connection();
+        let begun = connection.begin_with_options(options).await;
+        let transaction = begun.during("begin a transaction")?;
+        Ok(Session { transaction })
+    }
+}
+
+impl Write {
+    /// The head as it was when the turn was taken.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Makes all of it durable, with the head as it is from now on.
+    pub async fn commit(self, head: &Head) -> Result<(), StoreError> {
+        self.session.update_head(head).await?;
+        let committed = self.session.transaction.commit().await;
+        committed.during("commit")
+    }
+}
+
+impl Deref for Write {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}

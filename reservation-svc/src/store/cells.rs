@@ -1,0 +1,213 @@
+//! Cells and what holds that have run out still count in them.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    QueryResult, Statement, Value, sea_query::Expr,
+};
+
+use super::{Session, StoreError, Write, entity::cell, error::During, rows::micros};
+use crate::domain::{
+    cell::{Block, Cell, CellKey, PoolId, Slot},
+    name::BookingId,
+};
+
+/// Cells of one INSERT statement; both databases limit its parameters.
+const ROWS_PER_INSERT: usize = 1_000;
+
+impl Session {
+    /// The cells of a block that have ever been touched.
+    pub async fn cells(&self, block: &Block) -> Result<HashMap<CellKey, Cell>, StoreError> {
+        let rows = cell::Entity::find()
+            .filter(cell::Column::Pool.is_in(block.pools.iter().map(|pool| pool.0)))
+            .filter(cell::Column::Slot.gte(block.slots.start.0))
+            .filter(cell::Column::Slot.lt(block.slots.end.0))
+            .all(&self.transaction)
+            .await
+            .during("read cells")?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                (
+                    key(row.pool, row.slot),
+                    Cell {
+                        capacity: row.capacity,
+                        taken: row.taken,
+                    },
+                )
+            })
+            .collect())
+    }
+
+    /// How much of the cells of a block is taken by holds that have run out: it can be had all the same.
+    pub async fn lapsed(
+        &self,
+        block: &Block,
+        now: Timestamp,
+    ) -> Result<HashMap<CellKey, i64>, StoreError> {
+        let (condition, values) = lapsed_in(block, now);
+        let sql = format!(
+            "SELECT i.pool, i.slot, CAST(SUM(i.quantity) AS BIGINT) AS quantity \
+             FROM bookings b JOIN booking_items i ON i.booking = b.id WHERE {condition} GROUP BY i.pool, i.slot"
+        );
+        let rows = self.select(&sql, values, "read lapsed holds").await?;
+        let row = |row: QueryResult| {
+            let (pool, slot) = (row.try_get("", "pool")?, row.try_get("", "slot")?);
+            Ok((key(pool, slot), row.try_get("", "quantity")?))
+        };
+        rows.into_iter()
+            .map(row)
+            .collect::<Result<_, _>>()
+            .during("read lapsed holds")
+    }
+
+    /// The holds that have run out and still count in cells of a block.
+    pub async fn lapsed_holds(
+        &self,
+        block: &Block,
+        now: Timestamp,
+    ) -> Result<Vec<BookingId>, StoreError> {
+        let (condition, values) = lapsed_in(block, now);
+        let sql = format!(
+            "SELECT DISTINCT b.id FROM bookings b JOIN booking_items i ON i.booking = b.id WHERE {condition}"
+        );
+        let rows = self.select(&sql, values, "find lapsed holds").await?;
+        booking_ids(&rows)
+    }
+
+    /// Some of the holds that have run out, whatever they hold, the longest over first.
+    pub async fn lapsed_holds_anywhere(
+        &self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<BookingId>, StoreError> {
+        let sql = "SELECT id FROM bookings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2";
+        let values = vec![micros(now).into(), limit.into()];
+        let rows = self.select(sql, values, "find lapsed holds").await?;
+        booking_ids(&rows)
+    }
+
+    /// Runs a query that both databases understand.
+    pub(super) async fn select(
+        &self,
+        sql: &str,
+        values: Vec<Value>,
+        operation: &'static str,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        let backend = self.transaction.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        self.transaction
+            .query_all_raw(statement)
+            .await
+            .during(operation)
+    }
+
+    pub(super) async fn execute(
+        &self,
+        sql: &str,
+        values: Vec<Value>,
+        operation: &'static str,
+    ) -> Result<u64, StoreError> {
+        let backend = self.transaction.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let done = self.transaction.execute_raw(statement).await;
+        Ok(done.during(operation)?.rows_affected())
+    }
+}
+
+impl Write {
+    /// Takes so much of every cell of a block that exists, then creates the missing ones, taken as given.
+    pub async fn take(
+        &self,
+        block: &Block,
+        quantity: i64,
+        missing: &[(CellKey, Cell)],
+    ) -> Result<(), StoreError> {
+        cell::Entity::update_many()
+            .col_expr(
+                cell::Column::Taken,
+                Expr::col(cell::Column::Taken).add(quantity),
+            )
+            .filter(cell::Column::Pool.is_in(block.pools.iter().map(|pool| pool.0)))
+            .filter(cell::Column::Slot.gte(block.slots.start.0))
+            .filter(cell::Column::Slot.lt(block.slots.end.0))
+            .exec(&self.transaction)
+            .await
+            .during("take cells")?;
+        for chunk in missing.chunks(ROWS_PER_INSERT) {
+            let rows = chunk.iter().map(|(key, it)| cell::ActiveModel {
+                pool: Set(key.pool.0),
+                slot: Set(key.slot.0),
+                capacity: Set(it.capacity),
+                taken: Set(it.taken),
+            });
+            let insert = cell::Entity::insert_many(rows);
+            insert
+                .exec_without_returning(&self.transaction)
+                .await
+                .during("create cells")?;
+        }
+        Ok(())
+    }
+
+    /// Gives back everything that a booking still counts in cells.
+    pub async fn release(&self, booking: BookingId, sequence: i64) -> Result<(), StoreError> {
+        let id = booking.0.to_string();
+        let cells = "UPDATE cells SET taken = taken - CAST((\
+                SELECT SUM(i.quantity) FROM booking_items i WHERE i.booking = $1 AND i.released_sequence IS NULL \
+                AND i.pool = cells.pool AND i.slot = cells.slot) AS BIGINT) \
+             WHERE (pool, slot) IN (\
+                SELECT i.pool, i.slot FROM booking_items i WHERE i.booking = $1 AND i.released_sequence IS NULL)";
+        self.execute(cells, vec![id.clone().into()], "release cells")
+            .await?;
+        let items = "UPDATE booking_items SET released_sequence = $2 WHERE booking = $1 AND released_sequence IS NULL";
+        self.execute(items, vec![id.into(), sequence.into()], "release items")
+            .await?;
+        Ok(())
+    }
+}
+
+/// The WHERE clause for items of lapsed holds in a block.
+fn lapsed_in(block: &Block, now: Timestamp) -> (String, Vec<Value>) {
+    let mut values: Vec<Value> = vec![
+        micros(now).into(),
+        block.slots.start.0.into(),
+        block.slots.end.0.into(),
+    ];
+    let pools = numbered(&mut values, block.pools.iter().map(|pool| pool.0));
+    let condition = format!(
+        "b.expires_at <= $1 AND i.released_sequence IS NULL AND i.slot >= $2 AND i.slot < $3 AND i.pool IN ({pools})"
+    );
+    (condition, values)
+}
+
+/// Appends values and returns their placeholders: `$4, $5, $6`; `NULL` for none.
+pub(super) fn numbered(values: &mut Vec<Value>, more: impl IntoIterator<Item = i64>) -> String {
+    let mut placeholders = Vec::new();
+    for value in more {
+        values.push(value.into());
+        placeholders.push(format!("${}", values.len()));
+    }
+    if placeholders.is_empty() {
+        return "NULL".to_owned();
+    }
+    placeholders.join(", ")
+}
+
+fn key(pool: i64, slot: i64) -> CellKey {
+    CellKey {
+        pool: PoolId(pool),
+        slot: Slot(slot),
+    }
+}
+
+fn booking_ids(rows: &[QueryResult]) -> Result<Vec<BookingId>, StoreError> {
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("", "id").during("read a booking's id")?;
+            super::bookings::booking_id(&id)
+        })
+        .collect()
+}

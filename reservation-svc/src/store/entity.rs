@@ -1,0 +1,208 @@
+//! The tables as sea-orm sees them: one module a table, nothing but columns.
+
+// What sea-orm derives is `pub`, within modules that are not.
+#![allow(unreachable_pub)]
+
+macro_rules! entity {
+    ($(#[$doc:meta])* $module:ident, $table:literal, { $($fields:tt)* }) => {
+        $(#[$doc])*
+        pub(crate) mod $module {
+            use sea_orm::entity::prelude::*;
+
+            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+            #[sea_orm(table_name = $table)]
+            pub struct Model { $($fields)* }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+
+            impl ActiveModelBehavior for ActiveModel {}
+        }
+    };
+}
+
+entity!(
+    /// The one row that every deciding transaction locks.
+    commit_head, "commit_head", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub incarnation: String,
+    pub sequence: i64,
+    pub decided_at: i64,
+    pub last_pool: i64,
+    pub last_item: i64,
+});
+
+entity!(hotel, "hotels", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub display_name: String,
+    pub time_zone: String,
+    pub currency: String,
+    pub address: String,
+    pub description: String,
+});
+
+entity!(room_type, "room_types", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub pool: i64,
+    pub hotel: String,
+    pub id: String,
+    pub display_name: String,
+    pub description: String,
+    pub max_guests: i64,
+    pub capacity: i64,
+});
+
+entity!(room, "rooms", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub hotel: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub number: String,
+    pub pool: i64,
+});
+
+entity!(rate, "rates", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub pool: i64,
+    pub from_day: i64,
+    pub to_day: i64,
+    pub weekdays: i64,
+    pub price_minor: i64,
+});
+
+entity!(cinema, "cinemas", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub display_name: String,
+    pub time_zone: String,
+    pub currency: String,
+    pub city: String,
+    pub address: String,
+});
+
+entity!(hall, "halls", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub cinema: String,
+    pub display_name: String,
+});
+
+entity!(seat, "seats", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub pool: i64,
+    pub hall: i64,
+    pub id: String,
+    pub idx: i64,
+    pub row_label: String,
+    pub number: i64,
+    pub x: i64,
+    pub y: i64,
+    pub category: String,
+    pub accessible: bool,
+});
+
+entity!(movie, "movies", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub title: String,
+    pub description: String,
+    pub image_uri: String,
+    pub deleted: bool,
+});
+
+entity!(screening, "screenings", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub cinema: String,
+    pub movie: i64,
+    pub hall: i64,
+    pub starts_at: i64,
+    pub ends_at: i64,
+    pub deleted: bool,
+});
+
+entity!(screening_price, "screening_prices", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub screening: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub category: String,
+    pub price_minor: i64,
+});
+
+entity!(
+    /// The unit of truth; the table's CHECK is the last guard against selling twice.
+    cell, "cells", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub pool: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub slot: i64,
+    pub capacity: i64,
+    pub taken: i64,
+});
+
+entity!(booking, "bookings", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub principal: String,
+    pub state: String,
+    pub venue: String,
+    pub venue_display_name: String,
+    pub title: String,
+    pub resource: String,
+    pub check_in: Option<i64>,
+    pub check_out: Option<i64>,
+    pub rooms: Option<i64>,
+    pub seats: Option<String>,
+    pub starts_at: Option<i64>,
+    pub currency: String,
+    pub total_minor: i64,
+    pub expires_at: Option<i64>,
+    pub created_at: i64,
+    pub updated_at: i64,
+    pub created_sequence: i64,
+    pub updated_sequence: i64,
+});
+
+entity!(
+    /// Personal data, apart from everything else so that it can be erased alone.
+    booking_contact, "booking_contacts", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub booking: String,
+    pub display_name: String,
+    pub email: String,
+    pub phone: String,
+});
+
+entity!(booking_item, "booking_items", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub booking: String,
+    pub pool: i64,
+    pub slot: i64,
+    pub cell: String,
+    pub quantity: i64,
+    pub price_minor: i64,
+    pub released_sequence: Option<i64>,
+});
+
+entity!(request_id, "request_ids", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub principal: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub method: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub request_id: String,
+    pub fingerprint: Vec<u8>,
+    pub booking: Option<String>,
+    pub answer: Vec<u8>,
+    pub created_at: i64,
+});
+
+entity!(outbox, "outbox", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub sequence: i64,
+    pub decided_at: i64,
+    pub event: Vec<u8>,
+});

@@ -1,0 +1,75 @@
+//! The one-row `commit_head`: which database this is, its last commit sequence and the numbers allotted so far.
+
+use jiff::Timestamp;
+use sea_orm::{ActiveValue::Set, EntityTrait, QuerySelect};
+
+use super::{
+    Session, StoreError,
+    entity::commit_head,
+    error::During,
+    rows::{micros, timestamp},
+};
+
+/// The head of the order of commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Identity of the database.
+    pub incarnation: String,
+    /// Of the last commit.
+    pub sequence: i64,
+    /// When the last decision was made.
+    pub decided_at: Timestamp,
+    /// The last pool's number.
+    pub last_pool: i64,
+    /// The last booking item's number.
+    pub last_item: i64,
+}
+
+impl Session {
+    /// The head of the state that this session reads.
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        let row = commit_head::Entity::find_by_id(1)
+            .one(&self.transaction)
+            .await
+            .during("read the commit head")?;
+        head(row)
+    }
+
+    pub(super) async fn lock_head(&self) -> Result<Head, StoreError> {
+        // Without effect on SQLite, where the transaction has the whole database already.
+        let row = commit_head::Entity::find_by_id(1)
+            .lock_exclusive()
+            .one(&self.transaction)
+            .await
+            .during("lock the commit head")?;
+        head(row)
+    }
+
+    pub(super) async fn update_head(&self, head: &Head) -> Result<(), StoreError> {
+        let row = commit_head::ActiveModel {
+            id: Set(1),
+            sequence: Set(head.sequence),
+            decided_at: Set(micros(head.decided_at)),
+            last_pool: Set(head.last_pool),
+            last_item: Set(head.last_item),
+            ..Default::default()
+        };
+        commit_head::Entity::update_many()
+            .set(row)
+            .exec(&self.transaction)
+            .await
+            .during("advance the commit head")?;
+        Ok(())
+    }
+}
+
+fn head(row: Option<commit_head::Model>) -> Result<Head, StoreError> {
+    let row = row.ok_or_else(|| StoreError::corrupt("commit head", "none"))?;
+    Ok(Head {
+        incarnation: row.incarnation,
+        sequence: row.sequence,
+        decided_at: timestamp(row.decided_at)?,
+        last_pool: row.last_pool,
+        last_item: row.last_item,
+    })
+}

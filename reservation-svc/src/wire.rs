@@ -1,0 +1,173 @@
+//! Domain values as messages of the contracts. One direction only: what comes in is parsed in `grpc`.
+
+use banyan_proto::reservation::v1;
+use jiff::Timestamp;
+
+use crate::domain::{
+    booking::{Booking, Contact, Item, State},
+    cell::CellRef,
+    claim::Claim,
+    event::Event,
+    money::{Currency, Money},
+};
+
+pub(crate) fn money(money: Money) -> v1::Money {
+    amount(money.currency, money.minor)
+}
+
+pub(crate) fn amount(currency: Currency, minor: i64) -> v1::Money {
+    v1::Money {
+        currency_code: currency.to_string(),
+        amount_minor: minor,
+    }
+}
+
+pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: time.as_second(),
+        nanos: time.subsec_nanosecond(),
+    }
+}
+
+pub(crate) fn position(incarnation: &str, sequence: i64) -> v1::CommitPosition {
+    v1::CommitPosition {
+        incarnation: incarnation.to_owned(),
+        sequence,
+    }
+}
+
+pub(crate) fn state(state: State) -> v1::booking::State {
+    match state {
+        State::Held => v1::booking::State::Held,
+        State::Confirmed => v1::booking::State::Confirmed,
+        State::Cancelled => v1::booking::State::Cancelled,
+        State::Expired => v1::booking::State::Expired,
+    }
+}
+
+pub(crate) fn contact(contact: &Contact) -> v1::Contact {
+    v1::Contact {
+        display_name: contact.display_name.clone(),
+        email: contact.email.clone(),
+        phone: contact.phone.clone(),
+    }
+}
+
+/// A booking as somebody sees it who looks at that time. Without its contact, which not everybody may see.
+pub(crate) fn booking(it: &Booking, now: Timestamp) -> v1::Booking {
+    let seen = it.state_at(now);
+    v1::Booking {
+        name: it.id.to_string(),
+        state: state(seen).into(),
+        venue: it.venue.to_string(),
+        venue_display_name: it.venue_display_name.clone(),
+        title: it.title.clone(),
+        contact: None,
+        total_price: Some(money(it.total)),
+        expire_time: match seen {
+            State::Held => it.expires_at.map(timestamp),
+            _ => None,
+        },
+        create_time: Some(timestamp(it.created_at)),
+        update_time: Some(timestamp(it.updated_at)),
+        etag: it.etag(),
+        claim: Some(claim(it)),
+    }
+}
+
+fn claim(it: &Booking) -> v1::booking::Claim {
+    match &it.claim {
+        Claim::Stay(stay) => v1::booking::Claim::Stay(v1::HotelStay {
+            room_type: stay.room_type.to_string(),
+            check_in_date: stay.nights.check_in().to_string(),
+            check_out_date: stay.nights.check_out().to_string(),
+            rooms: small(stay.rooms),
+        }),
+        Claim::Seats(selection) => v1::booking::Claim::Seats(v1::SeatSelection {
+            screening: selection.screening.to_string(),
+            seats: selection.seats.iter().map(ToString::to_string).collect(),
+            start_time: it.starts_at.map(timestamp),
+        }),
+    }
+}
+
+/// A count that the contract has in 32 bits; all of them are bounded far below.
+pub(crate) fn small(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// What changed, for the feed.
+pub(crate) fn event(event: &Event) -> v1::feed_event::Event {
+    use v1::feed_event::Event as Wire;
+    match event {
+        Event::Hotel(hotel) => Wire::HotelChanged(v1::HotelChanged {
+            hotel: hotel.id.to_string(),
+            display_name: hotel.display_name.clone(),
+            time_zone: hotel.zone_name.clone(),
+            currency_code: hotel.currency.to_string(),
+        }),
+        Event::RoomType { id, capacity } => Wire::RoomTypeChanged(v1::RoomTypeChanged {
+            room_type: id.to_string(),
+            capacity: small(*capacity),
+        }),
+        Event::Screening {
+            screening,
+            capacity,
+            removed,
+        } => Wire::ScreeningChanged(v1::ScreeningChanged {
+            screening: screening.id.to_string(),
+            movie: screening.movie.to_string(),
+            start_time: Some(timestamp(screening.starts_at)),
+            capacity: small(*capacity),
+            removed: *removed,
+        }),
+        Event::Booking {
+            booking,
+            previous,
+            items,
+        } => Wire::BookingChanged(booking_changed(booking, *previous, items)),
+        Event::Denied {
+            cell,
+            reason,
+            count,
+        } => Wire::DemandDenied(v1::DemandDenied {
+            cell: Some(cell_ref(cell)),
+            reason: reason.as_str().to_owned(),
+            count: *count,
+        }),
+    }
+}
+
+fn booking_changed(it: &Booking, previous: Option<State>, items: &[Item]) -> v1::BookingChanged {
+    let items = items.iter().map(|item| v1::BookingItem {
+        cell: Some(cell_ref(&item.cell)),
+        quantity: small(item.quantity),
+        price: Some(amount(it.total.currency, item.price_minor)),
+    });
+    v1::BookingChanged {
+        booking: it.id.to_string(),
+        venue: it.venue.to_string(),
+        previous_state: previous
+            .map_or(v1::booking::State::Unspecified, state)
+            .into(),
+        state: state(it.recorded_state).into(),
+        items: items.collect(),
+        expire_time: it.expires_at.map(timestamp),
+        total_price: Some(money(it.total)),
+    }
+}
+
+fn cell_ref(cell: &CellRef) -> v1::CellRef {
+    use v1::cell_ref::Cell;
+    let cell = match cell {
+        CellRef::Night { room_type, date } => Cell::Night(v1::NightCell {
+            room_type: room_type.to_string(),
+            date: date.to_string(),
+        }),
+        CellRef::Seat { screening, seat } => Cell::Seat(v1::SeatCell {
+            screening: screening.to_string(),
+            seat: seat.to_string(),
+        }),
+    };
+    v1::CellRef { cell: Some(cell) }
+}
