@@ -32,10 +32,11 @@ impl Metrics {
     pub(super) fn register(metrics: &Registered, progress: watch::Receiver<Progress>) -> Self {
         let (polls, adopted) = (Family::default(), Family::default());
         metrics.register(|registry| {
+            let registry = registry.sub_registry_with_prefix("reservation");
             let about = "Polls of the monolith, by collection and result";
-            registry.register("banyan_follow_polls", about, polls.clone());
+            registry.register("follow_polls", about, polls.clone());
             let about = "Entries adopted from the monolith since start";
-            registry.register("banyan_follow_adopted", about, adopted.clone());
+            registry.register("follow_adopted", about, adopted.clone());
             registry.register_collector(Box::new(Lag {
                 since: Timestamp::now(),
                 progress,
@@ -76,12 +77,8 @@ impl Collector for Lag {
         let lag = ConstGauge::new(Timestamp::now().duration_since(last).as_secs_f64().max(0.0));
         let about =
             "Seconds since the last good poll of the monolith, or since start if there was none";
-        let mut metric = encoder.encode_descriptor(
-            "banyan_follow_lag_seconds",
-            about,
-            None,
-            MetricType::Gauge,
-        )?;
+        let mut metric =
+            encoder.encode_descriptor("follow_lag_seconds", about, None, MetricType::Gauge)?;
         let labels = CollectionLabels {
             collection: COLLECTION,
         };

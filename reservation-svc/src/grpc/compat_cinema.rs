@@ -16,11 +16,11 @@ use banyan_proto::compat::cinema::v1::{
 };
 use tonic::{Code, Request, Response, Status};
 
-use super::compat_status::{Violation, Violations, refusal};
+use super::compat_status::{Violation, Violations, refusal, store_failed};
 use crate::{
     domain::followed_movie::{FollowedMovie, MovieDetails},
     follow::{CreateError, FindError, Follower, monolith},
-    store::{FollowedMovies, StoreError},
+    store::FollowedMovies,
 };
 
 const NO_MONOLITH: &str = "no monolith is configured to create movies at";
@@ -178,16 +178,4 @@ fn create_failed(error: CreateError) -> Status {
             }
         }
     }
-}
-
-fn store_failed(error: StoreError) -> Status {
-    tracing::error!(
-        error = &error as &dyn StdError,
-        "The database failed a request"
-    );
-    refusal(
-        Code::Unavailable,
-        "the database is away, try again later",
-        "DATABASE_UNAVAILABLE",
-    )
 }

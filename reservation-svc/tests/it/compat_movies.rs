@@ -11,7 +11,7 @@ use tokio::{
 };
 use tonic::{Code, Status, transport::Channel};
 
-use crate::compat_support::{Legacy, Service, eventually, reason, violations};
+use super::compat_support::{Legacy, Service, eventually, reason, violations};
 
 type Client = MovieServiceClient<Channel>;
 

@@ -14,7 +14,7 @@ use jiff::{Timestamp, ToSpan as _};
 use tonic::{Code, Response, Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
-use crate::compat_support::Service;
+use super::compat_support::Service;
 
 const EMAIL: &str = "anna@example.com";
 const OLD: &str = "2020-01-18T00:00:00.000Z";
@@ -183,7 +183,7 @@ fn invalid<T: std::fmt::Debug>(answer: Result<Response<T>, Status>, field: &str,
     let status = answer.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status}");
     assert_eq!(
-        crate::compat_support::violations(&status),
+        super::compat_support::violations(&status),
         [(field.to_owned(), kind.to_owned())]
     );
 }

@@ -10,12 +10,12 @@ use banyan_proto::{
 };
 use tonic::{Code, Status, transport::Channel};
 
-use crate::compat_support::{Legacy, Service, eventually, reason};
+use super::compat_support::{Legacy, Service, eventually, reason};
 
 type Client = FollowServiceClient<Channel>;
 
-const SUCCEEDED: &str = r#"banyan_follow_polls_total{collection="movies",result="succeeded"}"#;
-const ADOPTED: &str = r#"banyan_follow_adopted_total{collection="movies"}"#;
+const SUCCEEDED: &str = r#"reservation_follow_polls_total{collection="movies",result="succeeded"}"#;
+const ADOPTED: &str = r#"reservation_follow_adopted_total{collection="movies"}"#;
 
 async fn catch_up(client: &Client) -> Result<CatchUpResponse, Status> {
     let request = CatchUpRequest {

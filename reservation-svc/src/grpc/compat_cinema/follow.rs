@@ -7,7 +7,7 @@ use banyan_proto::follow::v1::{
 use jiff::Timestamp;
 use tonic::{Code, Request, Response, Status};
 
-use super::{super::compat_status::refusal, store_failed};
+use super::super::compat_status::{refusal, store_failed};
 use crate::{
     follow::{COLLECTION, CatchUpError, Follower},
     store::FollowedMovies,

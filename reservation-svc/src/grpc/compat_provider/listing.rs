@@ -1,0 +1,132 @@
+//! Movies and screenings in the shapes of the provider API.
+
+use std::collections::{HashMap, HashSet};
+
+use banyan_proto::compat::provider::v1::{MovieEntry, SeanceEntry, SeatEntry};
+use jiff::Timestamp;
+
+use super::price;
+use crate::{
+    domain::{
+        catalogue::{Cinema, Movie, Screening, Seat, SeatPrice},
+        cell::PoolId,
+        name::MovieId,
+    },
+    store::{ScreeningFilter, Session, StoreError},
+};
+
+/// Movies, newest first; only those that are shown today or later, if so wanted.
+pub(super) async fn movies(
+    session: &Session,
+    only_shown: bool,
+    limit: u64,
+    now: Timestamp,
+) -> Result<Vec<MovieEntry>, StoreError> {
+    let cinema = session.cinemas(None, 1).await?.pop();
+    let shown = session
+        .movies_shown_from(today(cinema.as_ref(), now))
+        .await?;
+    let movies = if only_shown {
+        let ids: Vec<_> = shown.iter().copied().collect();
+        let mut movies: Vec<_> = session.movies_of(&ids).await?.into_values().collect();
+        movies.sort_unstable_by_key(|movie| std::cmp::Reverse(movie.id));
+        movies.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        movies
+    } else {
+        session.movies(None, limit).await?
+    };
+    let entry = |movie: Movie| MovieEntry {
+        id: movie.id.0,
+        name: movie.title,
+        description: movie.description,
+        image_url: movie.image_uri,
+        coming_soon: shown.contains(&movie.id),
+    };
+    Ok(movies.into_iter().map(entry).collect())
+}
+
+/// When the day began at the cinema.
+fn today(cinema: Option<&Cinema>, now: Timestamp) -> Timestamp {
+    let zone = cinema.map_or(jiff::tz::TimeZone::UTC, |cinema| cinema.zone.clone());
+    now.to_zoned(zone)
+        .start_of_day()
+        .map_or(now, |day| day.timestamp())
+}
+
+/// The screenings of a movie at that cinema, newest first, with their seats as they are at that time.
+pub(super) async fn seances(
+    session: &Session,
+    cinema: &Cinema,
+    movie: MovieId,
+    limit: u64,
+    now: Timestamp,
+) -> Result<Vec<SeanceEntry>, StoreError> {
+    let filter = ScreeningFilter {
+        cinema: Some(cinema.id.clone()),
+        movie: Some(movie),
+        newest_first: true,
+        ..ScreeningFilter::default()
+    };
+    let screenings = session.screenings(&filter, limit).await?;
+    let numbers: Vec<_> = screenings
+        .iter()
+        .map(|screening| screening.id.number)
+        .collect();
+    let halls: HashSet<_> = screenings.iter().map(|screening| screening.hall).collect();
+    let seats = session.seats(&Vec::from_iter(halls)).await?;
+    let prices = session.seat_prices(&numbers).await?;
+    let taken = session.taken_seats(&numbers, now).await?;
+    let (no_seats, nothing) = (Vec::new(), HashSet::new());
+    let entry = |screening: &Screening| {
+        let number = screening.id.number;
+        let hall = seats.get(&screening.hall).unwrap_or(&no_seats);
+        SeanceEntry {
+            id: number,
+            price: cheapest(cinema, &prices, number),
+            datetime: datetime(screening.starts_at),
+            seats: vacancies(hall, taken.get(&number).unwrap_or(&nothing)),
+        }
+    };
+    Ok(screenings.iter().map(entry).collect())
+}
+
+/// The seats of a hall that nobody has booked yet.
+pub(super) fn all_vacant(hall: &[Seat]) -> Vec<SeatEntry> {
+    vacancies(hall, &HashSet::new())
+}
+
+fn vacancies(hall: &[Seat], taken: &HashSet<PoolId>) -> Vec<SeatEntry> {
+    hall.iter()
+        .map(|seat| SeatEntry {
+            id: seat.index,
+            vacant: !taken.contains(&seat.pool),
+        })
+        .collect()
+}
+
+/// The API knows one price a seance; other screenings have one a category of seats.
+fn cheapest(cinema: &Cinema, prices: &HashMap<i64, Vec<SeatPrice>>, screening: i64) -> i32 {
+    let prices = prices.get(&screening).into_iter().flatten();
+    let cheapest = prices.map(|price| price.price_minor).min();
+    price::whole(cinema.currency, cheapest.unwrap_or(0))
+}
+
+/// UTC, always with milliseconds and `Z`.
+pub(super) fn datetime(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::datetime;
+
+    #[test]
+    fn times_have_milliseconds_and_a_z() {
+        for (text, want) in [
+            ("2020-01-18T00:00:00Z", "2020-01-18T00:00:00.000Z"),
+            ("2020-01-18T03:00:00.1239+03:00", "2020-01-18T00:00:00.123Z"),
+        ] {
+            assert_eq!(datetime(text.parse().unwrap()), want);
+        }
+    }
+}
