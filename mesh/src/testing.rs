@@ -15,6 +15,7 @@ use std::{
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
+        mpsc,
     },
     time::{Duration, Instant},
 };
@@ -81,7 +82,18 @@ impl Postgres {
     /// The cluster that all tests of this process share.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Postgres> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
+        SHARED.get_or_init(|| {
+            // The kernel ends a child with the thread that started it, not with the process. The thread of the test
+            // that happens to come first would take the cluster away from all others, so one is kept for it.
+            let (started, cluster) = mpsc::channel();
+            std::thread::spawn(move || {
+                started.send(Self::start()).ok();
+                loop {
+                    std::thread::park();
+                }
+            });
+            cluster.recv().expect("PostgreSQL starts")
+        })
     }
 
     /// Starts a cluster and waits until it answers.
