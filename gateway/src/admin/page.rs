@@ -109,7 +109,7 @@ mod tests {
     fn pages_join_without_gap_or_overlap() {
         assert_eq!(walk(2, &[1, 2, 3, 4, 5]), [vec![1, 2], vec![3, 4], vec![5]]);
         assert_eq!(walk(2, &[1, 2]), [vec![1, 2]]);
-        assert_eq!(walk(2, &[]), [vec![]]);
+        assert_eq!(walk(2, &[]), [Vec::<u64>::new()]);
     }
 
     #[test]

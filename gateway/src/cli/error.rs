@@ -1,0 +1,87 @@
+//! Why a command was not done, in one line that says what to do about it.
+
+use std::{error::Error as _, io};
+
+use banyan_mesh::client::ClientError;
+use tonic::{Code, Status};
+
+/// A command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// `--ops-url` is no address.
+    #[error("--ops-url (BANYAN_OPS_URL): {0}")]
+    Url(ClientError),
+    /// `--token` cannot stand in a header.
+    #[error("--token (OPS_TOKEN) holds characters that no token has")]
+    Token,
+    /// Nobody answers there.
+    #[error(
+        "cannot reach the gateway's ops port at {url}: is the gateway running? \
+         --ops-url or BANYAN_OPS_URL names another address"
+    )]
+    Unreachable {
+        /// The address.
+        url: String,
+        /// Why.
+        #[source]
+        source: Box<Status>,
+    },
+    /// The ops port wants a token, or another one.
+    #[error(
+        "the gateway at {url} does not let you in ({message}): give its token by OPS_TOKEN or --token"
+    )]
+    NotLetIn {
+        /// The address.
+        url: String,
+        /// What the gateway said.
+        message: String,
+    },
+    /// The gateway refused.
+    #[error("{message} ({code:?})")]
+    Refused {
+        /// What the gateway said.
+        message: String,
+        /// As which kind of refusal.
+        code: Code,
+    },
+    /// The answer cannot be printed as JSON.
+    #[error("cannot print the answer of the gateway as JSON")]
+    Json,
+    /// The output cannot be written.
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+}
+
+impl CliError {
+    /// What the process exits with: 2 if the command line is wrong, else 1.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Url(_) | Self::Token => 2,
+            Self::Unreachable { .. }
+            | Self::NotLetIn { .. }
+            | Self::Refused { .. }
+            | Self::Json
+            | Self::Output(_) => 1,
+        }
+    }
+
+    pub(super) fn of(url: &str, status: Status) -> Self {
+        let url = url.to_owned();
+        match status.code() {
+            // What a server says has no source; what the connection says has.
+            Code::Unavailable if status.source().is_some() => Self::Unreachable {
+                url,
+                source: Box::new(status),
+            },
+            Code::Unauthenticated | Code::PermissionDenied => Self::NotLetIn {
+                url,
+                message: super::view::clean(status.message()),
+            },
+            code => Self::Refused {
+                message: super::view::clean(status.message()),
+                code,
+            },
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The gateway over real sockets, in front of systems that it has never heard of: a shop with a contract of its own
+//! and an old HTTP server.
+
+mod calls;
+mod cells;
+mod forwarding;
+mod guests;
+mod limits;
+mod operators;
+mod shop;
+mod splitting;
+mod start;
+mod world;

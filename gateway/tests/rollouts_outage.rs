@@ -1,0 +1,87 @@
+//! The store goes away and comes back: traffic goes on, changes are refused.
+
+use std::time::Duration;
+
+use banyan_gateway::rollouts::{ChangeError, Rollouts};
+use banyan_mesh::{process::Process, testing::Postgres};
+use banyan_rollout::Side;
+
+use crate::rollouts_support::{Log, Replica, eventually, movies, operator, percent, user};
+
+fn postgres() -> Option<Postgres> {
+    (std::env::var("BANYAN_TEST_POSTGRES").as_deref() != Ok("off")).then(Postgres::start)
+}
+
+fn on_grpc(rollouts: &Rollouts) -> usize {
+    (0..1_000)
+        .filter(|&id| rollouts.decide("movies", &user(id)).unwrap().side == Side::Grpc)
+        .count()
+}
+
+fn store_up(process: &Process) -> bool {
+    let metrics = process.metrics().encode().unwrap();
+    metrics.contains("banyan_rollout_store_up 1\n")
+}
+
+#[tokio::test]
+async fn traffic_goes_on_by_the_last_known_state_and_changes_are_refused() {
+    let Some(mut postgres) = postgres() else {
+        return;
+    };
+    let replica = Replica::start(&postgres.fresh_database()).await;
+    let set = |text| {
+        replica
+            .rollouts
+            .set_percent("movies", percent(text), operator(""))
+    };
+    set("100").await.unwrap();
+    assert!(store_up(&replica.process));
+
+    let log = Log::capture();
+    postgres.kill();
+    eventually(Duration::from_secs(5), || !store_up(&replica.process)).await;
+    assert_eq!(on_grpc(&replica.rollouts), 1_000);
+    assert!(replica.process.readiness().is_ready());
+    let error = set("0").await.unwrap_err();
+    assert!(matches!(error, ChangeError::Change { .. }), "{error:?}");
+    assert_eq!(replica.in_force(), "100 operator v1");
+    let said = "the last known percentages stay in force";
+    assert_eq!(log.text().matches(said).count(), 1, "{}", log.text());
+
+    postgres.restart();
+    eventually(Duration::from_secs(10), || store_up(&replica.process)).await;
+    assert_eq!(replica.in_force(), "100 operator v1");
+    set("0").await.unwrap();
+    assert_eq!(on_grpc(&replica.rollouts), 0);
+    replica.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_was_never_read_leaves_environment_and_file_in_force() {
+    let log = Log::capture();
+    let replica = Replica::start("postgres://nobody@127.0.0.1:1/none").await;
+    assert!(
+        log.text().contains("environment and file decide"),
+        "{}",
+        log.text()
+    );
+    assert_eq!(replica.in_force(), "50 environment v0");
+    assert!((400..600).contains(&on_grpc(&replica.rollouts)));
+    let set = replica
+        .rollouts
+        .set_percent("movies", percent("0"), operator(""));
+    assert!(matches!(set.await, Err(ChangeError::Change { .. })));
+    assert!(replica.rollouts.changes("movies", None, 1).await.is_err());
+    replica.stop().await;
+}
+
+#[tokio::test]
+async fn a_gateway_without_a_store_decides_and_refuses_changes() {
+    let process = Process::new();
+    let rollouts = Rollouts::start(vec![movies()], None, &process).await;
+    assert!((400..600).contains(&on_grpc(&rollouts)));
+    let set = rollouts
+        .set_percent("movies", percent("0"), operator(""))
+        .await;
+    assert!(matches!(set, Err(ChangeError::NoStore)));
+}

@@ -1,0 +1,181 @@
+//! Operators' decisions in the store, on SQLite and on PostgreSQL.
+
+use std::time::Duration;
+
+use banyan_gateway::{
+    rollouts::{ChangeError, Operator},
+    store::{Change, StoreError},
+};
+use banyan_mesh::testing::TestDatabase;
+use futures::future::join_all;
+
+use crate::rollouts_support::{Log, Replica, eventually, in_force, operator, percent};
+
+fn entry(change: &Change) -> String {
+    let ((from, from_source), (to, to_source)) = (change.previous, change.current);
+    format!(
+        "{} {}: {from} {from_source} -> {to} {to_source}: {}",
+        change.version, change.actor, change.reason
+    )
+}
+
+#[tokio::test]
+async fn an_operator_beats_environment_and_file_until_unset() {
+    for database in TestDatabase::each() {
+        let replica = Replica::start(&database.url).await;
+        let rollouts = &replica.rollouts;
+        assert_eq!(replica.in_force(), "50 environment v0");
+        assert_eq!(replica.movies().update_time, None);
+
+        let set = rollouts.set_percent("movies", percent("25"), operator("try"));
+        assert_eq!(in_force(&set.await.unwrap()), "25 operator v1");
+        assert!(replica.movies().update_time.is_some());
+        let set = rollouts.set_percent("movies", percent("0.5"), operator("too many errors"));
+        assert_eq!(in_force(&set.await.unwrap()), "0.5 operator v2");
+        let unset = rollouts.unset_percent("movies", operator("done"));
+        assert_eq!(in_force(&unset.await.unwrap()), "50 environment v3");
+
+        let changes = rollouts.changes("movies", None, 10).await.unwrap();
+        let entries: Vec<String> = changes.iter().map(entry).collect();
+        assert_eq!(
+            entries,
+            [
+                "3 ada: 0.5 operator -> 50 environment: done",
+                "2 ada: 25 operator -> 0.5 operator: too many errors",
+                "1 ada: 50 environment -> 25 operator: try",
+            ]
+        );
+        let older = rollouts.changes("movies", Some(3), 1).await.unwrap();
+        assert_eq!(older[0].version, 2);
+        replica.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn unsetting_what_nobody_set_changes_nothing() {
+    for database in TestDatabase::each() {
+        let replica = Replica::start(&database.url).await;
+        let unset = replica.rollouts.unset_percent("movies", operator(""));
+        assert_eq!(in_force(&unset.await.unwrap()), "50 environment v0");
+        let changes = replica.rollouts.changes("movies", None, 10).await.unwrap();
+        assert_eq!(changes, []);
+        replica.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_expects_another_version_is_refused_and_writes_nothing() {
+    for database in TestDatabase::each() {
+        let replica = Replica::start(&database.url).await;
+        let at = |expected_version| Operator {
+            expected_version: Some(expected_version),
+            ..operator("")
+        };
+        let set = |percent_text, version| {
+            replica
+                .rollouts
+                .set_percent("movies", percent(percent_text), at(version))
+        };
+        set("25", 0).await.unwrap();
+        let error = set("30", 0).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ChangeError::Change {
+                    source: StoreError::Changed { version: 1 },
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert_eq!(replica.in_force(), "25 operator v1");
+        assert_eq!(in_force(&set("30", 1).await.unwrap()), "30 operator v2");
+        let changes = replica.rollouts.changes("movies", None, 10).await.unwrap();
+        assert_eq!(changes.len(), 2);
+        replica.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_operators_word_outlives_a_restart_and_is_announced() {
+    for database in TestDatabase::each() {
+        let replica = Replica::start(&database.url).await;
+        let set = replica
+            .rollouts
+            .set_percent("movies", percent("25"), operator(""));
+        set.await.unwrap();
+        replica.stop().await;
+
+        let log = Log::capture();
+        let replica = Replica::start(&database.url).await;
+        // In force when the start returns: not one request is decided by the environment.
+        assert_eq!(replica.in_force(), "25 operator v1");
+        let announcement = "operator's percentage 25 in force; MOVIES_MIGRATION_PERCENT=50 is ignored; \
+                            `banyan rollout unset movies` returns to it";
+        assert!(log.text().contains(announcement), "{}", log.text());
+        assert!(log.text().contains("WARN"), "{}", log.text());
+        replica.stop().await;
+    }
+}
+
+fn postgres() -> Option<TestDatabase> {
+    TestDatabase::each()
+        .into_iter()
+        .find(|database| database.url.starts_with("postgres"))
+}
+
+#[tokio::test]
+async fn replicas_agree_within_a_second() {
+    let Some(database) = postgres() else { return };
+    // Started together on an empty database.
+    let (one, other) = tokio::join!(Replica::start(&database.url), Replica::start(&database.url));
+    for change in ["10", "25", "0"] {
+        one.rollouts
+            .set_percent("movies", percent(change), operator(""))
+            .await
+            .unwrap();
+        eventually(Duration::from_secs(1), || one.movies() == other.movies()).await;
+    }
+    other
+        .rollouts
+        .unset_percent("movies", operator(""))
+        .await
+        .unwrap();
+    eventually(Duration::from_secs(1), || {
+        one.in_force() == "50 environment v4"
+    })
+    .await;
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn operators_at_several_replicas_leave_one_unbroken_history() {
+    let Some(database) = postgres() else { return };
+    let (one, other) = tokio::join!(Replica::start(&database.url), Replica::start(&database.url));
+    let changes = (1..=20).map(|n: u16| {
+        let rollouts = if n.is_multiple_of(2) {
+            &one.rollouts
+        } else {
+            &other.rollouts
+        };
+        rollouts.set_percent("movies", percent(&n.to_string()), operator(""))
+    });
+    for change in join_all(changes).await {
+        change.unwrap();
+    }
+    let mut changes = one.rollouts.changes("movies", None, 100).await.unwrap();
+    changes.reverse();
+    let versions: Vec<u64> = changes.iter().map(|change| change.version).collect();
+    assert_eq!(versions, (1..=20).collect::<Vec<u64>>());
+    for pair in changes.windows(2) {
+        assert_eq!(pair[0].current, pair[1].previous, "{pair:?}");
+    }
+    let last = changes.last().unwrap().current.0;
+    eventually(Duration::from_secs(1), || {
+        one.movies().percent == last && other.movies().percent == last
+    })
+    .await;
+    one.stop().await;
+    other.stop().await;
+}
