@@ -16,7 +16,10 @@ use banyan_proto::compat::cinema::v1::{
 };
 use tonic::{Code, Request, Response, Status};
 
-use super::compat_status::{Violation, Violations, refusal, store_failed};
+use super::{
+    compat_status::{Violation, Violations},
+    status::reasoned,
+};
 use crate::{
     domain::followed_movie::{FollowedMovie, MovieDetails},
     follow::{CreateError, FindError, Follower, monolith},
@@ -41,7 +44,7 @@ impl Movies {
     async fn find(&self, id: i64) -> Result<Option<FollowedMovie>, Status> {
         match &self.follower {
             Some(follower) => follower.find(id).await.map_err(find_failed),
-            None => self.movies.find(id).await.map_err(store_failed),
+            None => Ok(self.movies.find(id).await?),
         }
     }
 }
@@ -52,7 +55,7 @@ impl MovieService for Movies {
         &self,
         _: Request<ListMoviesRequest>,
     ) -> Result<Response<ListMoviesResponse>, Status> {
-        let movies = self.movies.list().await.map_err(store_failed)?;
+        let movies = self.movies.list().await?;
         Ok(Response::new(ListMoviesResponse {
             movies: movies.into_iter().map(view).collect(),
         }))
@@ -64,11 +67,8 @@ impl MovieService for Movies {
     ) -> Result<Response<Movie>, Status> {
         let id = request.into_inner().id;
         let missing = || {
-            refusal(
-                Code::NotFound,
-                format!("movie {id} not found"),
-                "MOVIE_NOT_FOUND",
-            )
+            let message = format!("movie {id} not found");
+            reasoned(Code::NotFound, "MOVIE_NOT_FOUND", message, [])
         };
         self.find(id)
             .await?
@@ -103,10 +103,11 @@ impl MovieService for Movies {
         }
         violations.check()?;
         let Some(follower) = &self.follower else {
-            return Err(refusal(
+            return Err(reasoned(
                 Code::Unavailable,
-                NO_MONOLITH,
                 "MONOLITH_UNAVAILABLE",
+                NO_MONOLITH,
+                [],
             ));
         };
         let movie = follower.create(&details).await.map_err(create_failed)?;
@@ -143,7 +144,7 @@ fn view(movie: FollowedMovie) -> Movie {
 
 fn find_failed(error: FindError) -> Status {
     match error {
-        FindError::Store { source, .. } => store_failed(source),
+        FindError::Store { source, .. } => source.into(),
         FindError::Monolith { id, source } => {
             tracing::warn!(
                 movie.id = id,
@@ -151,16 +152,16 @@ fn find_failed(error: FindError) -> Status {
                 "Failed to read a movie through"
             );
             let message = format!("movie {id} is not here, and the monolith cannot be asked");
-            refusal(Code::Unavailable, message, "MONOLITH_UNAVAILABLE")
+            reasoned(Code::Unavailable, "MONOLITH_UNAVAILABLE", message, [])
         }
     }
 }
 
 fn create_failed(error: CreateError) -> Status {
     match error {
-        CreateError::Store(source) => store_failed(source),
+        CreateError::Store(source) => source.into(),
         CreateError::Monolith(monolith::Error::Refused { message }) => {
-            refusal(Code::InvalidArgument, message, "MONOLITH_REFUSED")
+            reasoned(Code::InvalidArgument, "MONOLITH_REFUSED", message, [])
         }
         CreateError::Monolith(source) => {
             let unknown = source.may_have_happened();
@@ -171,10 +172,10 @@ fn create_failed(error: CreateError) -> Status {
             );
             if unknown {
                 let message = format!("{source}: whether the movie was created is not known");
-                refusal(Code::Unavailable, message, "OUTCOME_UNKNOWN")
+                reasoned(Code::Unavailable, "OUTCOME_UNKNOWN", message, [])
             } else {
                 let message = format!("{source}: the movie was not created, try again later");
-                refusal(Code::Unavailable, message, "MONOLITH_UNAVAILABLE")
+                reasoned(Code::Unavailable, "MONOLITH_UNAVAILABLE", message, [])
             }
         }
     }

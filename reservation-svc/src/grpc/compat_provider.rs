@@ -24,7 +24,6 @@ use banyan_proto::compat::provider::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::compat_status::{rejected, store_failed};
 use crate::{
     domain::name::MovieId,
     inventory::{Inventory, NewMovie, NewScreening, Rejection},
@@ -46,7 +45,7 @@ impl Provider {
     }
 
     async fn read(&self) -> Result<Session, Status> {
-        self.inventory.store().read().await.map_err(store_failed)
+        Ok(self.inventory.store().read().await?)
     }
 }
 
@@ -68,7 +67,7 @@ impl ProviderService for Provider {
             limit,
             self.inventory.now(),
         );
-        let data = movies.await.map_err(store_failed)?;
+        let data = movies.await?;
         Ok(Response::new(ListMoviesResponse { data }))
     }
 
@@ -88,11 +87,7 @@ impl ProviderService for Provider {
             description: description.clone(),
             image_uri: image_url.clone(),
         };
-        let id = self
-            .inventory
-            .create_movie(&movie)
-            .await
-            .map_err(rejected)?;
+        let id = self.inventory.create_movie(&movie).await?;
         let attributes = Some(MovieAttributes {
             name,
             description,
@@ -116,7 +111,7 @@ impl ProviderService for Provider {
             .await
             .map_err(|rejection| match rejection {
                 Rejection::NotFound { .. } => find::no_movie(id),
-                other => rejected(other),
+                other => other.into(),
             })?;
         Ok(Response::new(DeleteMovieResponse {
             data: deleted(id, MOVIES),
@@ -136,7 +131,7 @@ impl ProviderService for Provider {
         let movie = find::movie(&session, movie_id).await?;
         let cinema = find::cinema(&session).await?;
         let seances = listing::seances(&session, &cinema, movie.id, limit, self.inventory.now());
-        let data = seances.await.map_err(store_failed)?;
+        let data = seances.await?;
         Ok(Response::new(ListSeancesResponse { data }))
     }
 
@@ -169,7 +164,7 @@ impl ProviderService for Provider {
             .await
             .map_err(|rejection| match rejection {
                 Rejection::NotFound { .. } => find::no_movie(movie_id),
-                other => rejected(other),
+                other => other.into(),
             })?;
         let data = SeanceResource {
             id: screening.id.number,
@@ -201,7 +196,7 @@ impl ProviderService for Provider {
             .await
             .map_err(|rejection| match rejection {
                 Rejection::NotFound { .. } => find::no_seance(seance_id),
-                other => rejected(other),
+                other => other.into(),
             })?;
         Ok(Response::new(DeleteSeanceResponse {
             data: deleted(seance_id, SEANCES),

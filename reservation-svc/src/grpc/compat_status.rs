@@ -6,9 +6,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::{inventory::Rejection, store::StoreError};
-
-const DOMAIN: &str = "reservation.banyan";
+use super::status::{DOMAIN, reasoned};
 
 /// The kinds of wrong that a service finds. Missing, ill-typed and unknown fields are found at the edge, where they
 /// still can be seen.
@@ -60,60 +58,8 @@ impl Violations {
     }
 }
 
-/// A refusal with a machine-readable reason.
-pub(super) fn refusal(code: Code, message: impl Into<String>, reason: &str) -> Status {
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
-    Status::with_error_details(code, message, details)
-}
-
 /// A refusal in the words that partners of the provider API match on.
 pub(super) fn titled(code: Code, title: &str, detail: String, reason: &str) -> Status {
-    let words = [
-        ("title".to_owned(), title.to_owned()),
-        ("detail".to_owned(), detail.clone()),
-    ];
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::from(words));
-    Status::with_error_details(code, detail, details)
-}
-
-/// What a client learns of trouble with the database: no more than whether to try again. Logged here, once.
-pub(super) fn store_failed(error: StoreError) -> Status {
-    tracing::error!(
-        error = &error as &dyn std::error::Error,
-        "The database failed a request"
-    );
-    if error.is_transient() {
-        let message = "the database is away, try again later";
-        refusal(Code::Unavailable, message, "DATABASE_UNAVAILABLE")
-    } else {
-        refusal(
-            Code::Internal,
-            "something went wrong on the server",
-            "DATABASE_FAILED",
-        )
-    }
-}
-
-/// What a client learns of a decision that was not made as asked, where the contract has no words of its own for it.
-pub(super) fn rejected(rejection: Rejection) -> Status {
-    match rejection {
-        Rejection::Store(error) => store_failed(error),
-        Rejection::Refused(denied) => refusal(
-            Code::FailedPrecondition,
-            denied.message,
-            denied.reason.as_str(),
-        ),
-        other @ Rejection::NotFound { .. } => {
-            refusal(Code::NotFound, other.to_string(), "NOT_FOUND")
-        }
-        other @ (Rejection::Invalid(_) | Rejection::Aborted(_)) => {
-            let error = &other as &dyn std::error::Error;
-            tracing::error!(error, "A decision was not made");
-            refusal(
-                Code::Internal,
-                "something went wrong on the server",
-                "DECISION_FAILED",
-            )
-        }
-    }
+    let words = [("title", title.to_owned()), ("detail", detail.clone())];
+    reasoned(code, reason, detail, words)
 }

@@ -4,23 +4,23 @@ use banyan_proto::follow::v1::{
     CatchUpRequest, CatchUpResponse, StatusRequest, StatusResponse,
     follow_service_server::FollowService,
 };
-use jiff::Timestamp;
 use tonic::{Code, Request, Response, Status};
 
-use super::super::compat_status::{refusal, store_failed};
+use super::super::status::reasoned;
 use crate::{
     follow::{COLLECTION, CatchUpError, Follower},
     store::FollowedMovies,
+    wire::timestamp,
 };
 
 /// Answers for the one collection that is followed here.
 #[derive(Debug)]
-pub(crate) struct Follow {
+pub(crate) struct Following {
     movies: FollowedMovies,
     follower: Option<Follower>,
 }
 
-impl Follow {
+impl Following {
     /// Without a `follower` nothing is followed.
     pub(crate) fn new(movies: FollowedMovies, follower: Option<Follower>) -> Self {
         Self { movies, follower }
@@ -28,11 +28,8 @@ impl Follow {
 
     fn follower(&self, collection: &str) -> Result<&Follower, Status> {
         let missing = || {
-            refusal(
-                Code::NotFound,
-                format!("`{collection}` is not followed here"),
-                "NOT_FOLLOWED",
-            )
+            let message = format!("`{collection}` is not followed here");
+            reasoned(Code::NotFound, "NOT_FOLLOWED", message, [])
         };
         self.follower
             .as_ref()
@@ -42,13 +39,13 @@ impl Follow {
 }
 
 #[tonic::async_trait]
-impl FollowService for Follow {
+impl FollowService for Following {
     async fn status(
         &self,
         request: Request<StatusRequest>,
     ) -> Result<Response<StatusResponse>, Status> {
         let progress = self.follower(&request.into_inner().collection)?.progress();
-        let adopted = self.movies.count().await.map_err(store_failed)?;
+        let adopted = self.movies.count().await?;
         Ok(Response::new(StatusResponse {
             healthy: progress.healthy,
             last_poll_time: progress.last_success.map(timestamp),
@@ -76,12 +73,5 @@ fn catch_up_failed(error: CatchUpError) -> Status {
         CatchUpError::Stopping => "STOPPING",
         CatchUpError::NotReady => "DATABASE_UNAVAILABLE",
     };
-    refusal(Code::Unavailable, error.to_string(), reason)
-}
-
-fn timestamp(time: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: time.as_second(),
-        nanos: time.subsec_nanosecond(),
-    }
+    reasoned(Code::Unavailable, reason, error.to_string(), [])
 }

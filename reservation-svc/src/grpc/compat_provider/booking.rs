@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::SignedDuration;
 use tonic::Status;
 
-use super::{super::compat_status::rejected, find};
+use super::find;
 use crate::{
     domain::{
         booking::Contact,
@@ -57,7 +57,7 @@ pub(super) async fn book(
             }
             // It was there a moment ago; seats do not go away.
             Rejection::NotFound { .. } => find::no_seance(screening.id.number),
-            other => rejected(other),
+            other => other.into(),
         })?;
     Ok(outcome.item_ids)
 }

@@ -2,7 +2,7 @@
 
 use tonic::{Code, Status};
 
-use super::super::compat_status::{refusal, store_failed, titled};
+use super::super::{compat_status::titled, status::reasoned};
 use crate::{
     domain::{
         catalogue::{Cinema, Movie, Screening, Seat},
@@ -23,8 +23,7 @@ pub(super) struct Hall {
 pub(super) async fn movie(session: &Session, id: i64) -> Result<Movie, Status> {
     session
         .movie(MovieId(id))
-        .await
-        .map_err(store_failed)?
+        .await?
         .ok_or_else(|| no_movie(id))
 }
 
@@ -35,10 +34,7 @@ pub(super) async fn seance(
     movie: Option<MovieId>,
 ) -> Result<Screening, Status> {
     let cinema = cinema(session).await?;
-    let found = session
-        .screening_numbered(number)
-        .await
-        .map_err(store_failed)?;
+    let found = session.screening_numbered(number).await?;
     found
         .filter(|screening| screening.id.cinema == cinema.id)
         .filter(|screening| movie.is_none_or(|movie| screening.movie == movie))
@@ -48,30 +44,27 @@ pub(super) async fn seance(
 /// The cinema that partners see.
 pub(super) async fn cinema(session: &Session) -> Result<Cinema, Status> {
     let missing = || {
-        refusal(
+        reasoned(
             Code::FailedPrecondition,
-            "there is no cinema yet",
             "NO_CINEMA",
+            "there is no cinema yet",
+            [],
         )
     };
-    session
-        .cinemas(None, 1)
-        .await
-        .map_err(store_failed)?
-        .pop()
-        .ok_or_else(missing)
+    session.cinemas(None, 1).await?.pop().ok_or_else(missing)
 }
 
 /// The hall in which partners' seances take place.
 pub(super) async fn first_hall(session: &Session, cinema: &Cinema) -> Result<Hall, Status> {
     let missing = || {
-        refusal(
+        reasoned(
             Code::FailedPrecondition,
-            "the cinema has no hall yet",
             "NO_HALL",
+            "the cinema has no hall yet",
+            [],
         )
     };
-    let halls = session.halls(&cinema.id).await.map_err(store_failed)?;
+    let halls = session.halls(&cinema.id).await?;
     let number = halls.first().ok_or_else(missing)?.number;
     Ok(Hall {
         number,
@@ -81,7 +74,7 @@ pub(super) async fn first_hall(session: &Session, cinema: &Cinema) -> Result<Hal
 
 /// A hall's seats, by their numbers in it.
 pub(super) async fn seats(session: &Session, hall: i64) -> Result<Vec<Seat>, Status> {
-    let mut seats = session.seats(&[hall]).await.map_err(store_failed)?;
+    let mut seats = session.seats(&[hall]).await?;
     Ok(seats.remove(&hall).unwrap_or_default())
 }
 
