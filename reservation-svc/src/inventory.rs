@@ -23,10 +23,10 @@ use std::sync::Arc;
 
 use banyan_mesh::process::Process;
 use jiff::Timestamp;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
-use crate::store::Store;
-use commit::Commit;
+use crate::store::{Store, StoreError};
+pub(crate) use commit::Commit;
 use decide::Stop;
 use metrics::Metrics;
 
@@ -89,32 +89,45 @@ impl Inventory {
     }
 
     async fn decide(&self, command: Command) -> Result<Outcome, Rejection> {
-        let _turn = self.shared.turn.lock().await;
+        let mut turn = self.turn().await?;
         let _timer = self.shared.metrics.time_commit();
-        let mut commit = self.begin().await?;
-        if let Some(answer) = answer::find(&commit, &command).await? {
+        if let Some(answer) = answer::find(&turn.commit, &command).await? {
             return answer;
         }
-        let result = match decide::decide(&mut commit, &command).await {
+        let result = match decide::decide(&mut turn.commit, &command).await {
             Ok(outcome) => Ok(outcome),
-            Err(Stop::Denied(denial)) => Err(decide::deny(&mut commit, denial)),
+            Err(Stop::Denied(denial)) => Err(decide::deny(&mut turn.commit, denial)),
             Err(Stop::Rejected(rejection)) => return Err(rejection),
         };
-        answer::keep(&commit, &command, &result).await?;
-        self.finish(commit).await?;
+        answer::keep(&turn.commit, &command, &result).await?;
+        turn.finish().await?;
         result.map_err(Rejection::Refused)
     }
 
-    /// Takes the database's turn. The caller has this process's.
-    async fn begin(&self) -> Result<Commit, Rejection> {
+    /// Waits for this process's turn, then for the database's.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, StoreError> {
+        let order = self.shared.turn.lock().await;
         let write = self.shared.store.write().await?;
-        Ok(Commit::new(write, self.now()))
+        Ok(Turn {
+            commit: Commit::new(write, self.now()),
+            committed: &self.shared.committed,
+            _order: order,
+        })
     }
+}
 
-    /// Makes a commit durable and tells those who follow.
-    async fn finish(&self, commit: Commit) -> Result<i64, Rejection> {
-        let sequence = commit.finish().await?;
-        self.shared.committed.send_replace(sequence);
-        Ok(sequence)
+/// The right to decide. Dropped without being finished, it leaves nothing behind.
+pub(crate) struct Turn<'a> {
+    pub(crate) commit: Commit,
+    committed: &'a watch::Sender<i64>,
+    _order: MutexGuard<'a, ()>,
+}
+
+impl Turn<'_> {
+    /// Makes everything durable and tells those who follow.
+    pub(crate) async fn finish(self) -> Result<(), StoreError> {
+        let sequence = self.commit.finish().await?;
+        self.committed.send_replace(sequence);
+        Ok(())
     }
 }

@@ -17,4 +17,72 @@ mod settings;
 pub mod store;
 mod wire;
 
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use banyan_mesh::{
+    database::Database,
+    process::Process,
+    server::{GrpcServer, GrpcSettings},
+};
+
+use crate::{
+    follow::Follower,
+    inventory::{Clock, Inventory, SystemClock},
+    migration::Migrator,
+    store::{FollowedMovies, Store},
+};
+
 pub use settings::{City, ENV, Settings};
+
+/// A reservation service that listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    /// Where gRPC is served.
+    pub grpc: SocketAddr,
+}
+
+/// Starts the service in a process; returns when it listens. A database that is away is no error: calls fail with
+/// UNAVAILABLE until it is there.
+///
+/// # Errors
+/// If the address or the database file cannot be had, or a setting is wrong.
+pub async fn start(settings: Settings, process: &Process) -> anyhow::Result<Running> {
+    start_by(Arc::new(SystemClock), settings, process).await
+}
+
+/// As [`start`], with decisions timed by that clock.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_by(
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    process: &Process,
+) -> anyhow::Result<Running> {
+    let database = Database::start::<Migrator>(process, &settings.database, "reservation")
+        .await
+        .context("cannot open the reservation database")?;
+    let movies = FollowedMovies::new(database.clone());
+    let follower = settings
+        .legacy_url
+        .as_deref()
+        .map(|url| Follower::start(url, movies.clone(), process))
+        .transpose()
+        .context("setting legacy_url (MONOLITH_URL)")?;
+    let inventory = Inventory::new(Store::new(database), clock, process);
+    inventory.sweep_in_background(process);
+    if settings.demo {
+        demo::fill_in_background(inventory.clone(), process);
+    }
+    let server = GrpcServer::new(GrpcSettings::new(settings.listen), "reservation")
+        .setting_name("RESERVATION_LISTEN")
+        .reflection(banyan_proto::DESCRIPTORS);
+    let rooms = grpc::Rooms {
+        inventory,
+        movies,
+        follower,
+    };
+    let grpc = grpc::serve(server, rooms, process).start(process).await?;
+    Ok(Running { grpc })
+}

@@ -9,7 +9,7 @@ mod m0002_followed_movies;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// Every step, in order.
-pub struct Migrator;
+pub(crate) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {

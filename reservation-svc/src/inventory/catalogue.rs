@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Inventory, commit::Commit, rejection::Rejection};
+use super::{Commit, Inventory, rejection::Rejection};
 use crate::{
     domain::{
         catalogue::{SCREENING_HOURS, Screening, SeatPrice},
@@ -11,6 +11,9 @@ use crate::{
     },
     store::{ScreeningFilter, StoreError},
 };
+
+/// Far more screenings than a movie ever has, and what one statement can name.
+const SCREENINGS_MAX: u64 = 30_000;
 
 /// A movie to add.
 #[derive(Clone, Debug)]
@@ -41,40 +44,43 @@ pub struct NewScreening {
 impl Inventory {
     /// Adds a movie.
     pub async fn create_movie(&self, movie: &NewMovie) -> Result<MovieId, Rejection> {
-        let _turn = self.shared.turn.lock().await;
-        let commit = self.begin().await?;
-        let id = commit
+        let turn = self.turn().await?;
+        let id = turn
+            .commit
             .write
             .insert_movie(&movie.title, &movie.description, &movie.image_uri)
             .await?;
-        self.finish(commit).await?;
+        turn.finish().await?;
         Ok(id)
     }
 
     /// Takes a movie and its screenings out of the listings; bookings stay.
     pub async fn delete_movie(&self, id: MovieId) -> Result<(), Rejection> {
-        let _turn = self.shared.turn.lock().await;
-        let mut commit = self.begin().await?;
-        let movie = commit.write.movie(id).await?;
+        let mut turn = self.turn().await?;
+        let movie = turn.commit.write.movie(id).await?;
         movie.ok_or_else(|| Rejection::not_found("reservation.banyan/Movie", id))?;
         let filter = ScreeningFilter {
             movie: Some(id),
             ..ScreeningFilter::default()
         };
-        let screenings = commit.write.screenings(&filter, u64::MAX >> 1).await?;
-        remove(&mut commit, &screenings).await?;
-        commit.write.remove_movie(id).await?;
-        self.finish(commit).await?;
+        let screenings = turn
+            .commit
+            .write
+            .screenings(&filter, SCREENINGS_MAX)
+            .await?;
+        remove(&mut turn.commit, &screenings).await?;
+        turn.commit.write.remove_movie(id).await?;
+        turn.finish().await?;
         Ok(())
     }
 
     /// Adds a screening.
     pub async fn create_screening(&self, new: &NewScreening) -> Result<Screening, Rejection> {
-        let _turn = self.shared.turn.lock().await;
-        let mut commit = self.begin().await?;
-        let movie = commit.write.movie(new.movie).await?;
+        let mut turn = self.turn().await?;
+        let movie = turn.commit.write.movie(new.movie).await?;
         movie.ok_or_else(|| Rejection::not_found("reservation.banyan/Movie", new.movie))?;
-        let seats = commit
+        let seats = turn
+            .commit
             .write
             .seats(&[new.hall])
             .await?
@@ -90,7 +96,7 @@ impl Inventory {
         let screening = Screening {
             id: ScreeningId {
                 cinema: new.cinema.clone(),
-                number: commit.write.next_screening_number().await?,
+                number: turn.commit.write.next_screening_number().await?,
             },
             movie: new.movie,
             hall: new.hall,
@@ -98,34 +104,33 @@ impl Inventory {
             ends_at: end(new.starts_at),
         };
         let prices = categories.into_iter().map(price).collect();
-        commit
+        turn.commit
             .write
             .insert_screenings(&[(screening.clone(), prices)])
             .await?;
-        commit.record(&Event::Screening {
+        turn.commit.record(&Event::Screening {
             screening: screening.clone(),
             capacity: i64::try_from(seats.len()).unwrap_or(i64::MAX),
             removed: false,
         });
-        self.finish(commit).await?;
+        turn.finish().await?;
         Ok(screening)
     }
 
     /// Takes a screening out of the listings; bookings stay.
     pub async fn delete_screening(&self, id: &ScreeningId) -> Result<(), Rejection> {
-        let _turn = self.shared.turn.lock().await;
-        let mut commit = self.begin().await?;
-        let screening = commit.write.screening(id).await?;
+        let mut turn = self.turn().await?;
+        let screening = turn.commit.write.screening(id).await?;
         let screening =
             screening.ok_or_else(|| Rejection::not_found("reservation.banyan/Screening", id))?;
-        remove(&mut commit, &[screening]).await?;
-        self.finish(commit).await?;
+        remove(&mut turn.commit, &[screening]).await?;
+        turn.finish().await?;
         Ok(())
     }
 }
 
 /// When a screening ends of which only the start is known.
-pub(crate) fn end(starts_at: Timestamp) -> Timestamp {
+fn end(starts_at: Timestamp) -> Timestamp {
     let hours = jiff::SignedDuration::from_hours(SCREENING_HOURS);
     starts_at.saturating_add(hours).unwrap_or(Timestamp::MAX)
 }

@@ -6,22 +6,22 @@ use prost::Message as _;
 
 use super::command::Position;
 use crate::{
-    domain::event::Event,
+    domain::{cell::PoolId, event::Event},
     store::{Head, StoreError, Write},
     wire,
 };
 
 /// A transaction that decides.
-pub(super) struct Commit {
-    pub(super) write: Write,
+pub(crate) struct Commit {
+    pub(crate) write: Write,
     /// The time of the decision: the clock, but never before the last decision.
-    pub(super) now: Timestamp,
-    pub(super) head: Head,
+    pub(crate) now: Timestamp,
+    pub(crate) head: Head,
     events: Vec<(i64, Vec<u8>)>,
 }
 
 impl Commit {
-    pub(super) fn new(write: Write, clock: Timestamp) -> Self {
+    pub(crate) fn new(write: Write, clock: Timestamp) -> Self {
         let mut head = write.head().clone();
         let now = clock.max(head.decided_at);
         head.decided_at = now;
@@ -34,20 +34,26 @@ impl Commit {
     }
 
     /// The sequence that the next event gets: what is written along with it bears the same.
-    pub(super) fn next_sequence(&self) -> i64 {
+    pub(crate) fn next_sequence(&self) -> i64 {
         self.head.sequence + 1
     }
 
     /// Where the commit stands: at its last event.
-    pub(super) fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> Position {
         Position {
             incarnation: self.head.incarnation.clone(),
             sequence: self.head.sequence,
         }
     }
 
+    /// A pool that nobody has.
+    pub(crate) fn next_pool(&mut self) -> PoolId {
+        self.head.last_pool += 1;
+        PoolId(self.head.last_pool)
+    }
+
     /// Adds an event under the next sequence.
-    pub(super) fn record(&mut self, event: &Event) {
+    pub(crate) fn record(&mut self, event: &Event) {
         self.head.sequence += 1;
         let encoded = v1::FeedEvent {
             position: Some(wire::position(&self.head.incarnation, self.head.sequence)),
@@ -59,7 +65,7 @@ impl Commit {
     }
 
     /// Makes everything durable; the sequence of the last commit.
-    pub(super) async fn finish(self) -> Result<i64, StoreError> {
+    pub(crate) async fn finish(self) -> Result<i64, StoreError> {
         self.write.insert_events(self.events, self.now).await?;
         self.write.commit(&self.head).await?;
         Ok(self.head.sequence)

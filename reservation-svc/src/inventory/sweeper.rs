@@ -52,19 +52,20 @@ impl Inventory {
         if idle {
             return Ok(());
         }
-        let _turn = self.shared.turn.lock().await;
-        let mut commit = self.begin().await?;
-        let lapsed = commit
+        let mut turn = self.turn().await?;
+        let lapsed = turn
+            .commit
             .write
-            .lapsed_holds_anywhere(commit.now, HOLDS_MAX)
+            .lapsed_holds_anywhere(turn.commit.now, HOLDS_MAX)
             .await?;
         let expired = lapsed.len() as u64;
-        decide::expire(&mut commit, lapsed).await?;
-        let forgotten = commit
+        decide::expire(&mut turn.commit, lapsed).await?;
+        let forgotten = turn
+            .commit
             .write
-            .forget_answers(commit.now - answer::KEPT, REQUEST_IDS_MAX)
+            .forget_answers(turn.commit.now - answer::KEPT, REQUEST_IDS_MAX)
             .await?;
-        self.finish(commit).await?;
+        turn.finish().await?;
         self.shared.metrics.expired.inc_by(expired);
         self.shared.metrics.forgotten.inc_by(forgotten);
         debug!(expired, forgotten, "Swept");

@@ -167,6 +167,22 @@ impl Session {
             .collect()
     }
 
+    /// Where and when screenings of a cinema start from that time on, those taken out of the listings included.
+    pub async fn starts_from(
+        &self,
+        cinema: &CinemaId,
+        time: Timestamp,
+    ) -> Result<HashSet<(i64, Timestamp)>, StoreError> {
+        let rows = screening::Entity::find()
+            .filter(screening::Column::Cinema.eq(cinema.0.as_str()))
+            .filter(screening::Column::StartsAt.gte(micros(time)))
+            .all(&self.transaction)
+            .await
+            .during("read when screenings start")?;
+        let start = |row: screening::Model| Ok((row.hall, rows::timestamp(row.starts_at)?));
+        rows.into_iter().map(start).collect()
+    }
+
     /// One screening that is in the listings, by its number alone.
     pub async fn screening_numbered(&self, number: i64) -> Result<Option<Screening>, StoreError> {
         let row = screening::Entity::find_by_id(number)

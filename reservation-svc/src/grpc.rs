@@ -1,0 +1,72 @@
+//! The contracts as answered here: messages in, domain values inside, messages out. No rule lives here.
+
+mod booking;
+mod cinema;
+mod compat_cinema;
+mod compat_provider;
+mod compat_status;
+mod feed;
+mod guest;
+mod hotel;
+mod operator;
+mod page;
+mod parse;
+mod screening;
+mod status;
+
+use banyan_mesh::{process::Process, server::GrpcServer};
+use banyan_proto::{
+    compat::{
+        cinema::v1::movie_service_server::MovieServiceServer,
+        provider::v1::provider_service_server::ProviderServiceServer,
+    },
+    follow::v1::follow_service_server::FollowServiceServer,
+    reservation::v1::{
+        booking_service_server::BookingServiceServer, cinema_service_server::CinemaServiceServer,
+        feed_service_server::FeedServiceServer, hotel_service_server::HotelServiceServer,
+        operator_service_server::OperatorServiceServer,
+    },
+};
+
+use crate::{follow::Follower, inventory::Inventory, store::FollowedMovies};
+
+/// What the services answer from.
+pub(crate) struct Rooms {
+    pub(crate) inventory: Inventory,
+    pub(crate) movies: FollowedMovies,
+    pub(crate) follower: Option<Follower>,
+}
+
+/// Adds every service to a server.
+pub(crate) fn serve(server: GrpcServer, rooms: Rooms, process: &Process) -> GrpcServer {
+    let Rooms {
+        inventory,
+        movies,
+        follower,
+    } = rooms;
+    let feed = feed::Feed::new(inventory.clone(), process.shutdown().clone());
+    server
+        .add(BookingServiceServer::new(booking::Bookings::new(
+            inventory.clone(),
+        )))
+        .add(HotelServiceServer::new(hotel::Hotels::new(
+            inventory.clone(),
+        )))
+        .add(CinemaServiceServer::new(cinema::Cinemas::new(
+            inventory.clone(),
+        )))
+        .add(OperatorServiceServer::new(operator::Operators::new(
+            inventory.clone(),
+        )))
+        .add(FeedServiceServer::new(feed))
+        .add(MovieServiceServer::new(compat_cinema::Movies::new(
+            movies.clone(),
+            follower.clone(),
+        )))
+        .add(FollowServiceServer::new(
+            compat_cinema::follow::Following::new(movies, follower),
+        ))
+        .add(ProviderServiceServer::new(compat_provider::Provider::new(
+            inventory,
+        )))
+}

@@ -1,0 +1,211 @@
+//! BookingService: a guest's own bookings. Decisions are the inventory's; this only translates.
+
+use banyan_proto::reservation::v1::{self, booking_service_server::BookingService};
+use tonic::{Request, Response, Status};
+
+use super::{guest::guest, page::Page, parse, status};
+use crate::{
+    domain::{name::BookingId, request::Principal},
+    inventory::{Action, Command, Inventory, Outcome, Position},
+    store::{BookingFilter, StoredBooking},
+    wire,
+};
+
+const KIND: &str = "reservation.banyan/Booking";
+
+/// Answers BookingService.
+#[derive(Clone)]
+pub(super) struct Bookings {
+    inventory: Inventory,
+}
+
+impl Bookings {
+    pub(super) fn new(inventory: Inventory) -> Self {
+        Self { inventory }
+    }
+}
+
+#[tonic::async_trait]
+impl BookingService for Bookings {
+    async fn hold_booking(
+        &self,
+        request: Request<v1::HoldBookingRequest>,
+    ) -> Result<Response<v1::HoldBookingResponse>, Status> {
+        let principal = guest(request.metadata())?;
+        let (hold, request) = parse::hold(request.get_ref())?;
+        let action = Action::Hold(hold);
+        let outcome = self
+            .inventory
+            .submit(Command {
+                principal,
+                request,
+                action,
+            })
+            .await?;
+        Ok(Response::new(v1::HoldBookingResponse {
+            position: position(&outcome),
+            booking: Some(outcome.booking),
+        }))
+    }
+
+    async fn confirm_booking(
+        &self,
+        request: Request<v1::ConfirmBookingRequest>,
+    ) -> Result<Response<v1::ConfirmBookingResponse>, Status> {
+        let principal = guest(request.metadata())?;
+        let message = request.get_ref();
+        let booking = booking_id(&message.name)?;
+        let (etag, request) = parse::simple(
+            "ConfirmBooking",
+            &message.etag,
+            &message.request_id,
+            message,
+        )?;
+        let action = Action::Confirm { booking, etag };
+        let outcome = self
+            .inventory
+            .submit(Command {
+                principal,
+                request,
+                action,
+            })
+            .await?;
+        Ok(Response::new(v1::ConfirmBookingResponse {
+            position: position(&outcome),
+            booking: Some(outcome.booking),
+        }))
+    }
+
+    async fn cancel_booking(
+        &self,
+        request: Request<v1::CancelBookingRequest>,
+    ) -> Result<Response<v1::CancelBookingResponse>, Status> {
+        let principal = guest(request.metadata())?;
+        let message = request.get_ref();
+        let booking = booking_id(&message.name)?;
+        let (etag, request) =
+            parse::simple("CancelBooking", &message.etag, &message.request_id, message)?;
+        let action = Action::Cancel { booking, etag };
+        let outcome = self
+            .inventory
+            .submit(Command {
+                principal,
+                request,
+                action,
+            })
+            .await?;
+        Ok(Response::new(v1::CancelBookingResponse {
+            position: position(&outcome),
+            booking: Some(outcome.booking),
+        }))
+    }
+
+    async fn move_booking(
+        &self,
+        request: Request<v1::MoveBookingRequest>,
+    ) -> Result<Response<v1::MoveBookingResponse>, Status> {
+        let principal = guest(request.metadata())?;
+        let message = request.get_ref();
+        let booking = booking_id(&message.name)?;
+        let (claim, etag, request) = parse::exchange(message)?;
+        let action = Action::Move {
+            booking,
+            etag,
+            claim,
+        };
+        let outcome = self
+            .inventory
+            .submit(Command {
+                principal,
+                request,
+                action,
+            })
+            .await?;
+        Ok(Response::new(v1::MoveBookingResponse {
+            position: position(&outcome),
+            booking: Some(outcome.booking),
+            previous_total_price: outcome.previous_total,
+        }))
+    }
+
+    async fn get_booking(
+        &self,
+        request: Request<v1::GetBookingRequest>,
+    ) -> Result<Response<v1::Booking>, Status> {
+        let principal = guest(request.metadata())?;
+        let id = booking_id(&request.get_ref().name)?;
+        let session = self.inventory.store().read().await?;
+        let found = session
+            .booking(id)
+            .await?
+            .filter(|booking| booking.principal == principal);
+        let booking = found.ok_or_else(|| status::not_found(KIND, vec![id.to_string()]))?;
+        let contact = session.contact(id).await?;
+        Ok(Response::new(
+            self.message(StoredBooking { booking, contact }),
+        ))
+    }
+
+    async fn list_bookings(
+        &self,
+        request: Request<v1::ListBookingsRequest>,
+    ) -> Result<Response<v1::ListBookingsResponse>, Status> {
+        let principal = guest(request.metadata())?;
+        let message = request.get_ref();
+        let page = Page::parse(
+            "ListBookings",
+            &[principal.as_str()],
+            message.page_size,
+            &message.page_token,
+        )?;
+        let (bookings, next_page_token) = self.page(&page, Some(principal)).await?;
+        Ok(Response::new(v1::ListBookingsResponse {
+            bookings,
+            next_page_token,
+        }))
+    }
+}
+
+impl Bookings {
+    async fn page(
+        &self,
+        page: &Page,
+        principal: Option<Principal>,
+    ) -> Result<(Vec<v1::Booking>, String), Status> {
+        let filter = BookingFilter {
+            principal,
+            before: page.after_number()?,
+            ..BookingFilter::default()
+        };
+        let session = self.inventory.store().read().await?;
+        let found = session.bookings(&filter, page.limit()).await?;
+        let (found, token) = page.cut(found, |it| it.booking.created_sequence.to_string());
+        Ok((
+            found.into_iter().map(|it| self.message(it)).collect(),
+            token,
+        ))
+    }
+
+    fn message(&self, it: StoredBooking) -> v1::Booking {
+        message(it, self.inventory.now())
+    }
+}
+
+/// A booking with its contact, for somebody who may see it, at that time.
+pub(super) fn message(it: StoredBooking, now: jiff::Timestamp) -> v1::Booking {
+    let mut message = wire::booking(&it.booking, now);
+    message.contact = it.contact.as_ref().map(wire::contact);
+    message
+}
+
+fn booking_id(name: &str) -> Result<BookingId, Status> {
+    status::named("name", name, KIND, BookingId::parse)
+}
+
+fn position(outcome: &Outcome) -> Option<v1::CommitPosition> {
+    let Position {
+        incarnation,
+        sequence,
+    } = &outcome.position;
+    Some(wire::position(incarnation, *sequence))
+}

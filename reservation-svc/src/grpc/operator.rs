@@ -1,0 +1,86 @@
+//! OperatorService: the bookings of all guests, with their contacts. Reached through the ops port only.
+
+use banyan_proto::reservation::v1::{self, operator_service_server::OperatorService};
+use tonic::{Request, Response, Status};
+
+use super::{booking::message, page::Page, status};
+use crate::{
+    domain::{booking::State, name::Venue, violation::Fault},
+    inventory::Inventory,
+    store::BookingFilter,
+};
+
+/// Answers OperatorService.
+#[derive(Clone)]
+pub(super) struct Operators {
+    inventory: Inventory,
+}
+
+impl Operators {
+    pub(super) fn new(inventory: Inventory) -> Self {
+        Self { inventory }
+    }
+}
+
+#[tonic::async_trait]
+impl OperatorService for Operators {
+    async fn search_bookings(
+        &self,
+        request: Request<v1::SearchBookingsRequest>,
+    ) -> Result<Response<v1::SearchBookingsResponse>, Status> {
+        let request = request.get_ref();
+        let parameters = [request.venue.as_str(), &request.state.to_string()];
+        let page = Page::parse(
+            "SearchBookings",
+            &parameters,
+            request.page_size,
+            &request.page_token,
+        )?;
+        let now = self.inventory.now();
+        let Some(state) = state(request.state)? else {
+            return Ok(Response::new(v1::SearchBookingsResponse::default()));
+        };
+        let filter = BookingFilter {
+            principal: None,
+            venue: venue(&request.venue)?,
+            state: state.map(|state| (state, now)),
+            before: page.after_number()?,
+        };
+        let session = self.inventory.store().read().await?;
+        let found = session.bookings(&filter, page.limit()).await?;
+        let (found, next_page_token) =
+            page.cut(found, |it| it.booking.created_sequence.to_string());
+        Ok(Response::new(v1::SearchBookingsResponse {
+            bookings: found.into_iter().map(|it| message(it, now)).collect(),
+            next_page_token,
+        }))
+    }
+}
+
+/// The state asked for: any, one that bookings have here, or nothing for one that none has yet.
+fn state(number: i32) -> Result<Option<Option<State>>, Status> {
+    use v1::booking::State as Wire;
+    let wrong = || status::wrong("state", Fault::Invalid, "is not a state of bookings");
+    Ok(match Wire::try_from(number).map_err(|_| wrong())? {
+        Wire::Unspecified => Some(None),
+        Wire::Held => Some(Some(State::Held)),
+        Wire::Confirmed => Some(Some(State::Confirmed)),
+        Wire::Cancelled => Some(Some(State::Cancelled)),
+        Wire::Expired => Some(Some(State::Expired)),
+        Wire::CheckedIn | Wire::Completed | Wire::NoShow => None,
+    })
+}
+
+fn venue(name: &str) -> Result<Option<Venue>, Status> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |_| {
+        status::wrong(
+            "venue",
+            Fault::Invalid,
+            "must be hotels/{hotel} or cinemas/{cinema}",
+        )
+    };
+    Venue::parse(name).map(Some).map_err(wrong)
+}

@@ -1,0 +1,197 @@
+//! What went wrong, as the contracts say it: a code and typed google.rpc details (AIP-193). The one place that turns
+//! this service's errors into statuses.
+
+use std::{collections::HashMap, time::Duration};
+
+use banyan_proto::rpc;
+use prost::Message;
+use tonic::{Code, Status};
+use tracing::error;
+
+use crate::{
+    domain::{
+        name::NameError,
+        refusal::Reason,
+        violation::{Fault, Violation},
+    },
+    inventory::{Refusal, Rejection},
+    store::StoreError,
+};
+
+pub(super) const DOMAIN: &str = "reservation.banyan";
+/// A database that is away is asked again after this long.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// INVALID_ARGUMENT with every wrong field.
+pub(super) fn invalid(violations: Vec<Violation>) -> Status {
+    let summary: Vec<_> = violations
+        .iter()
+        .map(|it| format!("{}: {}", it.field, it.description))
+        .collect();
+    let field_violations = violations
+        .into_iter()
+        .map(|it| rpc::bad_request::FieldViolation {
+            field: it.field,
+            description: it.description,
+            reason: it.reason.as_str().to_owned(),
+        });
+    let bad_request = rpc::BadRequest {
+        field_violations: field_violations.collect(),
+    };
+    let details = vec![
+        info("INVALID_REQUEST", HashMap::new()),
+        any("BadRequest", &bad_request),
+    ];
+    status(Code::InvalidArgument, summary.join("; "), details)
+}
+
+/// INVALID_ARGUMENT for one wrong field.
+pub(super) fn wrong(field: &str, reason: Fault, description: impl Into<String>) -> Status {
+    invalid(vec![Violation::new(field, reason, description)])
+}
+
+/// The name of a resource that a request is about: INVALID_ARGUMENT if it is malformed, NOT_FOUND if nothing can have
+/// it.
+pub(super) fn named<T>(
+    field: &str,
+    name: &str,
+    kind: &'static str,
+    parse: impl Fn(&str) -> Result<T, NameError>,
+) -> Result<T, Status> {
+    if name.is_empty() {
+        return Err(wrong(field, Fault::Missing, "must be given"));
+    }
+    parse(name).map_err(|error| match error {
+        NameError::Malformed => wrong(field, Fault::Invalid, "is not such a name"),
+        NameError::Unknown => not_found(kind, vec![name.to_owned()]),
+    })
+}
+
+/// NOT_FOUND, naming what is not there.
+pub(super) fn not_found(kind: &'static str, names: Vec<String>) -> Status {
+    let message = format!("{} not found", names.join(", "));
+    let mut details = vec![info("NOT_FOUND", HashMap::new())];
+    details.extend(names.into_iter().map(|resource_name| {
+        let resource = rpc::ResourceInfo {
+            resource_type: kind.to_owned(),
+            resource_name,
+            ..rpc::ResourceInfo::default()
+        };
+        any("ResourceInfo", &resource)
+    }));
+    status(Code::NotFound, message, details)
+}
+
+/// A status with a reason and facts that programs decide on.
+pub(super) fn reasoned<const N: usize>(
+    code: Code,
+    reason: &str,
+    message: impl Into<String>,
+    metadata: [(&str, String); N],
+) -> Status {
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
+    status(code, message.into(), vec![info(reason, metadata.into())])
+}
+
+impl From<Rejection> for Status {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Refused(refusal) => refused(refusal),
+            Rejection::NotFound { kind, names } => not_found(kind, names),
+            Rejection::Invalid(violations) => invalid(violations),
+            Rejection::Store(error) => error.into(),
+            Rejection::Aborted(_) => failed(&rejection),
+        }
+    }
+}
+
+impl From<StoreError> for Status {
+    fn from(error: StoreError) -> Self {
+        if !error.is_transient() {
+            return failed(&error);
+        }
+        let retry = rpc::RetryInfo {
+            retry_delay: prost_types::Duration::try_from(RETRY_AFTER).ok(),
+        };
+        let details = vec![
+            info("DATABASE_UNAVAILABLE", HashMap::new()),
+            any("RetryInfo", &retry),
+        ];
+        status(
+            Code::Unavailable,
+            "the reservation database is away".to_owned(),
+            details,
+        )
+    }
+}
+
+/// INTERNAL, without a word about the inside; the log has the whole chain.
+fn failed(error: &(dyn std::error::Error + 'static)) -> Status {
+    error!(error, "Request failed");
+    Status::internal("internal error")
+}
+
+fn refused(refusal: Refusal) -> Status {
+    let metadata = HashMap::from([
+        (
+            "commit_sequence".to_owned(),
+            refusal.position.sequence.to_string(),
+        ),
+        ("incarnation".to_owned(), refusal.position.incarnation),
+    ]);
+    let mut details = vec![info(refusal.reason.as_str(), metadata)];
+    if !refusal.unmet.is_empty() {
+        let violations =
+            refusal
+                .unmet
+                .into_iter()
+                .map(|cell| rpc::precondition_failure::Violation {
+                    r#type: "CELL".to_owned(),
+                    subject: cell.subject,
+                    description: cell.description,
+                });
+        let failure = rpc::PreconditionFailure {
+            violations: violations.collect(),
+        };
+        details.push(any("PreconditionFailure", &failure));
+    }
+    status(code(refusal.reason), refusal.message, details)
+}
+
+fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::CellUnavailable
+        | Reason::NotSold
+        | Reason::ScreeningStarted
+        | Reason::HoldExpired
+        | Reason::BookingState => Code::FailedPrecondition,
+        // AIP-154: whoever read first and lost the race may read and try again.
+        Reason::EtagMismatch => Code::Aborted,
+        Reason::RequestIdReused => Code::AlreadyExists,
+    }
+}
+
+fn info(reason: &str, metadata: HashMap<String, String>) -> prost_types::Any {
+    let info = rpc::ErrorInfo {
+        reason: reason.to_owned(),
+        domain: DOMAIN.to_owned(),
+        metadata,
+    };
+    any("ErrorInfo", &info)
+}
+
+fn any(name: &str, detail: &impl Message) -> prost_types::Any {
+    prost_types::Any {
+        type_url: format!("type.googleapis.com/google.rpc.{name}"),
+        value: detail.encode_to_vec(),
+    }
+}
+
+fn status(code: Code, message: String, details: Vec<prost_types::Any>) -> Status {
+    let encoded = rpc::Status {
+        code: code.into(),
+        message: message.clone(),
+        details,
+    };
+    Status::with_details(code, message, encoded.encode_to_vec().into())
+}
