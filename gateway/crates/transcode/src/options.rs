@@ -19,7 +19,8 @@ pub struct Options {
     /// How enum values are printed.
     pub enums: EnumForm,
     /// A value must have the JSON type its field prints as: `"1"` is not a number, `1` is not a string, and
-    /// `null` stands for no present field. Only the configured spelling of names is read.
+    /// `null` stands for no present field. Only the configured spelling of names is read, and what the path binds
+    /// cannot be in the body too.
     pub strict: bool,
     /// Fields annotated `google.api.field_behavior = REQUIRED` must be present.
     pub required: bool,

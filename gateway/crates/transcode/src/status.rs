@@ -20,6 +20,9 @@ use details::{Details, FieldViolation};
 
 pub use options::{Code, ErrorOptions, ErrorShape, HttpStatus};
 
+/// Stack traces and the like. A detail that contains one, however deep, is left out with it.
+const DEBUG_INFO: &str = "google.rpc.DebugInfo";
+
 /// A gRPC status as it travels: `details` is a `google.rpc.Status`, the content of `grpc-status-details-bin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusParts {
@@ -50,8 +53,10 @@ impl Renderer {
         let messages = pool
             .all_messages()
             .filter(|message| !message.is_map_entry());
+        let mut plans = Plans::of(messages);
+        plans.hide(DEBUG_INFO);
         Renderer {
-            plans: Plans::of(messages),
+            plans,
             options: Options::default(),
         }
     }
@@ -118,17 +123,11 @@ impl Renderer {
         )
         .into_bytes();
         put_string(&mut out, message);
-        let shown = details
-            .anys
-            .iter()
-            .filter(|any| !any.is_debug_info())
-            .filter_map(|any| {
-                let mut writer = Writer::new(&self.plans, &self.options);
-                writer
-                    .typed(any.type_url, any.value, 0)
-                    .ok()
-                    .map(|()| writer.finish())
-            });
+        let shown = details.anys.iter().filter_map(|any| {
+            let mut writer = Writer::new(&self.plans, &self.options);
+            let written = writer.typed(any.type_url, any.value, 0);
+            written.ok().map(|()| writer.finish())
+        });
         let shown: Vec<_> = shown.collect();
         if !shown.is_empty() {
             out.extend_from_slice(b",\"details\":[");

@@ -67,7 +67,7 @@ pub struct Violations(Vec<Violation>);
 
 impl Violations {
     pub(crate) fn push(&mut self, field: String, kind: ViolationKind, predicate: &str) {
-        if self.0.len() >= VIOLATIONS_MAX {
+        if self.is_full() {
             return;
         }
         let subject = if field.is_empty() {
@@ -86,6 +86,10 @@ impl Violations {
     /// The violations in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
         self.0.iter()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= VIOLATIONS_MAX
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -14,7 +14,7 @@ use super::read::Reader;
 use super::scalar::Fault;
 use super::write::{DecodeError, Writer};
 use crate::violation::ViolationKind;
-use crate::wire::{self, DEPTH_MAX, WireError, WireType};
+use crate::wire::{self, WireType};
 
 enum TypeUrl<'j> {
     Is(Cow<'j, str>),
@@ -80,11 +80,14 @@ impl<'j> Reader<'_, 'j> {
     /// `{"@type": .., "value": ..}` of a message whose JSON form is no object of fields.
     fn any_value(&mut self, id: MessageId, depth: usize) -> Result<(), Syntax> {
         self.lexer.open(b'{', depth)?;
-        let (mut first, mut has_value) = (true, false);
+        let (mut first, mut has_type, mut has_value) = (true, false, false);
         while self.lexer.more(b'}', &mut first)? {
             let key = self.lexer.key()?;
             match key.as_ref() {
-                "@type" => self.lexer.skip(depth + 1)?,
+                "@type" if !has_type => {
+                    has_type = true;
+                    self.lexer.skip(depth + 1)?;
+                }
                 "value" if !has_value => {
                     has_value = true;
                     self.at(Part::Member("value"), |reader| {
@@ -144,11 +147,9 @@ impl Writer<'_> {
         self.out.extend_from_slice(b"{\"@type\":");
         number::put_string(&mut self.out, url);
         let inner = self.plans.message(id);
-        if depth >= DEPTH_MAX {
-            return Err(inner.broken(WireError::Depth));
-        }
         if inner.special == Special::None {
-            self.fields(inner, value, depth + 1, false)?;
+            // The fields stand in the braces of the Any, so this is no level of its own.
+            self.fields(inner, value, depth, false)?;
         } else {
             self.out.extend_from_slice(b",\"value\":");
             self.message(id, value, depth + 1)?;

@@ -69,14 +69,23 @@ impl<'p, 'j> Place<'p, 'j> {
         shown
     }
 
+    /// Whether one of these ways, as field numbers from the root, leads here.
+    pub(super) fn is_end_of(&self, ways: &[Vec<u32>]) -> bool {
+        !ways.is_empty() && ways.contains(&self.numbers().collect())
+    }
+
     /// Whether one of these ways, as field numbers from the root, leads to this field here or into it.
     pub(super) fn is_on(&self, ways: &[Vec<u32>], field: &FieldPlan) -> bool {
-        let here = self.0.iter().map(|part| match part {
+        let here: Vec<_> = self.numbers().chain([field.number]).collect();
+        ways.iter().any(|way| way.starts_with(&here))
+    }
+
+    /// 0, which is no field's number, for what is no field.
+    fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().map(|part| match part {
             Part::Field(field) => field.number,
             Part::Index(_) | Part::Key(_) | Part::Member(_) => 0,
-        });
-        let here: Vec<_> = here.chain([field.number]).collect();
-        ways.iter().any(|way| way.starts_with(&here))
+        })
     }
 }
 

@@ -133,6 +133,11 @@ impl Plans {
         compiler.run()
     }
 
+    /// Makes a message unknown wherever it would be looked up by name, in an `Any` above all.
+    pub(crate) fn hide(&mut self, full_name: &str) {
+        self.by_name.remove(full_name);
+    }
+
     pub(crate) fn id(&self, full_name: &str) -> Option<MessageId> {
         self.by_name.get(full_name).copied()
     }

@@ -22,9 +22,15 @@ pub(crate) struct Reader<'p, 'j> {
     pub(super) out: Vec<u8>,
     place: Place<'p, 'j>,
     violations: Violations,
-    /// Fields that the path provides, as field numbers from the root of the body: required ones are not missed.
+    /// Fields that the path provides, as field numbers from the root of the body: required ones are not missed, and
+    /// strict reading refuses them.
     provided: &'p [Vec<u32>],
 }
+
+const UNKNOWN: Fault = Fault {
+    kind: ViolationKind::Unknown,
+    predicate: "is not a known field",
+};
 
 /// What has been seen of an object so far.
 #[derive(Default)]
@@ -106,6 +112,8 @@ impl<'p, 'j> Reader<'p, 'j> {
         let plan = self.plans.message(id);
         let mut seen = Seen::default();
         let mut first = true;
+        // An Any has one `@type` among the fields of what it holds; elsewhere it is an unknown member.
+        let mut awaits_type = in_any;
         while self.lexer.more(b'}', &mut first)? {
             let key = self.lexer.key()?;
             match plan
@@ -113,7 +121,9 @@ impl<'p, 'j> Reader<'p, 'j> {
                 .filter(|named| Spelling(self.options).accepts(named))
             {
                 Some(named) => self.member(plan, named.field, &mut seen, depth + 1)?,
-                None if in_any && key == "@type" => self.lexer.skip(depth + 1)?,
+                None if key == "@type" && std::mem::take(&mut awaits_type) => {
+                    self.lexer.skip(depth + 1)?;
+                }
                 None => self.unknown(key, depth + 1)?,
             }
         }
@@ -149,6 +159,9 @@ impl<'p, 'j> Reader<'p, 'j> {
         self.place.push(Part::Field(field));
         if !seen.fields.insert(index) {
             self.fault(&Fault::new(ViolationKind::Duplicate, "is given twice"));
+            self.lexer.skip(depth)?;
+        } else if self.options.strict && self.place.is_end_of(self.provided) {
+            self.fault(&UNKNOWN);
             self.lexer.skip(depth)?;
         } else if self.is_absent(field)? {
             self.lexer.literal("null")?;
@@ -336,10 +349,9 @@ impl<'p, 'j> Reader<'p, 'j> {
     }
 
     pub(super) fn unknown(&mut self, key: Cow<'j, str>, depth: usize) -> Result<(), Syntax> {
-        if self.options.unknown_fields == Unknown::Reject {
+        if self.options.unknown_fields == Unknown::Reject && !self.violations.is_full() {
             let field = self.place.show_under(Spelling(self.options), &key);
-            self.violations
-                .push(field, ViolationKind::Unknown, "is not a known field");
+            self.violations.push(field, UNKNOWN.kind, UNKNOWN.predicate);
         }
         self.lexer.skip(depth)
     }
@@ -358,8 +370,11 @@ impl<'p, 'j> Reader<'p, 'j> {
 
     /// Notes a violation of the value at hand.
     pub(super) fn fault(&mut self, fault: &Fault) {
-        let field = self.place.show(Spelling(self.options));
-        self.violations.push(field, fault.kind, fault.predicate);
+        // A hostile body can hold many faults; naming those that are not kept would be the costly part.
+        if !self.violations.is_full() {
+            let field = self.place.show(Spelling(self.options));
+            self.violations.push(field, fault.kind, fault.predicate);
+        }
     }
 
     /// Runs `read` one step further from the root.

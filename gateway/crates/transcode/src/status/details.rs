@@ -35,10 +35,6 @@ impl Any<'_> {
             .rsplit_once('/')
             .map_or(self.type_url, |(_, name)| name)
     }
-
-    pub(super) fn is_debug_info(&self) -> bool {
-        self.name() == "google.rpc.DebugInfo"
-    }
 }
 
 impl FieldViolation<'_> {

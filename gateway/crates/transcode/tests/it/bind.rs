@@ -364,6 +364,31 @@ fn required_fields_come_from_anywhere() {
 }
 
 #[test]
+fn strict_bodies_do_not_repeat_the_path() {
+    let options = Options {
+        strict: true,
+        ..lax()
+    };
+    Route::new("Create", "POST /v1/{name} *", &options).check(
+        "/v1/a",
+        r#"{"name":"a"}"#,
+        "name: UNKNOWN name is not a known field",
+    );
+    let update = "PATCH /v1/{booking.name=bookings/*} booking";
+    Route::new("Update", update, &options)
+        .check(
+            "/v1/bookings/1",
+            r#"{"name":"bookings/1"}"#,
+            "name: UNKNOWN name is not a known field",
+        )
+        .check(
+            "/v1/bookings/1",
+            r#"{"others":[{"email":"e"}]}"#,
+            r#"{"booking":{"name":"bookings/1","others":[{"email":"e"}]}}"#,
+        );
+}
+
+#[test]
 fn violations_speak_the_names_of_the_route() {
     let options = Options {
         names: NameForm::Proto,

@@ -93,6 +93,9 @@ fn google_shows_the_details_it_knows() {
     let details = status(json!([
         { "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SOLD_OUT", "domain": "d", "metadata": { "cell": "7" } },
         { "@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": "secret" },
+        { "@type": "x/google.rpc.Status", "details": [
+            { "@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": "secret" },
+        ] },
         { "@type": "type.googleapis.com/google.protobuf.Duration", "value": "1s" },
     ]));
     // One more detail, of a type that no pool knows.

@@ -270,6 +270,11 @@ fn well_known_types_have_their_own_forms() {
     );
     refused(
         "WellKnown",
+        &any(r#"{"@type":"x/test.Guest","@type":"x/test.Guest"}"#),
+        "any.@type is not a known field",
+    );
+    refused(
+        "WellKnown",
         &any(r#"{"@type":"x/google.protobuf.Duration"}"#),
         "any.value is required",
     );
@@ -536,6 +541,16 @@ fn nesting_is_limited_in_both_directions() {
         decode("Everything", &wire, &Options::default()),
         Err("a test.Everything cannot be read from the wire".to_owned())
     );
+    let anys = |depth| {
+        let open = r#"{"@type":"x/test.WellKnown","any":"#;
+        format!(
+            "{{\"any\":{}{{}}{}}}",
+            open.repeat(depth),
+            "}".repeat(depth)
+        )
+    };
+    check("WellKnown", &anys(98), &anys(98));
+    assert!(encode("WellKnown", &anys(99), &Options::default()).is_err());
     let lists = format!("{{\"value\":{}{}}}", "[".repeat(99), "]".repeat(99));
     check("WellKnown", &lists, &lists);
 }
