@@ -3,6 +3,7 @@
 // A test may fail by any of these; clippy knows only the functions marked as tests.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod admin_rest;
 mod admin_service;
 mod edge;
 mod rollouts_cli;
