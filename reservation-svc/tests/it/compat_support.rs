@@ -20,7 +20,7 @@ use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
 /// The most that any wait in these tests may take.
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
 /// A reservation service in the test's process.
 pub(crate) struct Service {
@@ -101,7 +101,7 @@ impl Legacy {
     pub(crate) async fn resume(&mut self) {
         let settings = legacy_monolith::Settings {
             listen: self.addr,
-            database_url: format!("sqlite://{}/legacy.db", self.folder.path().display()),
+            database_url: format!("sqlite://{}/legacy.db?mode=rwc", self.folder.path().display()),
             demo: false,
         };
         let (stop, stopped) = oneshot::channel::<()>();
