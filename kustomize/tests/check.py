@@ -24,7 +24,7 @@ from rules import RULES, Case
 ROOT = Path(__file__).resolve().parents[2]
 KUSTOMIZE = ROOT / "kustomize"
 CASES = ROOT / "target" / "k8s" / "cases"
-VERSIONS = ("1.32", "1.37")
+VERSIONS = ("1.30", "1.37")
 PERCENT = {"dev": 50, "staging": 25, "production": 0}
 # Kinds whose schemas belong to an operator and not to Kubernetes.
 FOREIGN = {"ExternalSecret"}
