@@ -39,8 +39,7 @@ pub(crate) enum Command {
     #[command(after_help = WEBUI_HELP)]
     Webui(ServiceOptions),
     /// Watch and steer migrations (a client of the gateway's ops port)
-    #[command(subcommand)]
-    Rollout(banyan_gateway::cli::RolloutCommand),
+    Rollout(banyan_gateway::cli::RolloutArgs),
     /// Print reports (a client of the analytics service)
     #[command(subcommand)]
     Report(banyan_analytics::cli::ReportCommand),

@@ -20,7 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Cli::parse()).await {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If even this cannot be written, the exit code still tells.
             let _ = std::io::Write::write_fmt(
@@ -32,19 +32,17 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Up(options) => up::run(options).await?,
         Command::Gateway(options) => service::gateway(options).await?,
         Command::Reservation(options) => service::reservation(options).await?,
         Command::Analytics(options) => service::analytics(options).await?,
         Command::Webui(options) => service::webui(options).await?,
-        Command::Rollout(command) => {
-            return Ok(banyan_gateway::cli::run(command, &mut std::io::stdout()).await);
-        }
+        Command::Rollout(args) => banyan_gateway::cli::run(args, &mut std::io::stdout()).await?,
         Command::Report(command) => {
-            return Ok(banyan_analytics::cli::run(command, &mut std::io::stdout()).await);
+            banyan_analytics::cli::run(command, &mut std::io::stdout()).await?
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

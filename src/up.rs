@@ -49,7 +49,8 @@ async fn start(options: &UpOptions, process: &Process) -> anyhow::Result<banyan_
     let analytics = banyan_analytics::start(analytics, backstage).await?;
     let analytics = format!("http://{}", analytics.grpc);
 
-    let webui = banyan_webui::start(banyan_webui::Settings { listen: any_port() }, backstage).await?;
+    let webui =
+        banyan_webui::start(banyan_webui::Settings { listen: any_port() }, backstage).await?;
 
     config.set_listeners(
         SocketAddr::new(options.host, options.port),

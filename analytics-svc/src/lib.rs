@@ -9,6 +9,7 @@
 //! runs, is not ready and answers UNAVAILABLE.
 
 pub mod bus;
+pub mod cli;
 pub mod domain;
 pub mod feed;
 pub mod grpc;
@@ -104,6 +105,19 @@ pub async fn start(settings: Settings, process: &Process) -> anyhow::Result<Runn
         .start(process)
         .await?;
     Ok(Running { grpc })
+}
+
+/// Brings the database up to date and returns; what a migration job runs. Waits for a database that is away.
+///
+/// # Errors
+/// If the database cannot be opened, or the process ends before it is migrated.
+pub async fn migrate(settings: &Settings, process: &Process) -> anyhow::Result<()> {
+    let database = Database::start::<Migrator>(process, &settings.database, "analytics").await?;
+    anyhow::ensure!(
+        database.ready().await,
+        "ended before the analytics database was migrated"
+    );
+    Ok(())
 }
 
 /// An error with its causes on one line.

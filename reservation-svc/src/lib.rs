@@ -86,3 +86,18 @@ pub async fn start_by(
     let grpc = grpc::serve(server, rooms, process).start(process).await?;
     Ok(Running { grpc })
 }
+
+/// Brings the database up to date and returns; what a migration job runs. Waits for a database that is away.
+///
+/// # Errors
+/// If the database cannot be opened, or the process ends before it is migrated.
+pub async fn migrate(settings: &Settings, process: &Process) -> anyhow::Result<()> {
+    let database = Database::start::<Migrator>(process, &settings.database, "reservation")
+        .await
+        .context("cannot open the reservation database")?;
+    anyhow::ensure!(
+        database.ready().await,
+        "ended before the reservation database was migrated"
+    );
+    Ok(())
+}
