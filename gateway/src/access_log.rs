@@ -64,7 +64,11 @@ impl Record {
     }
 
     /// Counts the answer, and lets the record and the request's place among the concurrent ones end with its body.
-    pub(crate) fn answered(mut self, response: Response<Body>, permit: Option<OwnedSemaphorePermit>) -> Response<Body> {
+    pub(crate) fn answered(
+        mut self,
+        response: Response<Body>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Response<Body> {
         let status = response.status();
         self.status = Some(status);
         let labels = RequestLabels {
@@ -77,11 +81,19 @@ impl Record {
         if let Some(ruling) = &self.ruling {
             ruling.record(status);
         }
-        response.map(|body| Body::new(Recorded { body, record: self, _permit: permit }))
+        response.map(|body| {
+            Body::new(Recorded {
+                body,
+                record: self,
+                _permit: permit,
+            })
+        })
     }
 
     fn side(&self) -> &'static str {
-        self.ruling.as_ref().map_or("", |ruling| ruling.side.as_str())
+        self.ruling
+            .as_ref()
+            .map_or("", |ruling| ruling.side.as_str())
     }
 }
 
@@ -89,8 +101,14 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.metrics.in_flight.dec();
         let latency = self.begun.elapsed();
-        let labels = LatencyLabels { route: self.route.clone(), side: self.side() };
-        self.metrics.latency.get_or_create(&labels).observe(latency.as_secs_f64());
+        let labels = LatencyLabels {
+            route: self.route.clone(),
+            side: self.side(),
+        };
+        self.metrics
+            .latency
+            .get_or_create(&labels)
+            .observe(latency.as_secs_f64());
         let ruling = self.ruling.as_ref();
         tracing::info!(
             listener = self.listener,

@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -43,6 +43,7 @@ pub(crate) struct Watch(Arc<Shared>);
 struct Shared {
     broken: AtomicU8,
     frames: AtomicU64,
+    starved: AtomicBool,
 }
 
 impl Watch {
@@ -58,6 +59,11 @@ impl Watch {
     /// How many frames have passed.
     pub(crate) fn frames(&self) -> u64 {
         self.0.frames.load(Ordering::Acquire)
+    }
+
+    /// Whether the reader waits for the sender, not the other way round.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.0.starved.load(Ordering::Acquire)
     }
 
     fn set(&self, broken: Broken) -> axum::Error {
@@ -114,7 +120,12 @@ impl http_body::Body for Limited {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
-        match Pin::new(&mut this.body).poll_frame(context) {
+        let polled = Pin::new(&mut this.body).poll_frame(context);
+        this.watch
+            .0
+            .starved
+            .store(polled.is_pending(), Ordering::Release);
+        match polled {
             Poll::Pending => {
                 ready!(this.sleep.as_mut().poll(context));
                 Poll::Ready(Some(Err(this.watch.set(Broken::Idle))))

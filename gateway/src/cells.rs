@@ -31,7 +31,11 @@ impl Cells {
         Cells {
             prefix: config.prefix.clone(),
             unknown: config.unknown.clone(),
-            ids: config.members.iter().map(|member| member.id.to_string()).collect(),
+            ids: config
+                .members
+                .iter()
+                .map(|member| member.id.to_string())
+                .collect(),
         }
     }
 
@@ -43,13 +47,24 @@ impl Cells {
             return None;
         }
         // What a client sent goes back to it only where it is harmless.
-        let shown: String = id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+        let shown: String = id
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(40)
+            .collect();
         Some(Refusal::unknown_cell(self.unknown.replace("{id}", &shown)))
     }
 }
 
 /// The list of members as a body.
 pub(crate) fn list(config: &CellsConfig) -> String {
-    let data = config.members.iter().map(|member| Entry { id: member.id, name: &member.name }).collect();
+    let data = config
+        .members
+        .iter()
+        .map(|member| Entry {
+            id: member.id,
+            name: &member.name,
+        })
+        .collect();
     serde_json::to_string(&List { data }).unwrap_or_default()
 }

@@ -30,7 +30,8 @@ pub use ops::OpsConfig;
 pub use profile::{ProfileConfig, TrailingSlash};
 pub use rollout::{FollowConfig, RolloutConfig};
 pub use route::{
-    CellConfig, CellsConfig, FixedConfig, GuestConfig, ListenerName, RouteConfig, ServiceConfig, SurfaceConfig,
+    CellConfig, CellsConfig, FixedConfig, GuestConfig, ListenerName, RouteConfig, ServiceConfig,
+    SurfaceConfig,
 };
 pub use store::StoreConfig;
 pub use upstream::UpstreamConfig;
@@ -75,7 +76,11 @@ pub enum ConfigError {
     #[error(transparent)]
     Environment(#[from] EnvError),
     #[error("{key} = {value:?}: {allowed}")]
-    Value { key: String, value: String, allowed: &'static str },
+    Value {
+        key: String,
+        value: String,
+        allowed: &'static str,
+    },
     #[error("no upstream `{name}` in [upstreams]: there are {known}")]
     NoUpstream { name: String, known: String },
 }
@@ -85,12 +90,17 @@ impl Config {
     ///
     /// # Errors
     /// If the file cannot be read, or a key or value of file or environment is wrong.
-    pub fn load(file: Option<&Path>, environment: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+    pub fn load(
+        file: Option<&Path>,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigError> {
         let (origin, text) = match file {
             None => ("the built-in gateway.toml".to_owned(), BUILT_IN.to_owned()),
             Some(path) => {
-                let text =
-                    fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+                let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                    path: path.to_owned(),
+                    source,
+                })?;
                 (path.display().to_string(), text)
             }
         };
@@ -105,7 +115,10 @@ impl Config {
     /// # Errors
     /// If a key is unknown or a value has the wrong type.
     pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
-        toml::from_str(text).map_err(|source| ConfigError::Parse { origin: origin.to_owned(), source })
+        toml::from_str(text).map_err(|source| ConfigError::Parse {
+            origin: origin.to_owned(),
+            source,
+        })
     }
 
     /// Replaces the address of an upstream and keeps its protocol.
@@ -120,7 +133,12 @@ impl Config {
             }
             None => Err(ConfigError::NoUpstream {
                 name: name.to_owned(),
-                known: self.upstreams.keys().cloned().collect::<Vec<_>>().join(", "),
+                known: self
+                    .upstreams
+                    .keys()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(", "),
             }),
         }
     }
@@ -141,7 +159,8 @@ impl Config {
         for rollout in masked.rollouts.values_mut() {
             rollout.percent = rollout.environment_percent.or(rollout.percent);
         }
-        toml::to_string_pretty(&masked).unwrap_or_else(|error| format!("# cannot be printed: {error}"))
+        toml::to_string_pretty(&masked)
+            .unwrap_or_else(|error| format!("# cannot be printed: {error}"))
     }
 
     /// The JSON Schema of `gateway.toml`, for editors.
@@ -152,11 +171,26 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let limits = [
-            ("listener.header_timeout_ms", self.listener.header_timeout_ms),
-            ("listener.body_idle_timeout_ms", self.listener.body_idle_timeout_ms),
-            ("listener.body_bytes_max", self.listener.body_bytes_max as u64),
-            ("listener.connections_max", self.listener.connections_max as u64),
-            ("listener.concurrency_max", self.listener.concurrency_max as u64),
+            (
+                "listener.header_timeout_ms",
+                self.listener.header_timeout_ms,
+            ),
+            (
+                "listener.body_idle_timeout_ms",
+                self.listener.body_idle_timeout_ms,
+            ),
+            (
+                "listener.body_bytes_max",
+                self.listener.body_bytes_max as u64,
+            ),
+            (
+                "listener.connections_max",
+                self.listener.connections_max as u64,
+            ),
+            (
+                "listener.concurrency_max",
+                self.listener.concurrency_max as u64,
+            ),
         ];
         for (key, value) in limits {
             if value == 0 {
@@ -166,7 +200,11 @@ impl Config {
         // hyper keeps no smaller buffer than this.
         if self.listener.header_bytes_max < 8192 {
             let value = self.listener.header_bytes_max.to_string();
-            return Err(bad_value("listener.header_bytes_max", &value, "at least 8192 is allowed"));
+            return Err(bad_value(
+                "listener.header_bytes_max",
+                &value,
+                "at least 8192 is allowed",
+            ));
         }
         for (name, upstream) in &self.upstreams {
             check_upstream(name, upstream)?;
@@ -176,23 +214,41 @@ impl Config {
 }
 
 fn bad_value(key: &str, value: &str, allowed: &'static str) -> ConfigError {
-    ConfigError::Value { key: key.to_owned(), value: value.to_owned(), allowed }
+    ConfigError::Value {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        allowed,
+    }
 }
 
 fn check_upstream(name: &str, upstream: &UpstreamConfig) -> Result<(), ConfigError> {
     let key = format!("upstreams.{name}");
     if upstream.grpc.is_some() == upstream.http.is_some() {
-        return Err(bad_value(&key, upstream.url(), "exactly one of `grpc` and `http` is allowed"));
+        return Err(bad_value(
+            &key,
+            upstream.url(),
+            "exactly one of `grpc` and `http` is allowed",
+        ));
     }
     let url = url::Url::parse(upstream.url()).ok();
     let is_base = |url: &url::Url| {
-        url.scheme() == "http" && url.has_host() && matches!(url.path(), "" | "/") && url.query().is_none()
+        url.scheme() == "http"
+            && url.has_host()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
     };
     match url.filter(is_base) {
         Some(_) => Ok(()),
         None => {
-            let key = upstream.env.clone().map_or(key.clone(), |env| format!("{key} ({env})"));
-            Err(bad_value(&key, &mask_password(upstream.url()), "`http://host:port` is allowed"))
+            let key = upstream
+                .env
+                .clone()
+                .map_or(key.clone(), |env| format!("{key} ({env})"));
+            Err(bad_value(
+                &key,
+                &mask_password(upstream.url()),
+                "`http://host:port` is allowed",
+            ))
         }
     }
 }

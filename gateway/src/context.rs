@@ -3,7 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use banyan_mesh::trace::TraceContext;
-use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONTENT_TYPE, HOST},
+};
 use uuid::Uuid;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,28 +24,37 @@ pub(crate) struct Context {
     pub(crate) request_id: HeaderValue,
     /// A child of the caller's trace, or a new one.
     pub(crate) trace: TraceContext,
-    /// Who is connected.
-    pub(crate) peer: IpAddr,
     /// `X-Forwarded-For` for the next hop.
     pub(crate) forwarded_for: HeaderValue,
     /// Whether the client speaks https, to the gateway or to a trusted proxy before it.
     pub(crate) https: bool,
+    /// Whether the client speaks gRPC, so that errors have to be told in its way.
+    pub(crate) grpc: bool,
     /// The host the client asked for.
     pub(crate) host: Option<HeaderValue>,
 }
 
 impl Context {
     /// `trust_forwarded`: whether a proxy before the gateway is believed.
-    pub(crate) fn of(headers: &HeaderMap, authority: Option<&str>, peer: SocketAddr, trust_forwarded: bool) -> Context {
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        authority: Option<&str>,
+        peer: SocketAddr,
+        trust_forwarded: bool,
+    ) -> Context {
         let host = headers.get(HOST).cloned();
         let host = host.or_else(|| HeaderValue::try_from(authority?).ok());
         Context {
             request_id: request_id(headers),
             trace: TraceContext::of(headers),
-            peer: peer.ip(),
             forwarded_for: forwarded_for(headers, peer.ip(), trust_forwarded),
             https: trust_forwarded
-                && headers.get(FORWARDED_PROTO).is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https")),
+                && headers
+                    .get(FORWARDED_PROTO)
+                    .is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https")),
+            grpc: headers
+                .get(CONTENT_TYPE)
+                .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")),
             host,
         }
     }
@@ -52,7 +64,9 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     let is_sane = |id: &&HeaderValue| {
         let bytes = id.as_bytes();
         (1..=REQUEST_ID_CHARS_MAX).contains(&bytes.len())
-            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(byte))
+            && bytes
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(byte))
     };
     match headers.get(REQUEST_ID).filter(is_sane) {
         Some(id) => id.clone(),
@@ -67,7 +81,11 @@ fn forwarded_for(headers: &HeaderMap, peer: IpAddr, trust_forwarded: bool) -> He
         .filter(|_| trust_forwarded)
         .filter_map(|value| value.to_str().ok())
         .collect();
-    if before.is_empty() { text(peer.to_string()) } else { text(format!("{}, {peer}", before.join(", "))) }
+    if before.is_empty() {
+        text(peer.to_string())
+    } else {
+        text(format!("{}, {peer}", before.join(", ")))
+    }
 }
 
 /// Text of characters that a header can always hold.
@@ -82,14 +100,27 @@ mod tests {
     fn context(headers: &[(&'static str, &'static str)], trust_forwarded: bool) -> Context {
         let headers = headers
             .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
             .collect();
-        Context::of(&headers, None, SocketAddr::from(([10, 0, 0, 7], 1234)), trust_forwarded)
+        Context::of(
+            &headers,
+            None,
+            SocketAddr::from(([10, 0, 0, 7], 1234)),
+            trust_forwarded,
+        )
     }
 
     #[test]
     fn sane_request_ids_are_kept_and_others_replaced() {
-        assert_eq!(context(&[("x-request-id", "abc-1")], false).request_id, "abc-1");
+        assert_eq!(
+            context(&[("x-request-id", "abc-1")], false).request_id,
+            "abc-1"
+        );
         for bad in ["", "a b", "a\"b"] {
             let id = context(&[("x-request-id", bad)], false).request_id;
             assert_eq!(id.len(), 36, "{id:?}");
@@ -98,10 +129,19 @@ mod tests {
 
     #[test]
     fn forwarded_headers_are_believed_only_when_told_to() {
-        let headers = [("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https")];
+        let headers = [
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-forwarded-proto", "https"),
+        ];
         let context_trusting = context(&headers, true);
-        assert_eq!((context_trusting.forwarded_for, context_trusting.https), ("1.2.3.4, 10.0.0.7".parse().unwrap(), true));
+        assert_eq!(
+            (context_trusting.forwarded_for, context_trusting.https),
+            ("1.2.3.4, 10.0.0.7".parse().unwrap(), true)
+        );
         let context_doubting = context(&headers, false);
-        assert_eq!((context_doubting.forwarded_for, context_doubting.https), ("10.0.0.7".parse().unwrap(), false));
+        assert_eq!(
+            (context_doubting.forwarded_for, context_doubting.https),
+            ("10.0.0.7".parse().unwrap(), false)
+        );
     }
 }

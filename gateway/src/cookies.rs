@@ -30,7 +30,9 @@ pub(crate) fn without(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
         .map(str::trim)
         .filter(|pair| pair.split_once('=').is_none_or(|(key, _)| key != name))
         .collect();
-    HeaderValue::try_from(left.join("; ")).ok().filter(|_| !left.is_empty())
+    HeaderValue::try_from(left.join("; "))
+        .ok()
+        .filter(|_| !left.is_empty())
 }
 
 /// A token that nobody can guess; `None` when the system has no randomness to give.
@@ -43,13 +45,16 @@ pub(crate) fn token() -> Option<String> {
 /// Whether a value can be one of our tokens.
 pub(crate) fn is_token(value: &str) -> bool {
     value.len() == (TOKEN_BYTES * 8).div_ceil(6)
-        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// A `Set-Cookie` for a year; out of reach of scripts and of other sites' forms.
 pub(crate) fn set(name: &str, value: &str, https: bool) -> Option<HeaderValue> {
     let secure = if https { "; Secure" } else { "" };
-    let cookie = format!("{name}={value}; Path=/; Max-Age={YEAR_S}; HttpOnly; SameSite=Lax{secure}");
+    let cookie =
+        format!("{name}={value}; Path=/; Max-Age={YEAR_S}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::try_from(cookie).ok()
 }
 
@@ -81,7 +86,13 @@ mod tests {
     #[test]
     fn minted_cookies_are_secure_on_https() {
         let cookie = |https| set("a", "b", https).unwrap();
-        assert_eq!(cookie(false), "a=b; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
-        assert_eq!(cookie(true), "a=b; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure");
+        assert_eq!(
+            cookie(false),
+            "a=b; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+        );
+        assert_eq!(
+            cookie(true),
+            "a=b; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure"
+        );
     }
 }

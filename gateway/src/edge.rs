@@ -90,8 +90,24 @@ impl Edge {
         shared: Shared,
         operators: Option<Operators>,
     ) -> Edge {
-        let Shared { surfaces, cells, guests, rollouts, metrics } = shared;
-        Edge { name, limits, table, surfaces, cells, guests, rollouts, metrics, operators }
+        let Shared {
+            surfaces,
+            cells,
+            guests,
+            rollouts,
+            metrics,
+        } = shared;
+        Edge {
+            name,
+            limits,
+            table,
+            surfaces,
+            cells,
+            guests,
+            rollouts,
+            metrics,
+            operators,
+        }
     }
 
     /// Answers a request, whatever it is.
@@ -103,12 +119,21 @@ impl Edge {
         let (parts, body) = request.into_parts();
         let authority = parts.uri.authority().map(|authority| authority.as_str());
         let context = Context::of(&parts.headers, authority, peer, self.limits.trust_forwarded);
-        let mut record = Record::begin(self.name, parts.method.clone(), &context, self.metrics.clone());
+        let mut record = Record::begin(
+            self.name,
+            parts.method.clone(),
+            &context,
+            self.metrics.clone(),
+        );
 
         // Shed before anything is parsed: rejecting is cheaper than working, and a queue would only be late.
         let Ok(permit) = Arc::clone(&self.limits.concurrency).try_acquire_owned() else {
-            self.metrics.limit_hit(self.name, "concurrency");
-            let response = self.surfaces.of(parts.uri.path()).refuse(&Refusal::overloaded());
+            let response = self.refuse(
+                self.surfaces.of(parts.uri.path()),
+                Refusal::overloaded(),
+                &context,
+                &mut record,
+            );
             return record.answered(with_id(response, &context), None);
         };
         let response = self.route(parts, body, &context, &mut record).await;
@@ -121,20 +146,29 @@ impl Edge {
     }
 
     /// Finds the route, or says why there is none.
-    async fn route(&self, parts: Parts, body: Body, context: &Context, record: &mut Record) -> Response<Body> {
+    async fn route(
+        &self,
+        parts: Parts,
+        body: Body,
+        context: &Context,
+        record: &mut Record,
+    ) -> Response<Body> {
         let path = parts.uri.path();
         // The operators' address is for operators' own browsers and tools, whatever route they ask for.
         if let Some(operators) = &self.operators
             && let Err(refusal) = operators.guard.check(&parts.headers, context.host.as_ref())
         {
-            return self.refuse(self.surfaces.of(path), refusal, record);
+            return self.refuse(self.surfaces.of(path), refusal, context, record);
         }
         let refusal = match self.table.find(&parts.method, path, parts.uri.query()) {
             Lookup::Found { route, captures } => {
                 record.route.clone_from(&route.label);
-                return match self.act(route, &captures, parts, body, context, record).await {
+                return match self
+                    .act(route, &captures, parts, body, context, record)
+                    .await
+                {
                     Ok(response) => response,
-                    Err(refusal) => self.refuse(&route.profile, refusal, record),
+                    Err(refusal) => self.refuse(&route.profile, refusal, context, record),
                 };
             }
             Lookup::NotFound => match &self.operators {
@@ -142,12 +176,16 @@ impl Edge {
                     record.route = "pages".to_owned();
                     return page(operators.pages.clone(), Request::from_parts(parts, body)).await;
                 }
-                None => self.cells.iter().find_map(|cells| cells.unknown_in(path)).unwrap_or_else(Refusal::no_route),
+                None => self
+                    .cells
+                    .iter()
+                    .find_map(|cells| cells.unknown_in(path))
+                    .unwrap_or_else(Refusal::no_route),
             },
             Lookup::MethodNotAllowed { allow } => Refusal::method_not_allowed(&allow),
             Lookup::BadPath(bad) => Refusal::bad_path(bad.to_string()),
         };
-        self.refuse(self.surfaces.of(path), refusal, record)
+        self.refuse(self.surfaces.of(path), refusal, context, record)
     }
 
     async fn act(
@@ -159,14 +197,26 @@ impl Edge {
         context: &Context,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let caller = Caller { context, guests: &self.guests, limits: self.limits.body };
+        let caller = Caller {
+            context,
+            guests: &self.guests,
+            limits: self.limits.body,
+        };
         match &route.action {
             Action::Fixed(fixed) => Ok(fixed.response()),
             Action::Forward(upstream) => {
-                upstream.forward(&parts, body, context, self.limits.body, &self.guests.cookie).await
+                upstream
+                    .forward(&parts, body, context, self.limits.body, &self.guests.cookie)
+                    .await
             }
-            Action::Call(call) => call.answer(&parts, body, captures, &route.profile, &caller).await,
-            Action::Split(split) => self.split(split, route, captures, parts, body, &caller, record).await,
+            Action::Call(call) => {
+                call.answer(&parts, body, captures, &route.profile, &caller)
+                    .await
+            }
+            Action::Split(split) => {
+                self.split(split, route, captures, parts, body, &caller, record)
+                    .await
+            }
         }
     }
 
@@ -182,19 +232,32 @@ impl Edge {
         caller: &Caller<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let ruling = self.rollouts.decide(&split.rollout, &parts.headers).ok_or_else(Refusal::no_route)?;
+        let ruling = self
+            .rollouts
+            .decide(&split.rollout, &parts.headers)
+            .ok_or_else(Refusal::no_route)?;
         let (side, set_cookie) = (ruling.side, ruling.set_cookie.clone());
         record.ruling = Some(ruling);
         let answer = match side {
-            Side::Grpc => split.grpc.answer(&parts, body, captures, &route.profile, caller).await,
+            Side::Grpc => {
+                split
+                    .grpc
+                    .answer(&parts, body, captures, &route.profile, caller)
+                    .await
+            }
             Side::Legacy => self.legacy(split, &parts, body, caller, record).await,
         };
         // A failure has a side too, and its client is to stay there.
-        let mut response = answer.unwrap_or_else(|refusal| self.refuse(&route.profile, refusal, record));
-        response.headers_mut().insert(SIDE, HeaderValue::from_static(side.as_str()));
+        let mut response = answer
+            .unwrap_or_else(|refusal| self.refuse(&route.profile, refusal, caller.context, record));
+        response
+            .headers_mut()
+            .insert(SIDE, HeaderValue::from_static(side.as_str()));
         if let Some(cookie) = set_cookie {
             let secure = caller.context.https.then(|| secure(&cookie)).flatten();
-            response.headers_mut().append(SET_COOKIE, secure.unwrap_or(cookie));
+            response
+                .headers_mut()
+                .append(SET_COOKIE, secure.unwrap_or(cookie));
         }
         Ok(response)
     }
@@ -207,8 +270,16 @@ impl Edge {
         caller: &Caller<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let response =
-            split.legacy.forward(parts, body, caller.context, self.limits.body, &self.guests.cookie).await?;
+        let response = split
+            .legacy
+            .forward(
+                parts,
+                body,
+                caller.context,
+                self.limits.body,
+                &self.guests.cookie,
+            )
+            .await?;
         if let Some(follower) = &split.follower
             && !parts.method.is_safe()
             && response.status().is_success()
@@ -218,8 +289,17 @@ impl Edge {
         Ok(response)
     }
 
-    fn refuse(&self, profile: &Profile, refusal: Refusal, record: &mut Record) -> Response<Body> {
-        let response = profile.refuse(&refusal);
+    fn refuse(
+        &self,
+        profile: &Profile,
+        refusal: Refusal,
+        context: &Context,
+        record: &mut Record,
+    ) -> Response<Body> {
+        let response = match context.grpc {
+            true => refusal.to_grpc().into_http(),
+            false => profile.refuse(&refusal),
+        };
         if let Some(limit) = refusal.limit() {
             self.metrics.limit_hit(self.name, limit);
         }
@@ -229,7 +309,9 @@ impl Edge {
 }
 
 fn with_id(mut response: Response<Body>, context: &Context) -> Response<Body> {
-    response.headers_mut().insert(REQUEST_ID, context.request_id.clone());
+    response
+        .headers_mut()
+        .insert(REQUEST_ID, context.request_id.clone());
     response
 }
 

@@ -29,7 +29,9 @@ impl Follower {
 
     /// Waits until the follower has caught up, or says why it has not.
     pub(crate) async fn catch_up(&self) -> Result<(), String> {
-        let request = CatchUpRequest { collection: self.collection.clone() };
+        let request = CatchUpRequest {
+            collection: self.collection.clone(),
+        };
         let mut client = self.client.clone();
         match tokio::time::timeout(self.timeout, client.catch_up(request)).await {
             Ok(Ok(_)) => Ok(()),

@@ -8,7 +8,10 @@ mod headers;
 use std::time::Duration;
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header::UPGRADE, request::Parts};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header::UPGRADE,
+    request::Parts,
+};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -72,14 +75,17 @@ impl HttpUpstream {
         let mut request = Request::new(body);
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = self.uri(&parts.uri)?;
-        *request.headers_mut() = headers::for_upstream(&parts.headers, parts.version, context, secret_cookie);
+        *request.headers_mut() =
+            headers::for_upstream(&parts.headers, parts.version, context, secret_cookie);
         let response = self.first_byte(request, &upload).await?;
         Ok(self.returned(response))
     }
 
     /// The path and query go on byte for byte: the server behind may read them otherwise than we do.
     fn uri(&self, uri: &Uri) -> Result<Uri, Refusal> {
-        let path_and_query = uri.path_and_query().map_or("/", |path_and_query| path_and_query.as_str());
+        let path_and_query = uri
+            .path_and_query()
+            .map_or("/", |path_and_query| path_and_query.as_str());
         Uri::builder()
             .scheme("http")
             .authority(self.authority.as_str())
@@ -88,7 +94,8 @@ impl HttpUpstream {
             .map_err(|_| Refusal::bad_path("the path cannot be passed on"))
     }
 
-    /// Waits for the answer to begin. While the client still sends, the clock begins anew with every piece.
+    /// Waits for the answer to begin. While the client still sends, the clock begins anew with every piece, and a
+    /// client that has stopped sending is not the server's fault.
     async fn first_byte(
         &self,
         request: Request<Body>,
@@ -100,7 +107,7 @@ impl HttpUpstream {
             match tokio::time::timeout(self.first_byte_timeout, &mut answer).await {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(error)) => return Err(self.failed(&error, upload)),
-                Err(_) if upload.frames() > frames => {}
+                Err(_) if upload.frames() > frames || upload.is_starved() => {}
                 Err(_) => return Err(Refusal::upstream_slow(&self.name)),
             }
         }
@@ -118,7 +125,10 @@ impl HttpUpstream {
         let (mut parts, body) = response.into_parts();
         headers::remove_hop_by_hop(&mut parts.headers);
         parts.version = Version::HTTP_11;
-        let limits = BodyLimits { bytes_max: None, idle: self.body_idle };
+        let limits = BodyLimits {
+            bytes_max: None,
+            idle: self.body_idle,
+        };
         let body = match parts.status {
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Body::empty(),
             _ => limited(Body::new(body), limits).0,

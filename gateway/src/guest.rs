@@ -27,16 +27,27 @@ impl Guests {
     /// `None` if the metadata's name is not one.
     pub(crate) fn new(config: &GuestConfig) -> Option<Guests> {
         let metadata = MetadataKey::from_bytes(config.metadata.as_bytes()).ok()?;
-        Some(Guests { cookie: config.cookie.clone(), metadata })
+        Some(Guests {
+            cookie: config.cookie.clone(),
+            metadata,
+        })
     }
 
     /// Who sent the request; somebody new where the cookie is absent or none of ours.
     pub(crate) fn of(&self, headers: &HeaderMap, context: &Context) -> Option<Guest> {
-        if let Some(token) = cookies::find(headers, &self.cookie).filter(|token| cookies::is_token(token)) {
-            return Some(Guest { token: token.to_owned(), set_cookie: None });
+        if let Some(token) =
+            cookies::find(headers, &self.cookie).filter(|token| cookies::is_token(token))
+        {
+            return Some(Guest {
+                token: token.to_owned(),
+                set_cookie: None,
+            });
         }
         let token = cookies::token()?;
-        Some(Guest { set_cookie: cookies::set(&self.cookie, &token, context.https), token })
+        Some(Guest {
+            set_cookie: cookies::set(&self.cookie, &token, context.https),
+            token,
+        })
     }
 
     /// Tells a service who calls.

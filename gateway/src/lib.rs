@@ -10,7 +10,7 @@
 //! | `listener` | from a socket to requests: connections, header time and size, draining |
 //! | `edge` | the way of a request: shed, guard, route, decide, answer |
 //! | `context` | request id, trace, where a request came from |
-//! | `ops` | who may use the operators' address |
+//! | `ops`, `probes` | who may use the operators' address; which upstreams can be reached |
 //! | [`rollouts`], [`store`] | which side serves a request; what operators decided |
 //! | `forward`, `follow` | passing a request on to the legacy side, and waiting for who follows it |
 //! | `transcoded`, `guest` | calling gRPC, and as whom |
@@ -35,6 +35,7 @@ mod listener;
 mod metrics;
 mod migration;
 mod ops;
+mod probes;
 mod profile;
 mod refusal;
 pub mod rollouts;

@@ -35,7 +35,12 @@ const STREAMS_MAX: u32 = 128;
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves `edge` until `shutdown`, then finishes what is in flight.
-pub(crate) async fn serve(listener: TcpListener, edge: Arc<Edge>, limits: &ListenerConfig, shutdown: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    edge: Arc<Edge>,
+    limits: &ListenerConfig,
+    shutdown: CancellationToken,
+) {
     let connections = Arc::new(Semaphore::new(limits.connections_max));
     let builder = Arc::new(builder(limits));
     let header_timeout = Duration::from_millis(limits.header_timeout_ms);
@@ -47,7 +52,14 @@ pub(crate) async fn serve(listener: TcpListener, edge: Arc<Edge>, limits: &Liste
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let connection = connection(stream, peer, Arc::clone(&edge), &builder, header_timeout, &graceful);
+                let connection = connection(
+                    stream,
+                    peer,
+                    Arc::clone(&edge),
+                    &builder,
+                    header_timeout,
+                    &graceful,
+                );
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -108,7 +120,9 @@ fn connection(
         let edge = Arc::clone(&edge);
         async move { Ok::<Response<Body>, Infallible>(edge.handle(request.map(Body::new), peer).await) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .into_owned();
     let connection = graceful.watch(connection);
     async move {
         let silent = async {

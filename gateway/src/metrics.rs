@@ -10,8 +10,9 @@ use prometheus_client::{
 };
 
 /// From 1 ms, doubling: 12 buckets reach 2 s, beyond which only time-outs are.
-const LATENCY_BUCKETS_S: [f64; 12] =
-    [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048];
+const LATENCY_BUCKETS_S: [f64; 12] = [
+    0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048,
+];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
@@ -56,13 +57,23 @@ impl Metrics {
             registry.register("requests", "Requests answered", metrics.requests.clone());
             let help = "Seconds from a request's header to the end of its answer";
             registry.register("request_duration_seconds", help, metrics.latency.clone());
-            registry.register("limits_hit", "Requests refused by a limit", metrics.limits.clone());
-            registry.register("requests_in_flight", "Requests in work", metrics.in_flight.clone());
+            registry.register(
+                "limits_hit",
+                "Requests refused by a limit",
+                metrics.limits.clone(),
+            );
+            registry.register(
+                "requests_in_flight",
+                "Requests in work",
+                metrics.in_flight.clone(),
+            );
         });
         metrics
     }
 
     pub(crate) fn limit_hit(&self, listener: &'static str, limit: &'static str) {
-        self.limits.get_or_create(&LimitLabels { listener, limit }).inc();
+        self.limits
+            .get_or_create(&LimitLabels { listener, limit })
+            .inc();
     }
 }

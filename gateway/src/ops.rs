@@ -47,7 +47,10 @@ impl Guard {
             None if address.ip().is_loopback() => Access::Local,
             None => Access::Nobody,
         };
-        Guard { allowed_hosts: config.allowed_hosts.clone(), access }
+        Guard {
+            allowed_hosts: config.allowed_hosts.clone(),
+            access,
+        }
     }
 
     /// Whether a path needs no leave.
@@ -56,13 +59,22 @@ impl Guard {
     }
 
     /// Lets a request in, or says what is missing.
-    pub(crate) fn check(&self, headers: &HeaderMap, host: Option<&HeaderValue>) -> Result<(), Refusal> {
+    pub(crate) fn check(
+        &self,
+        headers: &HeaderMap,
+        host: Option<&HeaderValue>,
+    ) -> Result<(), Refusal> {
         let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-        if !authority.as_ref().is_some_and(|authority| self.is_known(authority.host())) {
+        if !authority
+            .as_ref()
+            .is_some_and(|authority| self.is_known(authority.host()))
+        {
             return Err(Refusal::forbidden("this host is not in ops.allowed_hosts"));
         }
         if is_cross_site(headers, authority.as_ref()) {
-            return Err(Refusal::forbidden("requests from pages of other sites are refused"));
+            return Err(Refusal::forbidden(
+                "requests from pages of other sites are refused",
+            ));
         }
         match &self.access {
             Access::Local => Ok(()),
@@ -76,10 +88,18 @@ impl Guard {
 
     fn is_known(&self, host: &str) -> bool {
         let is_loopback = |host: &str| {
-            let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-            host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+            let address = host
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .parse::<IpAddr>();
+            host.eq_ignore_ascii_case("localhost")
+                || address.is_ok_and(|address| address.is_loopback())
         };
-        is_loopback(host) || self.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+        is_loopback(host)
+            || self
+                .allowed_hosts
+                .iter()
+                .any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 }
 
@@ -92,12 +112,19 @@ fn is_cross_site(headers: &HeaderMap, authority: Option<&Authority>) -> bool {
     let Some(origin) = headers.get(ORIGIN) else {
         return false;
     };
-    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    let origin = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"))
+        .map(|(_, authority)| authority);
     origin != authority.map(Authority::as_str)
 }
 
 fn bears(headers: &HeaderMap, token: &Secret) -> bool {
-    let sent = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let sent = headers
+        .get(AUTHORIZATION)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
     match sent.split_at_checked(7) {
         // Time must not tell how much of a guess was right.
         Some((scheme, sent)) if scheme.eq_ignore_ascii_case(b"bearer ") => {
@@ -115,7 +142,12 @@ mod tests {
         let guard = Guard::new(config, address.parse().unwrap());
         let headers: HeaderMap = headers
             .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
             .collect();
         match guard.check(&headers, headers.get("host")) {
             Ok(()) => 200,
@@ -125,16 +157,35 @@ mod tests {
 
     #[track_caller]
     fn check(want: u16, headers: &[(&'static str, &'static str)]) {
-        let config = OpsConfig { allowed_hosts: vec!["ops.example".to_owned()], ..OpsConfig::default() };
-        assert_eq!(status(&config, "127.0.0.1:9000", headers), want, "{headers:?}");
+        let config = OpsConfig {
+            allowed_hosts: vec!["ops.example".to_owned()],
+            ..OpsConfig::default()
+        };
+        assert_eq!(
+            status(&config, "127.0.0.1:9000", headers),
+            want,
+            "{headers:?}"
+        );
     }
 
     #[test]
     fn only_known_hosts_are_served() {
-        for known in ["localhost", "localhost:9000", "127.0.0.1:9000", "[::1]:9000", "ops.example:9000", "OPS.example"] {
+        for known in [
+            "localhost",
+            "localhost:9000",
+            "127.0.0.1:9000",
+            "[::1]:9000",
+            "ops.example:9000",
+            "OPS.example",
+        ] {
             check(200, &[("host", known)]);
         }
-        for unknown in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", ""] {
+        for unknown in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "",
+        ] {
             check(403, &[("host", unknown)]);
         }
         check(403, &[]);
@@ -142,12 +193,40 @@ mod tests {
 
     #[test]
     fn other_sites_are_refused() {
-        check(200, &[("host", "localhost:9000"), ("sec-fetch-site", "same-origin"), ("origin", "http://localhost:9000")]);
-        check(200, &[("host", "localhost:9000"), ("sec-fetch-site", "none")]);
-        check(403, &[("host", "localhost:9000"), ("sec-fetch-site", "cross-site")]);
-        check(403, &[("host", "localhost:9000"), ("sec-fetch-site", "same-site")]);
-        check(403, &[("host", "localhost:9000"), ("origin", "http://localhost:8000")]);
-        check(403, &[("host", "localhost:9000"), ("origin", "https://evil.example")]);
+        check(
+            200,
+            &[
+                ("host", "localhost:9000"),
+                ("sec-fetch-site", "same-origin"),
+                ("origin", "http://localhost:9000"),
+            ],
+        );
+        check(
+            200,
+            &[("host", "localhost:9000"), ("sec-fetch-site", "none")],
+        );
+        check(
+            403,
+            &[("host", "localhost:9000"), ("sec-fetch-site", "cross-site")],
+        );
+        check(
+            403,
+            &[("host", "localhost:9000"), ("sec-fetch-site", "same-site")],
+        );
+        check(
+            403,
+            &[
+                ("host", "localhost:9000"),
+                ("origin", "http://localhost:8000"),
+            ],
+        );
+        check(
+            403,
+            &[
+                ("host", "localhost:9000"),
+                ("origin", "https://evil.example"),
+            ],
+        );
         check(403, &[("host", "localhost:9000"), ("origin", "null")]);
     }
 
@@ -156,7 +235,10 @@ mod tests {
         let host = ("host", "localhost");
         let open = OpsConfig::default();
         assert_eq!(status(&open, "0.0.0.0:9000", &[host]), 403);
-        let locked = OpsConfig { token: Some(Secret::new("sesame")), ..open };
+        let locked = OpsConfig {
+            token: Some(Secret::new("sesame")),
+            ..open
+        };
         assert_eq!(status(&locked, "0.0.0.0:9000", &[host]), 401);
         for (sent, want) in [
             ("Bearer sesame", 200),
@@ -166,8 +248,16 @@ mod tests {
             ("Basic sesame", 401),
             ("", 401),
         ] {
-            assert_eq!(status(&locked, "0.0.0.0:9000", &[host, ("authorization", sent)]), want, "{sent}");
+            assert_eq!(
+                status(&locked, "0.0.0.0:9000", &[host, ("authorization", sent)]),
+                want,
+                "{sent}"
+            );
         }
-        assert_eq!(status(&locked, "127.0.0.1:9000", &[host]), 401, "a token that is set is asked for everywhere");
+        assert_eq!(
+            status(&locked, "127.0.0.1:9000", &[host]),
+            401,
+            "a token that is set is asked for everywhere"
+        );
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use banyan_transcode::{ErrorOptions, ErrorShape, Options, Rendered, Renderer, StatusParts, TrailingSlash};
+use banyan_transcode::{
+    ErrorOptions, ErrorShape, Options, Rendered, Renderer, StatusParts, TrailingSlash,
+};
 use http::{
     HeaderValue, Response,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -32,23 +34,36 @@ impl Profile {
 
     /// An error of a service.
     pub(crate) fn error(&self, status: &StatusParts) -> Response<Body> {
-        response(self.renderer.render(&self.errors, status.code, &status.message, &status.details))
+        response(
+            self.renderer
+                .render(&self.errors, status.code, &status.message, &status.details),
+        )
     }
 
     /// An error of the gateway's own.
     pub(crate) fn refuse(&self, refusal: &Refusal) -> Response<Body> {
         let rendered = match self.errors.shape {
             ErrorShape::Google | ErrorShape::Simple => {
-                self.renderer.render_http(&self.errors, refusal.status, &refusal.message)
+                self.renderer
+                    .render_http(&self.errors, refusal.status, &refusal.message)
             }
             ErrorShape::Provider => {
                 let status = refusal.to_status();
-                let rendered = self.renderer.render(&self.errors, status.code, &status.message, &status.details);
-                Rendered { http: refusal.status, ..rendered }
+                let rendered = self.renderer.render(
+                    &self.errors,
+                    status.code,
+                    &status.message,
+                    &status.details,
+                );
+                Rendered {
+                    http: refusal.status,
+                    ..rendered
+                }
             }
         };
         let mut response = response(rendered);
-        if let Some((name, value)) = &refusal.header {
+        if let Some(header) = &refusal.header {
+            let (name, value) = header.as_ref();
             response.headers_mut().insert(name, value.clone());
         }
         response

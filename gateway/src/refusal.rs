@@ -5,7 +5,10 @@
 use std::collections::HashMap;
 
 use banyan_transcode::{Code, StatusParts};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header::ALLOW, header::RETRY_AFTER};
+use http::{
+    HeaderName, HeaderValue, Method, StatusCode,
+    header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
+};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 const DOMAIN: &str = "gateway.banyan";
@@ -20,86 +23,189 @@ pub(crate) struct Refusal {
     /// A few words, for shapes that have a title.
     title: &'static str,
     pub(crate) message: String,
-    pub(crate) header: Option<(HeaderName, HeaderValue)>,
+    pub(crate) header: Option<Box<(HeaderName, HeaderValue)>>,
     /// For the access log only: addresses and error chains are not for clients.
     pub(crate) trouble: Option<String>,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, code: Code, reason: &'static str, title: &'static str, message: String) -> Refusal {
-        Refusal { status, code, reason, title, message, header: None, trouble: None }
+    fn new(
+        status: StatusCode,
+        code: Code,
+        reason: &'static str,
+        title: &'static str,
+        message: String,
+    ) -> Refusal {
+        Refusal {
+            status,
+            code,
+            reason,
+            title,
+            message,
+            header: None,
+            trouble: None,
+        }
     }
 
     pub(crate) fn no_route() -> Refusal {
         let message = "no such path".to_owned();
-        Refusal::new(StatusCode::NOT_FOUND, Code::NotFound, "NO_ROUTE", "Not found", message)
+        Refusal::new(
+            StatusCode::NOT_FOUND,
+            Code::NotFound,
+            "NO_ROUTE",
+            "Not found",
+            message,
+        )
     }
 
     pub(crate) fn unknown_cell(message: String) -> Refusal {
-        Refusal::new(StatusCode::NOT_FOUND, Code::NotFound, "UNKNOWN_CELL", "Not found", message)
+        Refusal::new(
+            StatusCode::NOT_FOUND,
+            Code::NotFound,
+            "UNKNOWN_CELL",
+            "Not found",
+            message,
+        )
     }
 
     pub(crate) fn method_not_allowed(allow: &[Method]) -> Refusal {
-        let allow = allow.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        let allow = allow
+            .iter()
+            .map(Method::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
         let message = format!("method not allowed, allowed: {allow}");
         let status = StatusCode::METHOD_NOT_ALLOWED;
-        let refusal = Refusal::new(status, Code::Unimplemented, "METHOD_NOT_ALLOWED", "Method not allowed", message);
-        Refusal { header: HeaderValue::try_from(allow).ok().map(|allow| (ALLOW, allow)), ..refusal }
+        let refusal = Refusal::new(
+            status,
+            Code::Unimplemented,
+            "METHOD_NOT_ALLOWED",
+            "Method not allowed",
+            message,
+        );
+        Refusal {
+            header: HeaderValue::try_from(allow)
+                .ok()
+                .map(|allow| Box::new((ALLOW, allow))),
+            ..refusal
+        }
     }
 
     pub(crate) fn bad_path(message: impl Into<String>) -> Refusal {
         let (status, code) = (StatusCode::BAD_REQUEST, Code::InvalidArgument);
-        Refusal::new(status, code, "BAD_PATH", "Validation failed", message.into())
+        Refusal::new(
+            status,
+            code,
+            "BAD_PATH",
+            "Validation failed",
+            message.into(),
+        )
     }
 
     pub(crate) fn too_large() -> Refusal {
         let message = "the request body is too large".to_owned();
         let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Refusal::new(status, Code::InvalidArgument, "BODY_TOO_LARGE", "Body too large", message)
+        Refusal::new(
+            status,
+            Code::InvalidArgument,
+            "BODY_TOO_LARGE",
+            "Body too large",
+            message,
+        )
     }
 
     pub(crate) fn client_slow() -> Refusal {
         let message = "the request body did not come in time".to_owned();
         let status = StatusCode::REQUEST_TIMEOUT;
-        Refusal::new(status, Code::DeadlineExceeded, "BODY_TOO_SLOW", "Request timeout", message)
+        Refusal::new(
+            status,
+            Code::DeadlineExceeded,
+            "BODY_TOO_SLOW",
+            "Request timeout",
+            message,
+        )
     }
 
     pub(crate) fn client_gone() -> Refusal {
         let message = "the request body could not be read".to_owned();
-        Refusal::new(StatusCode::BAD_REQUEST, Code::Cancelled, "BODY_BROKEN", "Bad request", message)
+        Refusal::new(
+            StatusCode::BAD_REQUEST,
+            Code::Cancelled,
+            "BODY_BROKEN",
+            "Bad request",
+            message,
+        )
     }
 
     pub(crate) fn overloaded() -> Refusal {
         let message = "too many requests in work, try again".to_owned();
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let refusal = Refusal::new(status, Code::Unavailable, "OVERLOADED", "Service unavailable", message);
-        Refusal { header: Some((RETRY_AFTER, HeaderValue::from_static("1"))), ..refusal }
+        let refusal = Refusal::new(
+            status,
+            Code::Unavailable,
+            "OVERLOADED",
+            "Service unavailable",
+            message,
+        );
+        Refusal {
+            header: Some(Box::new((RETRY_AFTER, HeaderValue::from_static("1")))),
+            ..refusal
+        }
     }
 
     pub(crate) fn upgrade() -> Refusal {
         let message = "this path cannot be upgraded to another protocol".to_owned();
-        Refusal::new(StatusCode::NOT_IMPLEMENTED, Code::Unimplemented, "NO_UPGRADE", "Not implemented", message)
+        Refusal::new(
+            StatusCode::NOT_IMPLEMENTED,
+            Code::Unimplemented,
+            "NO_UPGRADE",
+            "Not implemented",
+            message,
+        )
     }
 
     pub(crate) fn upstream_unreachable(upstream: &str, trouble: String) -> Refusal {
         let message = format!("{upstream} cannot be reached");
         let status = StatusCode::BAD_GATEWAY;
-        let refusal = Refusal::new(status, Code::Unavailable, "UPSTREAM_UNREACHABLE", "Bad gateway", message);
-        Refusal { trouble: Some(trouble), ..refusal }
+        let refusal = Refusal::new(
+            status,
+            Code::Unavailable,
+            "UPSTREAM_UNREACHABLE",
+            "Bad gateway",
+            message,
+        );
+        Refusal {
+            trouble: Some(trouble),
+            ..refusal
+        }
     }
 
     pub(crate) fn upstream_slow(upstream: &str) -> Refusal {
         let message = format!("{upstream} did not answer in time");
         let status = StatusCode::GATEWAY_TIMEOUT;
-        Refusal::new(status, Code::DeadlineExceeded, "UPSTREAM_TOO_SLOW", "Gateway timeout", message)
+        Refusal::new(
+            status,
+            Code::DeadlineExceeded,
+            "UPSTREAM_TOO_SLOW",
+            "Gateway timeout",
+            message,
+        )
     }
 
     /// The service answered something that its contract does not have.
     pub(crate) fn bad_answer(upstream: &str, trouble: String) -> Refusal {
         let message = format!("{upstream} gave an answer that cannot be read");
-        let refusal =
-            Refusal::new(StatusCode::BAD_GATEWAY, Code::Internal, "UPSTREAM_ANSWER_BROKEN", "Bad gateway", message);
-        Refusal { trouble: Some(trouble), ..refusal }
+        let refusal = Refusal::new(
+            StatusCode::BAD_GATEWAY,
+            Code::Internal,
+            "UPSTREAM_ANSWER_BROKEN",
+            "Bad gateway",
+            message,
+        );
+        Refusal {
+            trouble: Some(trouble),
+            ..refusal
+        }
     }
 
     pub(crate) fn forbidden(message: impl Into<String>) -> Refusal {
@@ -111,12 +217,19 @@ impl Refusal {
         let message = "a valid `Authorization: Bearer` token is required".to_owned();
         let (status, code) = (StatusCode::UNAUTHORIZED, Code::Unauthenticated);
         let refusal = Refusal::new(status, code, "UNAUTHENTICATED", "Unauthorized", message);
-        Refusal { header: Some((http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))), ..refusal }
+        Refusal {
+            header: Some(Box::new((
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer"),
+            ))),
+            ..refusal
+        }
     }
 
     /// The limit of the gateway that was hit, for metrics.
     pub(crate) fn limit(&self) -> Option<&'static str> {
         match self.reason {
+            "OVERLOADED" => Some("concurrency"),
             "BODY_TOO_LARGE" => Some("body_bytes"),
             "BODY_TOO_SLOW" => Some("body_idle"),
             "UPSTREAM_TOO_SLOW" => Some("upstream_time"),
@@ -124,19 +237,23 @@ impl Refusal {
         }
     }
 
-    /// The same as a service would have said it, for shapes that have a title.
-    pub(crate) fn to_status(&self) -> StatusParts {
+    /// The same as a service would have said it.
+    pub(crate) fn to_grpc(&self) -> tonic::Status {
         let metadata = HashMap::from([
             ("title".to_owned(), self.title.to_owned()),
             ("detail".to_owned(), self.message.clone()),
         ]);
         let details = ErrorDetails::with_error_info(self.reason, DOMAIN, metadata);
         let code = tonic::Code::from(i32::from(self.code.number()));
-        let status = tonic::Status::with_error_details(code, self.message.clone(), details);
+        tonic::Status::with_error_details(code, self.message.clone(), details)
+    }
+
+    /// The same for shapes that have a title.
+    pub(crate) fn to_status(&self) -> StatusParts {
         StatusParts {
             code: self.code,
             message: self.message.clone(),
-            details: bytes::Bytes::copy_from_slice(status.details()),
+            details: bytes::Bytes::copy_from_slice(self.to_grpc().details()),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Everything that can be wrong between parts of the configuration ends the start here: a name that is not there, a
 //! rule that does not fit its method, two routes for the same requests.
 
+mod action;
 mod compile;
 
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use http::{
 };
 
 use crate::{
-    cells::Cells, config::ListenerName, follow::Follower, forward::HttpUpstream, profile::Profile, surfaces::Surfaces,
-    transcoded::Call,
+    cells::Cells, config::ListenerName, follow::Follower, forward::HttpUpstream, profile::Profile,
+    surfaces::Surfaces, transcoded::Call,
 };
 
 pub(crate) use compile::{compile, routes_of};
@@ -40,7 +41,7 @@ pub(crate) enum Action {
     /// Transcoded to a gRPC call.
     Call(Call),
     /// One of both, as the rollout decides.
-    Split(Split),
+    Split(Box<Split>),
 }
 
 #[derive(Debug)]
@@ -81,7 +82,10 @@ impl Fixed {
     pub(crate) fn response(&self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.body.clone()));
         *response.status_mut() = self.status;
-        for (name, value) in [(CONTENT_TYPE, &self.content_type), (LOCATION, &self.location)] {
+        for (name, value) in [
+            (CONTENT_TYPE, &self.content_type),
+            (LOCATION, &self.location),
+        ] {
             if let Some(value) = value {
                 response.headers_mut().insert(name, value.clone());
             }

@@ -15,6 +15,7 @@ use crate::{
     listener,
     metrics::Metrics,
     ops::Guard,
+    probes,
     rollouts::{Definition, Rollouts},
     routes,
     store::Store,
@@ -37,18 +38,23 @@ pub struct Running {
 /// # Errors
 /// If the configuration does not fit together, the store's URL is none, or an address is taken.
 pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running> {
-    let guests = Guests::new(&config.guest).context("guest.metadata is not a name of gRPC metadata")?;
+    let guests =
+        Guests::new(&config.guest).context("guest.metadata is not a name of gRPC metadata")?;
 
     let public_socket = bind(config.listener.address, "PORT").await?;
     let ops_socket = bind(config.ops.address, "OPS_LISTEN").await?;
-    let running = Running { public: public_socket.local_addr()?, ops: ops_socket.local_addr()? };
+    let running = Running {
+        public: public_socket.local_addr()?,
+        ops: ops_socket.local_addr()?,
+    };
 
     let store = open_store(&config, process).await?;
     let rollouts = Rollouts::start(definitions(&config), Some(store), process).await;
 
     let admin = admin::service(rollouts.clone());
     let upstreams = Upstreams::new(&config, in_process(admin.clone()))?;
-    let routes = routes::compile(&config, &upstreams).context("gateway.toml does not fit together")?;
+    let routes =
+        routes::compile(&config, &upstreams).context("gateway.toml does not fit together")?;
 
     let shared = Shared {
         surfaces: routes.surfaces,
@@ -57,13 +63,23 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
         rollouts,
         metrics: Metrics::register(process.metrics()),
     };
-    let pages = process.ops().router(process).merge(tonic::service::Routes::new(admin).into_axum_router());
-    let operators = Operators { guard: Guard::new(&config.ops, running.ops), pages };
+    let pages = process
+        .ops()
+        .router(process)
+        .merge(tonic::service::Routes::new(admin).into_axum_router());
+    let operators = Operators {
+        guard: Guard::new(&config.ops, running.ops),
+        pages,
+    };
     let limits = || Limits::new(&config.listener);
     let public = Edge::new("public", limits(), routes.public, shared.clone(), None);
     let ops = Edge::new("ops", limits(), routes.ops, shared, Some(operators));
 
-    for (name, socket, edge) in [("public listener", public_socket, public), ("ops listener", ops_socket, ops)] {
+    probes::start(&config, process);
+    for (name, socket, edge) in [
+        ("public listener", public_socket, public),
+        ("ops listener", ops_socket, ops),
+    ] {
         let (limits, shutdown) = (config.listener.clone(), process.shutdown().clone());
         process.spawn(name, async move {
             listener::serve(socket, Arc::new(edge), &limits, shutdown).await;
@@ -80,13 +96,21 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
 /// If the store cannot be opened, or the process ends before it is migrated.
 pub async fn migrate(config: &Config, process: &Process) -> anyhow::Result<()> {
     let store = open_store(config, process).await?;
-    anyhow::ensure!(store.ready().await, "ended before the gateway's store was migrated");
+    anyhow::ensure!(
+        store.ready().await,
+        "ended before the gateway's store was migrated"
+    );
     Ok(())
 }
 
 async fn open_store(config: &Config, process: &Process) -> anyhow::Result<Store> {
-    let settings = DatabaseSettings { url: config.store.url.clone(), max_connections: config.store.connections_max };
-    Store::open(process, &settings).await.context("the gateway's store cannot be opened")
+    let settings = DatabaseSettings {
+        url: config.store.url.clone(),
+        max_connections: config.store.connections_max,
+    };
+    Store::open(process, &settings)
+        .await
+        .context("the gateway's store cannot be opened")
 }
 
 /// A service of this process, called as if it were one behind the gateway.

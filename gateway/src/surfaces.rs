@@ -13,7 +13,10 @@ pub(crate) struct Surfaces {
 
 impl Surfaces {
     /// Where nothing else is said, `default` holds.
-    pub(crate) fn new(mut by_prefix: Vec<(String, Arc<Profile>)>, default: Arc<Profile>) -> Surfaces {
+    pub(crate) fn new(
+        mut by_prefix: Vec<(String, Arc<Profile>)>,
+        default: Arc<Profile>,
+    ) -> Surfaces {
         for (prefix, _) in &mut by_prefix {
             prefix.truncate(prefix.trim_end_matches('/').len());
         }
@@ -27,6 +30,9 @@ impl Surfaces {
             let rest = path.strip_prefix(prefix);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        self.by_prefix.iter().find(|(prefix, _)| holds(prefix)).map_or(&self.default, |(_, profile)| profile)
+        self.by_prefix
+            .iter()
+            .find(|(prefix, _)| holds(prefix))
+            .map_or(&self.default, |(_, profile)| profile)
     }
 }

@@ -10,7 +10,9 @@ use std::{collections::BTreeMap, time::Duration};
 use axum::body::Body;
 use banyan_transcode::{Captures, Code, StatusParts, Transcoder};
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts, uri::PathAndQuery};
+use http::{
+    HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts, uri::PathAndQuery,
+};
 use http_body_util::BodyExt as _;
 use tonic::{client::Grpc, metadata::MetadataValue};
 
@@ -61,24 +63,40 @@ impl Call {
         profile: &Profile,
         caller: &Caller<'_>,
     ) -> Result<Response<Body>, Refusal> {
-        let body = if self.takes_body { read(body, caller.limits).await? } else { Bytes::new() };
+        let body = if self.takes_body {
+            read(body, caller.limits).await?
+        } else {
+            Bytes::new()
+        };
         let message = match self.transcoder.request(captures, parts.uri.query(), &body) {
             Ok(message) => message,
             Err(violations) => return Ok(profile.error(&violations.to_status())),
         };
-        let guest = if self.guest { caller.guests.of(&parts.headers, caller.context) } else { None };
+        let guest = if self.guest {
+            caller.guests.of(&parts.headers, caller.context)
+        } else {
+            None
+        };
         let mut response = match self.call(message, guest.as_ref(), caller).await {
             Ok(message) => self.success(&message)?,
             Err(status) => self.failure(status, profile),
         };
         if let Some(guest) = guest {
-            response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response.headers_mut().insert(
+                http::header::CACHE_CONTROL,
+                HeaderValue::from_static("no-store"),
+            );
             guest.remember(response.headers_mut());
         }
         Ok(response)
     }
 
-    async fn call(&self, message: Bytes, guest: Option<&Guest>, caller: &Caller<'_>) -> Result<Bytes, tonic::Status> {
+    async fn call(
+        &self,
+        message: Bytes,
+        guest: Option<&Guest>,
+        caller: &Caller<'_>,
+    ) -> Result<Bytes, tonic::Status> {
         let mut request = tonic::Request::new(message);
         request.set_timeout(self.deadline);
         let metadata = request.metadata_mut();
@@ -93,14 +111,21 @@ impl Call {
             caller.guests.introduce(guest, &mut request);
         }
         let unary = async {
-            let mut client = Grpc::new(self.service.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
-            client.ready().await.map_err(|error| tonic::Status::from_error(Box::new(error)))?;
+            let mut client =
+                Grpc::new(self.service.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
+            client
+                .ready()
+                .await
+                .map_err(|error| tonic::Status::from_error(Box::new(error)))?;
             client.unary(request, self.path.clone(), RawCodec).await
         };
         match tokio::time::timeout(self.deadline, unary).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(status),
-            Err(_) => Err(tonic::Status::deadline_exceeded(format!("{} did not answer in time", self.upstream))),
+            Err(_) => Err(tonic::Status::deadline_exceeded(format!(
+                "{} did not answer in time",
+                self.upstream
+            ))),
         }
     }
 
@@ -109,7 +134,9 @@ impl Call {
         let json = json.map_err(|error| Refusal::bad_answer(&self.upstream, error.to_string()))?;
         let mut response = Response::new(Body::from(json));
         *response.status_mut() = self.success;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(response)
     }
 
@@ -126,14 +153,25 @@ impl Call {
     fn parts(&self, status: tonic::Status) -> StatusParts {
         let is_local = std::error::Error::source(&status).is_some();
         if is_local {
-            tracing::warn!(upstream = self.upstream, error = &status as &dyn std::error::Error, "Call failed");
-            let timed_out = matches!(status.code(), tonic::Code::DeadlineExceeded | tonic::Code::Cancelled);
+            tracing::warn!(
+                upstream = self.upstream,
+                error = &status as &dyn std::error::Error,
+                "Call failed"
+            );
+            let timed_out = matches!(
+                status.code(),
+                tonic::Code::DeadlineExceeded | tonic::Code::Cancelled
+            );
             let (code, what) = if timed_out {
                 (Code::DeadlineExceeded, "did not answer in time")
             } else {
                 (Code::Unavailable, "cannot be reached")
             };
-            return StatusParts { code, message: format!("{} {what}", self.upstream), details: Bytes::new() };
+            return StatusParts {
+                code,
+                message: format!("{} {what}", self.upstream),
+                details: Bytes::new(),
+            };
         }
         StatusParts {
             code: Code::from_number(status.code() as i32),

@@ -19,15 +19,27 @@ pub struct EnvError {
 }
 
 /// Reads everything that the configuration listens to.
-pub(super) fn apply(config: &mut Config, environment: &dyn Fn(&str) -> Option<String>) -> Result<(), EnvError> {
-    let read = |name: &str| environment(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-    let read_of = |name: &Option<String>| name.as_deref().and_then(|name| Some((name.to_owned(), read(name)?)));
+pub(super) fn apply(
+    config: &mut Config,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), EnvError> {
+    let read = |name: &str| {
+        environment(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+    };
+    let read_of = |name: &Option<String>| {
+        name.as_deref()
+            .and_then(|name| Some((name.to_owned(), read(name)?)))
+    };
 
     if let Some(value) = read("GATEWAY_LISTEN") {
         config.listener.address = address("GATEWAY_LISTEN", &value)?;
     }
     if let Some(value) = read("PORT") {
-        let port = value.parse().map_err(|_| error("PORT", &value, "a port number from 0 to 65535 is allowed"))?;
+        let port = value
+            .parse()
+            .map_err(|_| error("PORT", &value, "a port number from 0 to 65535 is allowed"))?;
         config.listener.address.set_port(port);
     }
     if let Some(value) = read("OPS_LISTEN") {
@@ -56,7 +68,9 @@ pub(super) fn apply(config: &mut Config, environment: &dyn Fn(&str) -> Option<St
 }
 
 fn address(name: &str, value: &str) -> Result<SocketAddr, EnvError> {
-    value.parse().map_err(|_| error(name, value, "an address such as 127.0.0.1:8000 is allowed"))
+    value
+        .parse()
+        .map_err(|_| error(name, value, "an address such as 127.0.0.1:8000 is allowed"))
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool, EnvError> {
@@ -70,5 +84,9 @@ fn percent(name: &str, value: &str) -> Result<Percent, EnvError> {
 }
 
 fn error(name: &str, value: &str, allowed: &'static str) -> EnvError {
-    EnvError { name: name.to_owned(), value: value.to_owned(), allowed }
+    EnvError {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        allowed,
+    }
 }

@@ -130,7 +130,10 @@ pub struct GuestConfig {
 
 impl Default for GuestConfig {
     fn default() -> Self {
-        GuestConfig { cookie: "banyan_guest".to_owned(), metadata: "x-banyan-guest".to_owned() }
+        GuestConfig {
+            cookie: "banyan_guest".to_owned(),
+            metadata: "x-banyan-guest".to_owned(),
+        }
     }
 }
 

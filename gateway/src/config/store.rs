@@ -17,6 +17,9 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        StoreConfig { url: DatabaseUrl::new("sqlite://./data/gateway.db"), connections_max: 4 }
+        StoreConfig {
+            url: DatabaseUrl::new("sqlite://./data/gateway.db"),
+            connections_max: 4,
+        }
     }
 }

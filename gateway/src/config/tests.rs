@@ -4,7 +4,9 @@ use super::*;
 
 fn load(environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let environment: HashMap<_, _> = environment.iter().copied().collect();
-    Config::load(None, &|name| environment.get(name).map(|value| (*value).to_owned()))
+    Config::load(None, &|name| {
+        environment.get(name).map(|value| (*value).to_owned())
+    })
 }
 
 /// The whole chain, as a person sees it.
@@ -22,12 +24,18 @@ fn the_built_in_configuration_is_valid() {
 #[test]
 fn the_published_schema_is_up_to_date() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/gateway.schema.json");
-    let want = format!("{}\n", serde_json::to_string_pretty(&Config::json_schema()).unwrap());
+    let want = format!(
+        "{}\n",
+        serde_json::to_string_pretty(&Config::json_schema()).unwrap()
+    );
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         fs::write(path, &want).unwrap();
     }
     let published = fs::read_to_string(path).unwrap_or_default();
-    assert!(published == want, "run `UPDATE_SCHEMA=1 cargo test -p banyan-gateway published_schema`");
+    assert!(
+        published == want,
+        "run `UPDATE_SCHEMA=1 cargo test -p banyan-gateway published_schema`"
+    );
 }
 
 #[test]
@@ -47,12 +55,17 @@ fn the_environment_of_existing_deployments_works() {
     assert_eq!(config.upstreams["movies"].url(), "http://movies:50051");
     assert_eq!(config.upstreams["events"].url(), "http://events:50052");
     assert!(!config.rollouts["movies"].enabled);
-    assert_eq!(config.rollouts["movies"].environment_percent, Some("25".parse().unwrap()));
+    assert_eq!(
+        config.rollouts["movies"].environment_percent,
+        Some("25".parse().unwrap())
+    );
 }
 
 #[test]
 fn a_wrong_percentage_is_never_clamped() {
-    for value in ["abc", "-1", "101", "100.001", "1e1", "NaN", "inf", "5%", "+5", "."] {
+    for value in [
+        "abc", "-1", "101", "100.001", "1e1", "NaN", "inf", "5%", "+5", ".",
+    ] {
         let error = message(load(&[("MOVIES_MIGRATION_PERCENT", value)]).unwrap_err());
         let want = format!("MOVIES_MIGRATION_PERCENT = {value:?}: a number from 0 to 100");
         assert!(error.starts_with(&want), "{error}");
@@ -66,9 +79,18 @@ fn a_wrong_percentage_is_never_clamped() {
 fn wrong_values_name_key_value_and_what_is_allowed() {
     let cases = [
         (("PORT", "http"), "PORT = \"http\": a port number"),
-        (("GATEWAY_LISTEN", "8000"), "GATEWAY_LISTEN = \"8000\": an address"),
-        (("GRADUAL_MIGRATION", "maybe"), "GRADUAL_MIGRATION = \"maybe\": `true` and `false`"),
-        (("MONOLITH_URL", "old:8080"), "upstreams.monolith (MONOLITH_URL) = \"old:8080\": `http://host:port`"),
+        (
+            ("GATEWAY_LISTEN", "8000"),
+            "GATEWAY_LISTEN = \"8000\": an address",
+        ),
+        (
+            ("GRADUAL_MIGRATION", "maybe"),
+            "GRADUAL_MIGRATION = \"maybe\": `true` and `false`",
+        ),
+        (
+            ("MONOLITH_URL", "old:8080"),
+            "upstreams.monolith (MONOLITH_URL) = \"old:8080\": `http://host:port`",
+        ),
     ];
     for (variable, want) in cases {
         let error = message(load(&[variable]).unwrap_err());
@@ -78,20 +100,30 @@ fn wrong_values_name_key_value_and_what_is_allowed() {
 
 #[test]
 fn unknown_keys_are_named() {
-    let error = message(Config::parse("[listener]\nadress = \"127.0.0.1:1\"", "a file").unwrap_err());
-    assert!(error.contains("a file") && error.contains("`adress`") && error.contains("`address`"), "{error}");
+    let error =
+        message(Config::parse("[listener]\nadress = \"127.0.0.1:1\"", "a file").unwrap_err());
+    assert!(
+        error.contains("a file") && error.contains("`adress`") && error.contains("`address`"),
+        "{error}"
+    );
 }
 
 #[test]
 fn secrets_are_masked() {
     let config = load(&[
         ("OPS_TOKEN", "open-sesame"),
-        ("GATEWAY_DATABASE_URL", "postgres://banyan:hunter2@db/gateway"),
+        (
+            "GATEWAY_DATABASE_URL",
+            "postgres://banyan:hunter2@db/gateway",
+        ),
         ("MONOLITH_URL", "http://user:hunter3@old:8080"),
     ])
     .unwrap();
     let text = config.effective();
-    assert!(text.contains("old:8080") && text.contains("db/gateway"), "{text}");
+    assert!(
+        text.contains("old:8080") && text.contains("db/gateway"),
+        "{text}"
+    );
     for secret in ["open-sesame", "hunter2", "hunter3"] {
         assert!(!text.contains(secret), "{text}");
     }

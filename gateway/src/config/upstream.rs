@@ -43,7 +43,10 @@ impl Default for UpstreamConfig {
 impl UpstreamConfig {
     /// The address, whichever protocol it is for; empty when none is given.
     pub fn url(&self) -> &str {
-        self.grpc.as_deref().or(self.http.as_deref()).unwrap_or_default()
+        self.grpc
+            .as_deref()
+            .or(self.http.as_deref())
+            .unwrap_or_default()
     }
 
     /// Replaces the address and keeps the protocol.

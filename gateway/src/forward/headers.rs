@@ -3,7 +3,8 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Version,
     header::{
-        CONNECTION, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+        CONNECTION, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+        TRANSFER_ENCODING, UPGRADE, VIA,
     },
 };
 
@@ -58,14 +59,24 @@ pub(super) fn for_upstream(
         };
     }
     headers.insert(FORWARDED_FOR, context.forwarded_for.clone());
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if context.https { "https" } else { "http" }));
+    headers.insert(
+        FORWARDED_PROTO,
+        HeaderValue::from_static(if context.https { "https" } else { "http" }),
+    );
     match &context.host {
         Some(host) => headers.insert(FORWARDED_HOST, host.clone()),
         None => headers.remove(FORWARDED_HOST),
     };
     headers.insert(REQUEST_ID, context.request_id.clone());
     context.trace.child().inject(&mut headers);
-    headers.append(VIA, HeaderValue::from_static(if version == Version::HTTP_2 { "2 banyan" } else { "1.1 banyan" }));
+    headers.append(
+        VIA,
+        HeaderValue::from_static(if version == Version::HTTP_2 {
+            "2 banyan"
+        } else {
+            "1.1 banyan"
+        }),
+    );
     headers
 }
 
@@ -87,9 +98,15 @@ mod tests {
             ("x-other", "2"),
             ("x-public", "3"),
         ] {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
         }
         remove_hop_by_hop(&mut headers);
-        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-public"]);
+        assert_eq!(
+            headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+            ["x-public"]
+        );
     }
 }

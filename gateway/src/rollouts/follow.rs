@@ -24,6 +24,7 @@ enum Reading {
 impl Rollouts {
     pub(super) async fn follow_store(&self, process: &Process) {
         let Some(store) = self.inner.store.clone() else {
+            self.inner.rollouts.values().for_each(|live| announce(live));
             return;
         };
         let (first, first_read) = oneshot::channel();
@@ -111,7 +112,14 @@ impl Rollouts {
 fn announce(live: &Live) {
     let state = &live.current().state;
     let (rollout, percent, source) = (live.name(), state.percent, state.source);
-    if let (Source::Operator, Some(ignored)) = (source, live.definition.weaker_setting()) {
+    if !state.enabled {
+        warn!(
+            rollout,
+            %percent,
+            %source,
+            "gradual migration is switched off: everything goes to legacy until it is on"
+        );
+    } else if let (Source::Operator, Some(ignored)) = (source, live.definition.weaker_setting()) {
         warn!(
             rollout,
             %percent,
@@ -120,7 +128,7 @@ fn announce(live: &Live) {
              `banyan rollout unset {rollout}` returns to it"
         );
     } else {
-        info!(rollout, %percent, %source, enabled = state.enabled, "Rollout in force");
+        info!(rollout, %percent, %source, "Rollout in force");
     }
 }
 

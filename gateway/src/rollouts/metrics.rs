@@ -40,23 +40,24 @@ struct RolloutLabels {
 impl Metrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
+        let registry = registry.sub_registry_with_prefix("gateway_rollout");
         registry.register(
-            "banyan_rollout_answers",
+            "answers",
             "Answers by rollout, the side that gave them and the reason for that side",
             metrics.answers.clone(),
         );
         registry.register(
-            "banyan_rollout_errors",
+            "errors",
             "Answers with a 5xx by rollout and side",
             metrics.errors.clone(),
         );
         registry.register(
-            "banyan_rollout_percent",
+            "percent",
             "Per cent of subjects on the gRPC side",
             metrics.percent.clone(),
         );
         registry.register(
-            "banyan_rollout_store_up",
+            "store_up",
             "1 while the store of operators' decisions can be read, 0 while the last known ones are in force",
             metrics.store_up.clone(),
         );

@@ -1,23 +1,22 @@
 //! The compiler of routes.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
-use anyhow::{Context as _, bail, ensure};
-use banyan_transcode::{HttpRule, Options, PathTemplate, Renderer, RouteTable, Transcoder};
+use anyhow::{Context as _, ensure};
+use banyan_transcode::{HttpRule, PathTemplate, Renderer, RouteTable};
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, uri::PathAndQuery};
-use prost_reflect::{DescriptorPool, MethodDescriptor};
+use http::{HeaderValue, Method, StatusCode};
+use prost_reflect::DescriptorPool;
 
-use super::{Action, Fixed, Route, Routes, Split};
+use super::{Action, Fixed, Route, Routes, action::call};
 use crate::{
     cells::{self, Cells},
     config::{CellsConfig, Config, ListenerName, RouteConfig, ServiceConfig},
     descriptors,
-    follow::Follower,
     profile::Profile,
     surfaces::Surfaces,
     transcoded::Call,
-    upstreams::{GrpcUpstream, Upstreams},
+    upstreams::Upstreams,
 };
 
 /// Compiles everything, or says what does not fit.
@@ -27,15 +26,30 @@ pub(crate) fn compile(config: &Config, upstreams: &Upstreams) -> anyhow::Result<
     let profiles = config
         .profiles
         .iter()
-        .map(|(name, profile)| (name.as_str(), Arc::new(Profile::new(profile, Arc::clone(&renderer)))))
+        .map(|(name, profile)| {
+            (
+                name.as_str(),
+                Arc::new(Profile::new(profile, Arc::clone(&renderer))),
+            )
+        })
         .collect();
-    let mut compiler = Compiler { config, upstreams, pool, profiles, routes: Routes::empty(renderer) };
+    let mut compiler = Compiler {
+        config,
+        upstreams,
+        pool,
+        profiles,
+        routes: Routes::empty(renderer),
+    };
     compiler.surfaces()?;
     for cells in config.cells.values() {
-        compiler.cells(cells).with_context(|| format!("[cells] {}", cells.prefix))?;
+        compiler
+            .cells(cells)
+            .with_context(|| format!("[cells] {}", cells.prefix))?;
     }
     for service in &config.services {
-        compiler.service(service).with_context(|| format!("[[services]] {}", service.service))?;
+        compiler
+            .service(service)
+            .with_context(|| format!("[[services]] {}", service.service))?;
     }
     for route in &config.routes {
         let name = || format!("[[routes]] {} {}", route.methods.join("|"), route.path);
@@ -44,10 +58,11 @@ pub(crate) fn compile(config: &Config, upstreams: &Upstreams) -> anyhow::Result<
     Ok(compiler.routes)
 }
 
-struct Compiler<'a> {
-    config: &'a Config,
-    upstreams: &'a Upstreams,
-    pool: DescriptorPool,
+/// Routes in the making.
+pub(super) struct Compiler<'a> {
+    pub(super) config: &'a Config,
+    pub(super) upstreams: &'a Upstreams,
+    pub(super) pool: DescriptorPool,
     profiles: BTreeMap<&'a str, Arc<Profile>>,
     routes: Routes,
 }
@@ -78,7 +93,10 @@ impl Compiler<'_> {
         let mut by_prefix = Vec::new();
         for surface in &self.config.surfaces {
             let name = || format!("[[surfaces]] {}", surface.prefix);
-            by_prefix.push((surface.prefix.clone(), self.profile(&surface.profile).with_context(name)?));
+            by_prefix.push((
+                surface.prefix.clone(),
+                self.profile(&surface.profile).with_context(name)?,
+            ));
         }
         self.routes.surfaces = Surfaces::new(by_prefix, Arc::clone(self.routes.surfaces.of("")));
         Ok(())
@@ -87,15 +105,30 @@ impl Compiler<'_> {
     fn profile(&self, name: &str) -> anyhow::Result<Arc<Profile>> {
         let known = || self.profiles.keys().copied().collect::<Vec<_>>().join(", ");
         let found = self.profiles.get(name).cloned();
-        found.with_context(|| format!("profile = {name:?}: there is no such profile; there are: {}", known()))
+        found.with_context(|| {
+            format!(
+                "profile = {name:?}: there is no such profile; there are: {}",
+                known()
+            )
+        })
     }
 
     /// The list of members; the members' own routes come with the services that are mounted for them.
     fn cells(&mut self, cells: &CellsConfig) -> anyhow::Result<()> {
-        let default = cells.members.iter().filter(|member| member.id == cells.default).count();
-        ensure!(default == 1, "default = {}: exactly one member must have this id", cells.default);
+        let default = cells
+            .members
+            .iter()
+            .filter(|member| member.id == cells.default)
+            .count();
+        ensure!(
+            default == 1,
+            "default = {}: exactly one member must have this id",
+            cells.default
+        );
         for (index, member) in cells.members.iter().enumerate() {
-            let is_twice = cells.members[..index].iter().any(|other| other.id == member.id);
+            let is_twice = cells.members[..index]
+                .iter()
+                .any(|other| other.id == member.id);
             ensure!(!is_twice, "members: the id {} is there twice", member.id);
         }
         let place = Place {
@@ -118,17 +151,30 @@ impl Compiler<'_> {
     fn service(&mut self, service: &ServiceConfig) -> anyhow::Result<()> {
         let mounts = self.mounts(service)?;
         let profile = self.profile(&service.profile)?;
-        for (method, rules) in descriptors::annotated(&descriptors::service(&self.pool, &service.service)?)? {
+        for (method, rules) in
+            descriptors::annotated(&descriptors::service(&self.pool, &service.service)?)?
+        {
             for rule in rules {
                 for (prefix, upstream) in &mounts {
                     let template = PathTemplate::parse(&format!("{prefix}{}", rule.template))?;
-                    let rule = HttpRule { template, ..rule.clone() };
+                    let rule = HttpRule {
+                        template,
+                        ..rule.clone()
+                    };
                     for &listener in &service.listeners {
                         let upstream = self.upstreams.grpc("upstream", upstream)?;
                         let call = call(upstream, &method, &rule, &profile.json)?;
-                        let call = Call { guest: service.guest, ..call };
+                        let call = Call {
+                            guest: service.guest,
+                            ..call
+                        };
                         let (method, template) = (Some(rule.method.clone()), rule.template.clone());
-                        let place = Place { listener, method, template, query: Vec::new() };
+                        let place = Place {
+                            listener,
+                            method,
+                            template,
+                            query: Vec::new(),
+                        };
                         self.insert(place, Arc::clone(&profile), Action::Call(call))?;
                     }
                 }
@@ -142,11 +188,21 @@ impl Compiler<'_> {
         let Some(name) = &service.cells else {
             return Ok(vec![(String::new(), service.upstream.clone())]);
         };
-        ensure!(service.upstream.is_empty(), "`upstream` and `cells` exclude each other");
-        let cells = self.config.cells.get(name).with_context(|| format!("cells = {name:?}: there is no such [cells]"))?;
+        ensure!(
+            service.upstream.is_empty(),
+            "`upstream` and `cells` exclude each other"
+        );
+        let cells = self
+            .config
+            .cells
+            .get(name)
+            .with_context(|| format!("cells = {name:?}: there is no such [cells]"))?;
         let mut mounts = Vec::new();
         for member in &cells.members {
-            mounts.push((format!("{}/{}", cells.prefix, member.id), member.upstream.clone()));
+            mounts.push((
+                format!("{}/{}", cells.prefix, member.id),
+                member.upstream.clone(),
+            ));
             if member.id == cells.default {
                 mounts.push((String::new(), member.upstream.clone()));
             }
@@ -161,100 +217,61 @@ impl Compiler<'_> {
             None => Arc::clone(self.routes.surfaces.of(&route.path)),
         };
         let methods = route.methods.iter().map(|method| {
-            Method::from_bytes(method.as_bytes()).ok().with_context(|| format!("{method:?} is not an HTTP method"))
+            Method::from_bytes(method.as_bytes())
+                .ok()
+                .with_context(|| format!("{method:?} is not an HTTP method"))
         });
         let methods = methods.collect::<anyhow::Result<Vec<_>>>()?;
-        let methods = if methods.is_empty() { vec![None] } else { methods.into_iter().map(Some).collect() };
+        let methods = if methods.is_empty() {
+            vec![None]
+        } else {
+            methods.into_iter().map(Some).collect()
+        };
         let public = [ListenerName::Public];
-        let listeners = if route.listeners.is_empty() { &public[..] } else { &route.listeners };
+        let listeners = if route.listeners.is_empty() {
+            &public[..]
+        } else {
+            &route.listeners
+        };
         for method in methods {
             for &listener in listeners {
                 let action = self.action(route, method.as_ref(), &template, &profile.json)?;
                 let (method, template) = (method.clone(), template.clone());
-                let place = Place { listener, method, template, query: route.query.clone() };
+                let place = Place {
+                    listener,
+                    method,
+                    template,
+                    query: route.query.clone(),
+                };
                 self.insert(place, Arc::clone(&profile), action)?;
             }
         }
         Ok(())
     }
 
-    fn action(
-        &self,
-        route: &RouteConfig,
-        method: Option<&Method>,
-        template: &PathTemplate,
-        json: &Options,
-    ) -> anyhow::Result<Action> {
-        match (&route.rpc, &route.forward, &route.fixed, &route.redirect) {
-            (Some(rpc), None, None, None) => {
-                let method = method.context("`rpc` needs `methods`")?;
-                let rule = HttpRule {
-                    method: method.clone(),
-                    template: template.clone(),
-                    body: route.body.clone(),
-                    response_body: route.response_body.clone(),
-                };
-                self.rpc(route, rpc, &rule, json)
-            }
-            (None, Some(forward), None, None) => {
-                Ok(Action::Forward(self.upstreams.http("forward", forward)?.clone()))
-            }
-            (None, None, Some(fixed), None) => Ok(Action::Fixed(Fixed {
-                status: status(fixed.status)?,
-                content_type: Some(HeaderValue::try_from(&fixed.content_type).context("content_type is no header")?),
-                location: None,
-                body: Bytes::from(fixed.body.clone()),
-            })),
-            (None, None, None, Some(redirect)) => Ok(Action::Fixed(Fixed {
-                status: StatusCode::TEMPORARY_REDIRECT,
-                content_type: None,
-                location: Some(HeaderValue::try_from(redirect).context("redirect is no header")?),
-                body: Bytes::new(),
-            })),
-            _ => bail!("exactly one of `rpc`, `forward`, `fixed` and `redirect` is needed"),
-        }
-    }
-
-    fn rpc(&self, route: &RouteConfig, rpc: &str, rule: &HttpRule, json: &Options) -> anyhow::Result<Action> {
-        let upstream = self.upstreams.grpc("upstream", route.upstream.as_deref().unwrap_or_default())?;
-        let mut call = call(upstream, &descriptors::method(&self.pool, rpc)?, rule, json)?;
-        call.guest = route.guest;
-        call.error_bodies =
-            route.error_bodies.iter().map(|(code, body)| (*code, Bytes::from(body.clone()))).collect();
-        if let Some(success) = route.success_status {
-            call.success = status(success)?;
-        }
-        if let Some(deadline_ms) = route.deadline_ms {
-            call.deadline = Duration::from_millis(deadline_ms);
-        }
-        match (&route.rollout, &route.legacy) {
-            (None, None) => Ok(Action::Call(call)),
-            (Some(rollout), Some(legacy)) => self.split(rollout, legacy, call),
-            _ => bail!("`rollout` and `legacy` belong together"),
-        }
-    }
-
-    fn split(&self, rollout: &str, legacy: &str, grpc: Call) -> anyhow::Result<Action> {
-        let known = || self.config.rollouts.keys().cloned().collect::<Vec<_>>().join(", ");
-        let config = self.config.rollouts.get(rollout);
-        let config = config
-            .with_context(|| format!("rollout = {rollout:?}: there is no such rollout; there are: {}", known()))?;
-        let follower = match &config.follow {
-            None => None,
-            Some(follow) => {
-                let upstream = self.upstreams.grpc("follow.upstream", &follow.upstream)?;
-                Some(Follower::new(upstream.service.clone(), &follow.collection, follow.timeout_ms))
-            }
-        };
-        let legacy = self.upstreams.http("legacy", legacy)?.clone();
-        Ok(Action::Split(Split { rollout: rollout.to_owned(), grpc, legacy, follower }))
-    }
-
-    fn insert(&mut self, place: Place, profile: Arc<Profile>, action: Action) -> anyhow::Result<()> {
-        let Place { listener, method, template, query } = place;
-        let label = label(method.as_ref().map_or("*", Method::as_str), template.as_str(), &query);
+    fn insert(
+        &mut self,
+        place: Place,
+        profile: Arc<Profile>,
+        action: Action,
+    ) -> anyhow::Result<()> {
+        let Place {
+            listener,
+            method,
+            template,
+            query,
+        } = place;
+        let label = label(
+            method.as_ref().map_or("*", Method::as_str),
+            template.as_str(),
+            &query,
+        );
         let slash = profile.trailing_slash;
-        let route = Route { label, profile, action };
+        let route = Route {
+            label,
+            profile,
+            action,
+        };
         let table = self.routes.table(listener);
         match method {
             Some(method) => table.insert(method, template, query, slash, route)?,
@@ -264,35 +281,24 @@ impl Compiler<'_> {
     }
 }
 
-fn call(upstream: &GrpcUpstream, method: &MethodDescriptor, rule: &HttpRule, json: &Options) -> anyhow::Result<Call> {
-    let transcoder = Transcoder::new(method, rule, json)?;
-    let path = PathAndQuery::try_from(transcoder.grpc_path())?;
-    Ok(Call {
-        transcoder,
-        path,
-        takes_body: !rule.body.is_empty(),
-        upstream: upstream.name.clone(),
-        service: upstream.service.clone(),
-        deadline: upstream.deadline,
-        success: StatusCode::OK,
-        error_bodies: BTreeMap::new(),
-        guest: false,
-    })
-}
-
 /// The routes that a rollout moves, as operators see them.
 pub(crate) fn routes_of(config: &Config, rollout: &str) -> Vec<String> {
     let is_moved = |route: &&RouteConfig| route.rollout.as_deref() == Some(rollout);
     let routes = config.routes.iter().filter(is_moved);
     routes
-        .flat_map(|route| route.methods.iter().map(|method| label(method, &route.path, &route.query)))
+        .flat_map(|route| {
+            route
+                .methods
+                .iter()
+                .map(|method| label(method, &route.path, &route.query))
+        })
         .collect()
 }
 
 fn label(verb: &str, template: &str, query: &[String]) -> String {
-    if query.is_empty() { format!("{verb} {template}") } else { format!("{verb} {template}?{}", query.join("&")) }
-}
-
-fn status(number: u16) -> anyhow::Result<StatusCode> {
-    StatusCode::from_u16(number).ok().with_context(|| format!("{number} is not an HTTP status"))
+    if query.is_empty() {
+        format!("{verb} {template}")
+    } else {
+        format!("{verb} {template}?{}", query.join("&"))
+    }
 }

@@ -17,25 +17,42 @@ async fn conversation(world: &World, bytes: &[u8]) -> String {
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    tokio::time::timeout(Duration::from_secs(5), read).await.expect("the connection must end").ok();
+    tokio::time::timeout(Duration::from_secs(5), read)
+        .await
+        .expect("the connection must end")
+        .ok();
     String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[tokio::test]
 async fn a_client_that_is_slow_with_its_header_loses_its_connection() {
     let world = World::start().await;
-    for bytes in ["", "GET", "GET /health HTTP/1.1\r\nhost:", "PRI * HTTP/2.0\r\n\r\n"] {
+    for bytes in [
+        "",
+        "GET",
+        "GET /health HTTP/1.1\r\nhost:",
+        "PRI * HTTP/2.0\r\n\r\n",
+    ] {
         let answer = conversation(&world, bytes.as_bytes()).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{bytes:?}: {answer:?}");
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            "{bytes:?}: {answer:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_header_that_is_too_large_is_refused() {
     let world = World::start().await;
-    let header = format!("GET /health HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "x".repeat(100_000));
+    let header = format!(
+        "GET /health HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n",
+        "x".repeat(100_000)
+    );
     let answer = conversation(&world, header.as_bytes()).await;
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer:?}");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -43,14 +60,22 @@ async fn a_body_that_is_too_large_is_413_whether_announced_or_not() {
     let world = World::start().await;
     let large = "x".repeat(150_000);
     let (status, body) = answer(world.post("/api/sales", &json!({"title": large}))).await;
-    assert_eq!((status, body), (413, json!({"error": "the request body is too large"})));
+    assert_eq!(
+        (status, body),
+        (413, json!({"error": "the request body is too large"}))
+    );
     for path in ["/api/sales", "/old/up"] {
         let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
         let chunk = format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
         let answer = conversation(&world, format!("{head}{chunk}").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 413"), "{path}: {answer:?}");
     }
-    assert!(world.metrics().await.contains(r#"gateway_limits_hit_total{listener="public",limit="body_bytes"} 3"#));
+    assert!(
+        world
+            .metrics()
+            .await
+            .contains(r#"gateway_limits_hit_total{listener="public",limit="body_bytes"} 3"#)
+    );
 }
 
 #[tokio::test]
@@ -59,7 +84,7 @@ async fn a_body_that_stops_coming_is_408() {
     for path in ["/api/sales", "/old/up"] {
         let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{{");
         let answer = conversation(&world, head.as_bytes()).await;
-        assert!(answer.starts_with("HTTP/1.1 408") || answer.starts_with("HTTP/1.1 504"), "{path}: {answer:?}");
+        assert!(answer.starts_with("HTTP/1.1 408"), "{path}: {answer:?}");
     }
 }
 
@@ -69,12 +94,25 @@ async fn requests_beyond_the_limit_are_told_to_come_back() {
     let mut held = world.get("/old/stall").send().await.unwrap();
     held.chunk().await.unwrap();
     let response = world.get("/api/users").send().await.unwrap();
-    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            &response.headers()["retry-after"]
+        ),
+        (503, &"1".parse().unwrap())
+    );
     assert!(response.text().await.unwrap().starts_with(r#"{"error":"#));
-    assert_eq!(answer(world.ops("/livez")).await.0, 200, "probes are never shed");
+    assert_eq!(
+        answer(world.ops("/livez")).await.0,
+        200,
+        "probes are never shed"
+    );
     assert!(world.metrics().await.contains(r#"limit="concurrency"} 1"#));
     drop(held);
-    until("there is room again", || async { answer(world.get("/health")).await.0 == 200 }).await;
+    until("there is room again", || async {
+        answer(world.get("/health")).await.0 == 200
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -84,6 +122,9 @@ async fn an_upload_that_takes_longer_than_the_first_byte_may_is_not_cut_off() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         Ok::<_, std::io::Error>("piece")
     });
-    let request = world.client.post(world.url("/old/up")).body(reqwest::Body::wrap_stream(pieces));
+    let request = world
+        .client
+        .post(world.url("/old/up"))
+        .body(reqwest::Body::wrap_stream(pieces));
     assert_eq!(answer(request).await.0, 200);
 }

@@ -3,14 +3,21 @@
 use banyan_mesh::settings::Secret;
 use serde_json::json;
 
-use super::world::{World, answer};
+use super::world::{World, answer, nowhere, until};
 
 #[tokio::test]
 async fn the_admin_api_is_on_the_operators_address_only() {
     let world = World::start().await;
     let (status, body) = answer(world.ops("/v1/rollouts")).await;
-    assert_eq!((status, &body["rollouts"][0]["name"]), (200, &json!("rollouts/items")), "{body}");
-    assert_eq!(body["rollouts"][0]["routes"], json!(["GET /api/items", "GET /api/items?id", "POST /api/items"]));
+    assert_eq!(
+        (status, &body["rollouts"][0]["name"]),
+        (200, &json!("rollouts/items")),
+        "{body}"
+    );
+    assert_eq!(
+        body["rollouts"][0]["routes"],
+        json!(["GET /api/items", "GET /api/items?id", "POST /api/items"])
+    );
     assert_eq!(answer(world.get("/v1/rollouts")).await.0, 404);
     assert_eq!(answer(world.get("/metrics")).await.0, 404);
 }
@@ -18,10 +25,24 @@ async fn the_admin_api_is_on_the_operators_address_only() {
 #[tokio::test]
 async fn other_sites_and_unknown_hosts_are_refused_but_not_probes() {
     let world = World::start().await;
-    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("host", "evil.example")] {
-        assert_eq!(answer(world.ops("/v1/rollouts").header(name, value)).await.0, 403, "{name}");
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://evil.example"),
+        ("host", "evil.example"),
+    ] {
+        assert_eq!(
+            answer(world.ops("/v1/rollouts").header(name, value))
+                .await
+                .0,
+            403,
+            "{name}"
+        );
         for open in ["/livez", "/metrics"] {
-            assert_eq!(answer(world.ops(open).header(name, value)).await.0, 200, "{name} {open}");
+            assert_eq!(
+                answer(world.ops(open).header(name, value)).await.0,
+                200,
+                "{name} {open}"
+            );
         }
     }
 }
@@ -30,7 +51,12 @@ async fn other_sites_and_unknown_hosts_are_refused_but_not_probes() {
 async fn a_token_that_is_set_is_asked_for() {
     let world = World::with(|config| config.ops.token = Some(Secret::new("sesame"))).await;
     assert_eq!(answer(world.ops("/v1/rollouts")).await.0, 401);
-    assert_eq!(answer(world.ops("/v1/rollouts").bearer_auth("sesame")).await.0, 200);
+    assert_eq!(
+        answer(world.ops("/v1/rollouts").bearer_auth("sesame"))
+            .await
+            .0,
+        200
+    );
     assert_eq!(answer(world.ops("/livez")).await.0, 200);
 }
 
@@ -40,7 +66,13 @@ async fn off_loopback_without_a_token_operators_are_told_what_to_set() {
     let url = format!("http://127.0.0.1:{}/v1/rollouts", world.gateway.ops.port());
     let (status, body) = answer(world.client.get(url)).await;
     assert_eq!(status, 403);
-    assert!(body["error"]["message"].as_str().unwrap().contains("OPS_TOKEN"), "{body}");
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("OPS_TOKEN"),
+        "{body}"
+    );
 }
 
 #[tokio::test]
@@ -51,5 +83,25 @@ async fn requests_are_counted_by_route_and_never_by_path() {
     let metrics = world.metrics().await;
     let route = r#"gateway_requests_total{listener="public",route="GET /v1/{name=items/*}",side="",status="2xx"} 1"#;
     assert!(metrics.contains(route), "{metrics}");
-    assert!(metrics.contains(r#"route="none",side="",status="4xx"} 1"#) && !metrics.contains("secret"), "{metrics}");
+    assert!(
+        metrics.contains(r#"route="none",side="",status="4xx"} 1"#) && !metrics.contains("secret"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn readyz_names_the_upstream_that_is_away_and_stays_ready() {
+    let away = nowhere().await;
+    let world = World::with(|config| config.set_upstream("old", &away).unwrap()).await;
+    until("the probe has looked", || async {
+        let (status, body) = answer(world.ops("/readyz")).await;
+        let dependencies = body["dependencies"].as_array().unwrap();
+        let is_up = |name| {
+            dependencies
+                .iter()
+                .any(|one| one["name"] == name && one["up"] == true)
+        };
+        status == 200 && is_up("upstream shop") && !is_up("upstream old")
+    })
+    .await;
 }

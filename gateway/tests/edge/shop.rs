@@ -70,7 +70,10 @@ pub(crate) fn descriptors(folder: &Path) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edge");
     let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
     let mut compiler = protox::Compiler::new([tests, proto]).unwrap();
-    compiler.include_imports(true).open_file("shop.proto").unwrap();
+    compiler
+        .include_imports(true)
+        .open_file("shop.proto")
+        .unwrap();
     let path = folder.join("shop.binpb");
     std::fs::write(&path, compiler.encode_file_descriptor_set()).unwrap();
     path.to_str().unwrap().to_owned()
@@ -82,19 +85,38 @@ pub(crate) fn router(label: &'static str, catch_ups: Arc<AtomicUsize>) -> Router
         match request.name.as_str() {
             "items/missing" => Err(missing()),
             "items/slow" => std::future::pending().await,
-            _ => Ok(Item { name: request.name, price: 7, tags: vec![label.to_owned()] }),
+            _ => Ok(Item {
+                name: request.name,
+                price: 7,
+                tags: vec![label.to_owned()],
+            }),
         }
     };
     let create = |request: CreateItem| async move {
         if request.price < 0 {
             return Err(Status::unavailable("the till is closed"));
         }
-        Ok(Item { name: request.title, price: request.price, tags: vec!["grpc".to_owned()] })
+        Ok(Item {
+            name: request.title,
+            price: request.price,
+            tags: vec!["grpc".to_owned()],
+        })
     };
-    let find =
-        |request: FindItem| async move { Ok(Item { name: "found".to_owned(), price: request.id, tags: Vec::new() }) };
+    let find = |request: FindItem| async move {
+        Ok(Item {
+            name: "found".to_owned(),
+            price: request.id,
+            tags: Vec::new(),
+        })
+    };
     let list = |_: Nothing| async move {
-        Ok(Items { items: vec![Item { name: "one".to_owned(), price: 1, tags: vec!["grpc".to_owned()] }] })
+        Ok(Items {
+            items: vec![Item {
+                name: "one".to_owned(),
+                price: 1,
+                tags: vec!["grpc".to_owned()],
+            }],
+        })
     };
     Router::new()
         .route("/shop.v1.ShopService/GetItem", unary(get))
@@ -102,7 +124,10 @@ pub(crate) fn router(label: &'static str, catch_ups: Arc<AtomicUsize>) -> Router
         .route("/shop.v1.ShopService/FindItem", unary(find))
         .route("/shop.v1.ShopService/ListItems", unary(list))
         .route("/shop.v1.ShopService/Introduce", post(introduce))
-        .merge(tonic::service::Routes::new(FollowServiceServer::new(Follower(catch_ups))).into_axum_router())
+        .merge(
+            tonic::service::Routes::new(FollowServiceServer::new(Follower(catch_ups)))
+                .into_axum_router(),
+        )
 }
 
 fn missing() -> Status {
@@ -124,7 +149,9 @@ where
             let answer = handler(request.into_inner());
             async move { answer.await.map(tonic::Response::new) }
         });
-        let response = Grpc::new(ProstCodec::<Out, In>::default()).unary(service, request).await;
+        let response = Grpc::new(ProstCodec::<Out, In>::default())
+            .unary(service, request)
+            .await;
         response.map(Body::new)
     })
 }
@@ -133,10 +160,16 @@ where
 async fn introduce(request: Request) -> Result<Response, Infallible> {
     let service = service_fn(|request: tonic::Request<Nothing>| async move {
         let headers = request.metadata().clone().into_headers();
-        let metadata = headers.iter().map(|(key, value)| (key.to_string(), value.to_str().unwrap().to_owned()));
-        Ok::<_, Status>(tonic::Response::new(Introduction { metadata: metadata.collect() }))
+        let metadata = headers
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_str().unwrap().to_owned()));
+        Ok::<_, Status>(tonic::Response::new(Introduction {
+            metadata: metadata.collect(),
+        }))
     });
-    let response = Grpc::new(ProstCodec::<Introduction, Nothing>::default()).unary(service, request).await;
+    let response = Grpc::new(ProstCodec::<Introduction, Nothing>::default())
+        .unary(service, request)
+        .await;
     Ok(response.map(Body::new))
 }
 
@@ -144,11 +177,17 @@ struct Follower(Arc<AtomicUsize>);
 
 #[tonic::async_trait]
 impl FollowService for Follower {
-    async fn status(&self, _: tonic::Request<StatusRequest>) -> Result<tonic::Response<StatusResponse>, Status> {
+    async fn status(
+        &self,
+        _: tonic::Request<StatusRequest>,
+    ) -> Result<tonic::Response<StatusResponse>, Status> {
         Ok(tonic::Response::new(StatusResponse::default()))
     }
 
-    async fn catch_up(&self, _: tonic::Request<CatchUpRequest>) -> Result<tonic::Response<CatchUpResponse>, Status> {
+    async fn catch_up(
+        &self,
+        _: tonic::Request<CatchUpRequest>,
+    ) -> Result<tonic::Response<CatchUpResponse>, Status> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(tonic::Response::new(CatchUpResponse::default()))
     }

@@ -10,7 +10,12 @@ use super::{
 
 async fn side(request: RequestBuilder) -> (String, Option<String>) {
     let response = request.send().await.unwrap();
-    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let header = |name: &str| {
+        response
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
     (header("x-banyan-side").unwrap(), header("set-cookie"))
 }
 
@@ -31,10 +36,16 @@ async fn a_client_that_brings_nothing_is_given_a_cookie_and_stays() {
     let world = World::start().await;
     let (first, cookie) = side(world.get("/api/items")).await;
     let cookie = cookie.unwrap();
-    assert!(cookie.starts_with("shop_subject=") && cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
+    assert!(
+        cookie.starts_with("shop_subject=") && cookie.contains("HttpOnly; SameSite=Lax"),
+        "{cookie}"
+    );
     let pair = cookie.split(';').next().unwrap();
     for _ in 0..5 {
-        assert_eq!(side(world.get("/api/items").header("cookie", pair)).await, (first.clone(), None));
+        assert_eq!(
+            side(world.get("/api/items").header("cookie", pair)).await,
+            (first.clone(), None)
+        );
     }
 }
 
@@ -45,9 +56,23 @@ async fn after_a_write_on_the_legacy_side_the_follower_catches_up() {
     let body = json!({"title": "Tea", "price": 1});
     side(world.get("/api/items").header("x-user-id", &legacy)).await;
     assert_eq!(world.catch_ups(), 0, "reading changes nothing");
-    assert_eq!(answer(world.post("/api/items", &body).header("x-user-id", &legacy)).await.0, 200);
+    assert_eq!(
+        answer(world.post("/api/items", &body).header("x-user-id", &legacy))
+            .await
+            .0,
+        200
+    );
     assert_eq!(world.catch_ups(), 1);
-    assert_eq!(answer(world.post("/api/items", &body).header("x-user-id", on_side("grpc"))).await.0, 201);
+    assert_eq!(
+        answer(
+            world
+                .post("/api/items", &body)
+                .header("x-user-id", on_side("grpc"))
+        )
+        .await
+        .0,
+        201
+    );
     assert_eq!(world.catch_ups(), 1, "the other side needs no follower");
 }
 
@@ -55,11 +80,23 @@ async fn after_a_write_on_the_legacy_side_the_follower_catches_up() {
 async fn a_side_that_fails_is_named_and_counted() {
     let away = nowhere().await;
     let world = World::with(|config| config.set_upstream("old", &away).unwrap()).await;
-    let request = world.get("/api/items").header("x-user-id", on_side("legacy"));
+    let request = world
+        .get("/api/items")
+        .header("x-user-id", on_side("legacy"));
     let response = request.send().await.unwrap();
-    assert_eq!((response.status().as_u16(), &response.headers()["x-banyan-side"]), (502, &"legacy".parse().unwrap()));
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            &response.headers()["x-banyan-side"]
+        ),
+        (502, &"legacy".parse().unwrap())
+    );
     let (_, body) = answer(world.ops("/v1/rollouts/items")).await;
-    assert_eq!((&body["counts"]["legacy"], &body["counts"]["legacyErrors"]), (&json!("1"), &json!("1")), "{body}");
+    assert_eq!(
+        (&body["counts"]["legacy"], &body["counts"]["legacyErrors"]),
+        (&json!("1"), &json!("1")),
+        "{body}"
+    );
 }
 
 #[tokio::test]
@@ -72,9 +109,20 @@ async fn an_operator_moves_everybody_at_once_and_nobody_when_switched_off() {
     })
     .await;
     let legacy = on_side("legacy");
-    assert_eq!(side(world.get("/api/items").header("x-user-id", &legacy)).await.0, "grpc");
+    assert_eq!(
+        side(world.get("/api/items").header("x-user-id", &legacy))
+            .await
+            .0,
+        "grpc"
+    );
 
-    let world = World::with(|config| config.rollouts.get_mut("items").unwrap().enabled = false).await;
+    let world =
+        World::with(|config| config.rollouts.get_mut("items").unwrap().enabled = false).await;
     let grpc = on_side("grpc");
-    assert_eq!(side(world.get("/api/items").header("x-user-id", &grpc)).await.0, "legacy");
+    assert_eq!(
+        side(world.get("/api/items").header("x-user-id", &grpc))
+            .await
+            .0,
+        "legacy"
+    );
 }

@@ -52,14 +52,28 @@ impl World {
         let old = serve(old()).await;
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(&folder);
-        config.set_upstream("shop", format!("http://{shop}")).unwrap();
-        config.set_upstream("south", format!("http://{south}")).unwrap();
+        config
+            .set_upstream("shop", format!("http://{shop}"))
+            .unwrap();
+        config
+            .set_upstream("south", format!("http://{south}"))
+            .unwrap();
         config.set_upstream("old", format!("http://{old}")).unwrap();
         change(&mut config);
         let process = Process::new();
         let gateway = banyan_gateway::start(config, &process).await.unwrap();
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        World { gateway, old, client, catch_ups, process, _folder: folder }
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        World {
+            gateway,
+            old,
+            client,
+            catch_ups,
+            process,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -75,7 +89,8 @@ impl World {
     }
 
     pub(crate) fn ops(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("http://{}{path}", self.gateway.ops))
+        self.client
+            .get(format!("http://{}{path}", self.gateway.ops))
     }
 
     pub(crate) fn process(&self) -> &Process {
@@ -88,7 +103,13 @@ impl World {
 
     /// A page with all metrics.
     pub(crate) async fn metrics(&self) -> String {
-        self.ops("/metrics").send().await.unwrap().text().await.unwrap()
+        self.ops("/metrics")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
     }
 }
 
@@ -96,7 +117,10 @@ impl World {
 pub(crate) fn config(folder: &TempDir) -> Config {
     let text = CONFIG
         .replace("{descriptors}", &shop::descriptors(folder.path()))
-        .replace("{store}", folder.path().join("gateway.db").to_str().unwrap());
+        .replace(
+            "{store}",
+            folder.path().join("gateway.db").to_str().unwrap(),
+        );
     let path = folder.path().join("gateway.toml");
     std::fs::write(&path, text).unwrap();
     Config::load(Some(&path), &|_| None).unwrap()
@@ -107,7 +131,10 @@ pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    (
+        status,
+        serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    )
 }
 
 pub(crate) async fn serve(router: Router) -> SocketAddr {
@@ -130,13 +157,18 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: i
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(5), patience).await.is_ok(), "{what}");
+    assert!(
+        tokio::time::timeout(Duration::from_secs(5), patience)
+            .await
+            .is_ok(),
+        "{what}"
+    );
 }
 
 /// The old system: it tells what it was asked.
 fn old() -> Router {
     Router::new()
-        .route("/old/slow", get(|| std::future::pending::<String>()))
+        .route("/old/slow", get(std::future::pending::<String>))
         .route("/old/stream", get(stream))
         .route("/old/stall", get(stall))
         .fallback(any(echo))
@@ -144,11 +176,18 @@ fn old() -> Router {
 
 async fn echo(request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX).await.map_or(0, |body| body.len());
+    let body = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .map_or(0, |body| body.len());
     let headers: serde_json::Map<String, Value> = parts
         .headers
         .iter()
-        .map(|(name, value)| (name.to_string(), Value::from(value.to_str().unwrap_or_default())))
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                Value::from(value.to_str().unwrap_or_default()),
+            )
+        })
         .collect();
     let told = json!({
         "method": parts.method.as_str(),
@@ -156,13 +195,19 @@ async fn echo(request: Request) -> Response {
         "headers": headers,
         "body_bytes": body,
     });
-    let hop = [("connection", "x-hop"), ("x-hop", "1"), ("keep-alive", "timeout=9"), ("x-kept", "1")];
+    let hop = [
+        ("connection", "x-hop"),
+        ("x-hop", "1"),
+        ("keep-alive", "timeout=9"),
+        ("x-kept", "1"),
+    ];
     (hop, Json(told)).into_response()
 }
 
 /// Three pieces, each sent only after the one before was taken.
 async fn stream() -> Body {
-    let pieces = futures::stream::iter(["one ", "two ", "three"]).map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));
+    let pieces = futures::stream::iter(["one ", "two ", "three"])
+        .map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));
     Body::from_stream(pieces)
 }
 

@@ -1,0 +1,150 @@
+//! What a single `[[routes]]` does, compiled.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context as _, bail};
+use banyan_transcode::{HttpRule, Options, PathTemplate, Transcoder};
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, uri::PathAndQuery};
+use prost_reflect::MethodDescriptor;
+
+use super::{Action, Fixed, Split, compile::Compiler};
+use crate::{
+    config::RouteConfig, descriptors, follow::Follower, transcoded::Call, upstreams::GrpcUpstream,
+};
+
+impl Compiler<'_> {
+    pub(super) fn action(
+        &self,
+        route: &RouteConfig,
+        method: Option<&Method>,
+        template: &PathTemplate,
+        json: &Options,
+    ) -> anyhow::Result<Action> {
+        match (&route.rpc, &route.forward, &route.fixed, &route.redirect) {
+            (Some(rpc), None, None, None) => {
+                let method = method.context("`rpc` needs `methods`")?;
+                let rule = HttpRule {
+                    method: method.clone(),
+                    template: template.clone(),
+                    body: route.body.clone(),
+                    response_body: route.response_body.clone(),
+                };
+                self.rpc(route, rpc, &rule, json)
+            }
+            (None, Some(forward), None, None) => Ok(Action::Forward(
+                self.upstreams.http("forward", forward)?.clone(),
+            )),
+            (None, None, Some(fixed), None) => Ok(Action::Fixed(Fixed {
+                status: status(fixed.status)?,
+                content_type: Some(
+                    HeaderValue::try_from(&fixed.content_type)
+                        .context("content_type is no header")?,
+                ),
+                location: None,
+                body: Bytes::from(fixed.body.clone()),
+            })),
+            (None, None, None, Some(redirect)) => Ok(Action::Fixed(Fixed {
+                status: StatusCode::TEMPORARY_REDIRECT,
+                content_type: None,
+                location: Some(HeaderValue::try_from(redirect).context("redirect is no header")?),
+                body: Bytes::new(),
+            })),
+            _ => bail!("exactly one of `rpc`, `forward`, `fixed` and `redirect` is needed"),
+        }
+    }
+
+    fn rpc(
+        &self,
+        route: &RouteConfig,
+        rpc: &str,
+        rule: &HttpRule,
+        json: &Options,
+    ) -> anyhow::Result<Action> {
+        let upstream = self
+            .upstreams
+            .grpc("upstream", route.upstream.as_deref().unwrap_or_default())?;
+        let mut call = call(upstream, &descriptors::method(&self.pool, rpc)?, rule, json)?;
+        call.guest = route.guest;
+        call.error_bodies = route
+            .error_bodies
+            .iter()
+            .map(|(code, body)| (*code, Bytes::from(body.clone())))
+            .collect();
+        if let Some(success) = route.success_status {
+            call.success = status(success)?;
+        }
+        if let Some(deadline_ms) = route.deadline_ms {
+            call.deadline = Duration::from_millis(deadline_ms);
+        }
+        match (&route.rollout, &route.legacy) {
+            (None, None) => Ok(Action::Call(call)),
+            (Some(rollout), Some(legacy)) => self.split(rollout, legacy, call),
+            _ => bail!("`rollout` and `legacy` belong together"),
+        }
+    }
+
+    fn split(&self, rollout: &str, legacy: &str, grpc: Call) -> anyhow::Result<Action> {
+        let known = || {
+            self.config
+                .rollouts
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let config = self.config.rollouts.get(rollout);
+        let config = config.with_context(|| {
+            format!(
+                "rollout = {rollout:?}: there is no such rollout; there are: {}",
+                known()
+            )
+        })?;
+        let follower = match &config.follow {
+            None => None,
+            Some(follow) => {
+                let upstream = self.upstreams.grpc("follow.upstream", &follow.upstream)?;
+                Some(Follower::new(
+                    upstream.service.clone(),
+                    &follow.collection,
+                    follow.timeout_ms,
+                ))
+            }
+        };
+        let legacy = self.upstreams.http("legacy", legacy)?.clone();
+        Ok(Action::Split(Box::new(Split {
+            rollout: rollout.to_owned(),
+            grpc,
+            legacy,
+            follower,
+        })))
+    }
+}
+
+/// A call with the defaults of its upstream.
+pub(super) fn call(
+    upstream: &GrpcUpstream,
+    method: &MethodDescriptor,
+    rule: &HttpRule,
+    json: &Options,
+) -> anyhow::Result<Call> {
+    let transcoder = Transcoder::new(method, rule, json)?;
+    let path = PathAndQuery::try_from(transcoder.grpc_path())?;
+    Ok(Call {
+        transcoder,
+        path,
+        takes_body: !rule.body.is_empty(),
+        upstream: upstream.name.clone(),
+        service: upstream.service.clone(),
+        deadline: upstream.deadline,
+        success: StatusCode::OK,
+        error_bodies: BTreeMap::new(),
+        guest: false,
+    })
+}
+
+fn status(number: u16) -> anyhow::Result<StatusCode> {
+    StatusCode::from_u16(number)
+        .ok()
+        .with_context(|| format!("{number} is not an HTTP status"))
+}
