@@ -30,14 +30,14 @@ export function money(value: Money | undefined, lang: Lang): string {
   return formatMoney(value, lang, { currencyDisplay: "narrowSymbol" });
 }
 
-/** The amount without its currency, as short as a calendar cell needs it: `89`, `4.5K`. */
+/** The amount without its currency, as short as a calendar cell needs it: `89`, `189.5`, `12.5k`. */
 export function bareMoney(value: Money | undefined, lang: Lang): string {
   if (!value || !isCurrency(value.currencyCode)) return "";
   const major = Number(minor(value)) / 10 ** exponent(value.currencyCode);
   const options: Intl.NumberFormatOptions =
     major >= 10_000
       ? { notation: "compact", maximumFractionDigits: 1 }
-      : { maximumFractionDigits: 0, useGrouping: false };
+      : { maximumFractionDigits: 2, useGrouping: false };
   return new Intl.NumberFormat(LOCALE[lang], options).format(major);
 }
 
