@@ -1,0 +1,20 @@
+//! The reservation service over real sockets, on SQLite and on a throw-away PostgreSQL.
+
+// A test may fail by any of these; clippy knows only the functions marked as tests.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod it {
+    pub(crate) mod compat_support;
+
+    pub(crate) mod support;
+
+    mod bookings;
+    mod feed;
+    mod lists;
+    mod requests;
+    mod starting;
+
+    mod compat_movies;
+    mod compat_provider;
+    mod follow_service;
+}

@@ -1,0 +1,144 @@
+//! The feed: every change once, in order, from any position.
+
+use banyan_mesh::testing::TestDatabase;
+use banyan_proto::reservation::v1::{self, feed_event::Event};
+use tonic::Code;
+
+use super::support::*;
+
+fn sequence(event: &v1::FeedEvent) -> i64 {
+    event.position.as_ref().unwrap().sequence
+}
+
+#[tokio::test]
+async fn events_are_contiguous_in_order_and_can_be_resumed() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let held = service
+            .hold(ALICE, suites("2026-12-01", "2026-12-03", 1))
+            .await
+            .unwrap()
+            .booking
+            .unwrap();
+        service.confirm(ALICE, &held.name).await.unwrap();
+        let all = service.events(None).await;
+        assert!(all.iter().map(sequence).eq(1..=all.len() as i64));
+        let mut times: Vec<_> = all
+            .iter()
+            .map(|event| event.decide_time.unwrap())
+            .map(|it| (it.seconds, it.nanos))
+            .collect();
+        times.dedup();
+        assert!(times.is_sorted());
+        assert!(matches!(all[0].event, Some(Event::HotelChanged(_))));
+        assert!(matches!(all[4].event, Some(Event::ScreeningChanged(_))));
+        let Some(Event::BookingChanged(last)) = &all.last().unwrap().event else {
+            panic!()
+        };
+        assert_eq!(
+            (last.previous_state(), last.state()),
+            (v1::booking::State::Held, v1::booking::State::Confirmed)
+        );
+        assert_eq!(last.items.len(), 2);
+
+        let middle = all[all.len() / 2].position.clone();
+        assert_eq!(service.events(middle).await, all[all.len() / 2 + 1..]);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_hears_of_a_commit_as_it_happens() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let after = service.events(None).await.last().unwrap().position.clone();
+        let mut stream = service
+            .feed()
+            .read(v1::ReadRequest {
+                after: after.clone(),
+            })
+            .await
+            .unwrap()
+            .into_inner();
+        let first = tokio::time::timeout(LIMIT, stream.message())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        assert_eq!((first.events.len(), first.head), (0, after));
+        service
+            .hold(ALICE, suites("2026-12-01", "2026-12-03", 1))
+            .await
+            .unwrap();
+        let news = tokio::time::timeout(LIMIT, stream.message())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        assert_eq!(news.events.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_position_of_another_database_or_of_the_future_is_out_of_range() {
+    let service = Service::start(TestDatabase::sqlite()).await;
+    let last = service
+        .events(None)
+        .await
+        .last()
+        .unwrap()
+        .position
+        .clone()
+        .unwrap();
+    for (incarnation, sequence, want) in [
+        ("another", 1, "INCARNATION_CHANGED"),
+        ("another", 0, "INCARNATION_CHANGED"),
+        (
+            last.incarnation.as_str(),
+            last.sequence + 1,
+            "POSITION_AHEAD",
+        ),
+    ] {
+        let after = Some(v1::CommitPosition {
+            incarnation: incarnation.to_owned(),
+            sequence,
+        });
+        let refusal = service
+            .feed()
+            .read(v1::ReadRequest { after })
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (refusal.code(), reason(&refusal).as_str()),
+            (Code::OutOfRange, want)
+        );
+    }
+    let after = Some(v1::CommitPosition {
+        incarnation: last.incarnation,
+        sequence: -1,
+    });
+    let refusal = service
+        .feed()
+        .read(v1::ReadRequest { after })
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn the_end_of_the_service_ends_the_stream() {
+    let service = Service::start(TestDatabase::sqlite()).await;
+    let mut stream = service
+        .feed()
+        .read(v1::ReadRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    tokio::time::timeout(LIMIT, stream.message())
+        .await
+        .unwrap()
+        .unwrap();
+    let stopping = tokio::spawn(service.stop());
+    let ended = async { while let Ok(Some(_)) = stream.message().await {} };
+    tokio::time::timeout(LIMIT, ended).await.unwrap();
+    stopping.await.unwrap();
+}
