@@ -8,15 +8,16 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-        IF_NONE_MATCH, LOCATION, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+        ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
+        CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, REFERRER_POLICY,
+        RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use http_body_util::Full;
 
 use crate::{
     files::{File, Files},
-    site::{Found, find},
+    site::{Asset, Found, find},
 };
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; \
@@ -65,7 +66,7 @@ impl<F: Files> Responder<F> {
     fn read<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         match find(&self.files, request.uri().path()) {
             Found::Page(file) => fresh(request.headers(), file, HTML, ASK_FIRST),
-            Found::Asset(file, kind) => fresh(request.headers(), file, kind, FOR_EVER),
+            Found::Asset(asset) => encoded(request.headers(), asset),
             Found::Redirect(to) => with(plain(StatusCode::PERMANENT_REDIRECT, ""), LOCATION, to),
             Found::Missing => plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
             Found::NotBuilt => {
@@ -74,6 +75,30 @@ impl<F: Files> Responder<F> {
             }
         }
     }
+}
+
+/// The asset in the smallest form that the browser takes.
+fn encoded(headers: &HeaderMap, asset: Asset) -> Response<Full<Bytes>> {
+    let kind = asset.content_type;
+    let response = match asset.brotli.filter(|_| takes_brotli(headers)) {
+        Some(file) => with(fresh(headers, file, kind, FOR_EVER), CONTENT_ENCODING, "br"),
+        None => fresh(headers, asset.plain, kind, FOR_EVER),
+    };
+    with(response, VARY, "accept-encoding")
+}
+
+/// `br` is named, and not with a weight of zero (RFC 9110, 12.5.3).
+fn takes_brotli(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+            let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+            name.trim().eq_ignore_ascii_case("br") && weight.parse::<f32>().is_ok_and(|q| q > 0.0)
+        })
 }
 
 /// The file, or nothing but its validator if the browser has it already.
@@ -148,7 +173,11 @@ mod tests {
     use crate::site::tests::Memory;
 
     fn built() -> Responder<Memory> {
-        Responder::new(Memory::with(&["app/index.html", "app/assets/a-1.js"]))
+        Responder::new(Memory::with(&[
+            "app/index.html",
+            "app/assets/a-1.js",
+            "app/assets/a-1.js.br",
+        ]))
     }
 
     fn ask(method: Method, path: &str, known: &str) -> Response<Full<Bytes>> {
@@ -174,6 +203,34 @@ mod tests {
         let page = ask(Method::GET, "/app/bookings", "");
         assert_eq!(header(&page, CACHE_CONTROL), ASK_FIRST);
         assert_eq!(header(&page, CONTENT_TYPE), HTML);
+    }
+
+    #[test]
+    fn assets_are_compressed_for_browsers_that_say_so() {
+        for (accepts, coding) in [
+            ("gzip, deflate, br, zstd", Some("br")),
+            ("BR;q=0.5", Some("br")),
+            ("gzip", None),
+            ("br;q=0", None),
+            ("", None),
+        ] {
+            let request = Request::get("/app/assets/a-1.js")
+                .header(ACCEPT_ENCODING, accepts)
+                .body(())
+                .unwrap();
+            let asset = built().respond(&request);
+            let have = asset.headers().get(CONTENT_ENCODING);
+            assert_eq!(
+                have.map(|value| value.to_str().unwrap()),
+                coding,
+                "{accepts}"
+            );
+            assert_eq!(header(&asset, VARY), "accept-encoding");
+            assert_eq!(
+                header(&asset, CONTENT_TYPE),
+                "text/javascript; charset=utf-8"
+            );
+        }
     }
 
     #[test]

@@ -29,13 +29,21 @@ pub(crate) enum Found {
     /// A page: it may be another one tomorrow.
     Page(File),
     /// A file whose name changes with its content: it is the same for ever.
-    Asset(File, &'static str),
+    Asset(Asset),
     /// Another path is meant.
     Redirect(&'static str),
     /// Nothing is there.
     Missing,
     /// The pages have not been built.
     NotBuilt,
+}
+
+/// A file that has a content type, and its compressed twin where the build made one.
+#[derive(Debug)]
+pub(crate) struct Asset {
+    pub(crate) plain: File,
+    pub(crate) brotli: Option<File>,
+    pub(crate) content_type: &'static str,
 }
 
 pub(crate) fn find(files: &impl Files, path: &str) -> Found {
@@ -65,12 +73,17 @@ fn split(path: &str) -> Option<(&'static str, &str)> {
 
 fn asset(files: &impl Files, app: &str, name: &str) -> Found {
     // Assets lie in one folder, under plain names.
-    let Some(kind) = content_type(name).filter(|_| !name.contains(['/', '\\', '%'])) else {
+    let Some(content_type) = content_type(name).filter(|_| !name.contains(['/', '\\', '%'])) else {
         return Found::Missing;
     };
-    files
-        .get(&format!("{app}/assets/{name}"))
-        .map_or(Found::Missing, |file| Found::Asset(file, kind))
+    let Some(plain) = files.get(&format!("{app}/assets/{name}")) else {
+        return Found::Missing;
+    };
+    Found::Asset(Asset {
+        plain,
+        brotli: files.get(&format!("{app}/assets/{name}.br")),
+        content_type,
+    })
 }
 
 fn is_file(rest: &str) -> bool {
@@ -128,6 +141,7 @@ pub(crate) mod tests {
             "app/index.html",
             "ops/index.html",
             "app/assets/index-abc123.js",
+            "app/assets/index-abc123.js.br",
             "app/assets/.hidden.js",
             "app/assets/notes.md",
         ])
@@ -137,9 +151,11 @@ pub(crate) mod tests {
     fn check(path: &str, want: &str) {
         let have = match find(&built(), path) {
             Found::Page(file) => format!("page {}", String::from_utf8_lossy(&file.bytes)),
-            Found::Asset(file, kind) => {
-                format!("{kind} {}", String::from_utf8_lossy(&file.bytes))
-            }
+            Found::Asset(asset) => format!(
+                "{} {}",
+                asset.content_type,
+                String::from_utf8_lossy(&asset.plain.bytes)
+            ),
             Found::Redirect(to) => format!("to {to}"),
             Found::Missing => "missing".to_owned(),
             Found::NotBuilt => "not built".to_owned(),
@@ -173,6 +189,7 @@ pub(crate) mod tests {
         check("/ops/assets/index-abc123.js", "missing");
         check("/app/assets/", "missing");
         check("/app/assets/notes.md", "missing");
+        check("/app/assets/index-abc123.js.br", "missing");
         check("/app/favicon.ico", "missing");
     }
 

@@ -2,6 +2,7 @@
 // whole in itself, so that neither port has to serve the other's files.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
+import { compress } from "./compress";
 
 const gateway = "http://127.0.0.1:8000";
 const ops = "http://127.0.0.1:9000";
@@ -12,7 +13,7 @@ export default defineConfig(({ mode }) => {
     root: page,
     base: `/${page}/`,
     publicDir: false,
-    plugins: [svelte({ configFile: "../svelte.config.js" })],
+    plugins: [svelte({ configFile: "../svelte.config.js" }), compress()],
     build: {
       outDir: `../dist/${page}`,
       emptyOutDir: true,
