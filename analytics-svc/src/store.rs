@@ -12,13 +12,15 @@ pub mod events;
 mod facts;
 mod figures;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use banyan_mesh::database::Database;
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    AccessMode, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
