@@ -69,6 +69,10 @@ impl TestDatabase {
     }
 }
 
+const FOLDER_PREFIX: &str = "banyan-postgres";
+/// Holds the id of the test process that a cluster belongs to.
+const OWNER: &str = "owner";
+
 /// A throw-away PostgreSQL cluster. Stopped when dropped.
 #[derive(Debug)]
 pub struct Postgres {
@@ -103,10 +107,13 @@ impl Postgres {
     #[must_use]
     pub fn start() -> Self {
         let binaries = binaries();
+        sweep();
         let folder = tempfile::Builder::new()
-            .prefix("banyan-postgres")
+            .prefix(FOLDER_PREFIX)
             .tempdir()
             .expect("a temporary folder");
+        let owner = std::process::id().to_string();
+        fs::write(folder.path().join(OWNER), owner).expect("a file in the folder");
         let data = folder.path().join("data");
         fs::create_dir(&data).expect("a data folder");
         // PostgreSQL refuses to run as root: there it runs as its own user.
@@ -222,6 +229,27 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.server.kill().ok();
         self.server.wait().ok();
+    }
+}
+
+/// Removes what ended test processes left behind: the shared cluster lives in a static, which is never dropped.
+fn sweep() {
+    for entry in fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let path = entry.path();
+        let is_cluster = entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(FOLDER_PREFIX);
+        if is_cluster
+            && let Ok(owner) = fs::read_to_string(path.join(OWNER))
+            && !Path::new("/proc").join(owner).exists()
+        {
+            fs::remove_dir_all(path).ok();
+        }
     }
 }
 
