@@ -1,7 +1,8 @@
 //! `banyan rollout ...`: the migration engineer's command line, a gRPC client of the gateway's ops port.
 //!
-//! Tables for people, `--json` for programs. The exit code is 0 when it was done, 1 when it was refused or failed and 2
-//! when the command line is wrong. Everything printed goes to the writer given, so that `banyan` decides where that is.
+//! Tables for people, `--json` for programs. The exit code is 0 when it was done, 1 when it was refused or failed, and 2
+//! when the command line is wrong, which is found before anything is asked. Everything printed goes to the writer
+//! given, so that `banyan` decides where that is.
 
 mod arguments;
 mod client;

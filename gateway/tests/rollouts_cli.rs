@@ -156,25 +156,15 @@ async fn errors_are_one_line_that_says_what_to_do() {
     let error = run("http://127.0.0.1:1", "list").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot reach the gateway's ops port at http://127.0.0.1:1: is the gateway running? \
+        "cannot reach the gateway's ops port at http://127.0.0.1:1 (Connection refused (os error 111)): is the gateway running? \
          --ops-url or BANYAN_OPS_URL names another address"
     );
-    assert_eq!(error.exit_code(), 1);
-    let error = run("localhost", "list").await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("--ops-url (BANYAN_OPS_URL): "),
-        "{error}"
-    );
-    assert_eq!(error.exit_code(), 2);
 
     let database = TestDatabase::sqlite();
     let replica = Replica::start(&database.url).await;
     let url = format!("http://{}", serve(replica.rollouts.clone()).await);
     let error = run(&url, "set nobody 1").await.unwrap_err();
     assert_eq!(error.to_string(), "there is no rollout `nobody` (NotFound)");
-    assert_eq!(error.exit_code(), 1);
     run(&url, "set movies 1").await.unwrap();
     let error = run(&url, "set movies 2 --etag v0").await.unwrap_err();
     assert_eq!(
@@ -198,6 +188,8 @@ fn a_wrong_command_line_is_refused_before_anything_is_asked() {
         "set movies -1",
         "history movies --limit 0",
         "delete movies",
+        "list --ops-url localhost",
+        "list --ops-url https://localhost:9000",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }

@@ -20,7 +20,7 @@ fn on_grpc(rollouts: &Rollouts) -> usize {
 
 fn store_up(process: &Process) -> bool {
     let metrics = process.metrics().encode().unwrap();
-    metrics.contains("banyan_rollout_store_up 1\n")
+    metrics.contains("gateway_rollout_store_up 1\n")
 }
 
 #[tokio::test]

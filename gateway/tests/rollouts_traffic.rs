@@ -5,7 +5,7 @@ use banyan_mesh::{process::Process, testing::TestDatabase};
 use banyan_rollout::{Reason, Side};
 use http::{HeaderMap, HeaderValue, StatusCode, header::COOKIE};
 
-use crate::rollouts_support::{Replica, movies, operator, percent, user};
+use crate::rollouts_support::{Log, Replica, movies, operator, percent, user};
 
 async fn without_store(definition: Definition) -> (Process, Rollouts) {
     let process = Process::new();
@@ -69,7 +69,13 @@ async fn switched_off_is_legacy_for_everybody() {
         env_percent: Some(percent("100")),
         ..movies()
     };
+    let log = Log::capture();
     let (_process, rollouts) = without_store(off).await;
+    assert!(
+        log.text().contains("WARN") && log.text().contains("switched off"),
+        "{}",
+        log.text()
+    );
     for id in 0..100 {
         let ruling = rollouts.decide("movies", &user(id)).unwrap();
         assert_eq!(
@@ -105,14 +111,14 @@ async fn answers_are_counted_by_side() {
     let metrics = process.metrics().encode().unwrap();
     for line in [
         format!(
-            r#"banyan_rollout_answers_total{{rollout="movies",side="grpc",reason="percent"}} {}"#,
+            r#"gateway_rollout_answers_total{{rollout="movies",side="grpc",reason="percent"}} {}"#,
             want.grpc
         ),
         format!(
-            r#"banyan_rollout_errors_total{{rollout="movies",side="legacy"}} {}"#,
+            r#"gateway_rollout_errors_total{{rollout="movies",side="legacy"}} {}"#,
             want.legacy_errors
         ),
-        r#"banyan_rollout_percent{rollout="movies"} 50.0"#.to_owned(),
+        r#"gateway_rollout_percent{rollout="movies"} 50.0"#.to_owned(),
     ] {
         assert!(metrics.contains(&line), "{line} in\n{metrics}");
     }

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use banyan_mesh::settings::Secret;
 use banyan_rollout::Percent;
 use clap::{Args, Subcommand};
+use http::Uri;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,7 +43,8 @@ pub struct ConnectionArgs {
         global = true,
         value_name = "URL",
         env = "BANYAN_OPS_URL",
-        default_value = "http://127.0.0.1:9000"
+        default_value = "http://127.0.0.1:9000",
+        value_parser = ops_url
     )]
     pub ops_url: String,
     /// The operators' token, where the ops port wants one. Better given by the variable: others on this machine can see
@@ -59,6 +61,16 @@ pub struct ConnectionArgs {
     /// Print JSON: the admin API's answer, with counts as numbers.
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+fn ops_url(text: &str) -> Result<String, &'static str> {
+    let uri: Option<Uri> = text.parse().ok();
+    match uri {
+        Some(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => {
+            Ok(text.to_owned())
+        }
+        _ => Err("http://host:port is allowed"),
+    }
 }
 
 fn secret(text: &str) -> Result<Secret, Infallible> {

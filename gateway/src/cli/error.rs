@@ -1,6 +1,6 @@
 //! Why a command was not done, in one line that says what to do about it.
 
-use std::{error::Error as _, io};
+use std::{error::Error, io};
 
 use banyan_mesh::client::ClientError;
 use tonic::{Code, Status};
@@ -9,22 +9,21 @@ use tonic::{Code, Status};
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// `--ops-url` is no address.
-    #[error("--ops-url (BANYAN_OPS_URL): {0}")]
-    Url(ClientError),
+    #[error("--ops-url or BANYAN_OPS_URL is no address")]
+    Url(#[source] ClientError),
     /// `--token` cannot stand in a header.
     #[error("--token (OPS_TOKEN) holds characters that no token has")]
     Token,
     /// Nobody answers there.
     #[error(
-        "cannot reach the gateway's ops port at {url}: is the gateway running? \
+        "cannot reach the gateway's ops port at {url} ({cause}): is the gateway running? \
          --ops-url or BANYAN_OPS_URL names another address"
     )]
     Unreachable {
         /// The address.
         url: String,
-        /// Why.
-        #[source]
-        source: Box<Status>,
+        /// What the operating system says.
+        cause: String,
     },
     /// The ops port wants a token, or another one.
     #[error(
@@ -53,26 +52,13 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// What the process exits with: 2 if the command line is wrong, else 1.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Url(_) | Self::Token => 2,
-            Self::Unreachable { .. }
-            | Self::NotLetIn { .. }
-            | Self::Refused { .. }
-            | Self::Json
-            | Self::Output(_) => 1,
-        }
-    }
-
     pub(super) fn of(url: &str, status: Status) -> Self {
         let url = url.to_owned();
         match status.code() {
             // What a server says has no source; what the connection says has.
             Code::Unavailable if status.source().is_some() => Self::Unreachable {
                 url,
-                source: Box::new(status),
+                cause: root_cause(&status),
             },
             Code::Unauthenticated | Code::PermissionDenied => Self::NotLetIn {
                 url,
@@ -84,4 +70,13 @@ impl CliError {
             },
         }
     }
+}
+
+/// The innermost error: the ones around it say where in the client it happened, which helps nobody.
+fn root_cause(status: &Status) -> String {
+    let mut cause: &dyn Error = status;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    super::view::clean(&cause.to_string())
 }
