@@ -85,7 +85,7 @@ impl Follower {
             movies: movies.clone(),
             metrics: metrics.clone(),
             // Optional: everything but creating works without it.
-            dependency: process.readiness().optional("monolith followed for movies"),
+            dependency: process.readiness().optional("monolith"),
             questions,
             report,
         };

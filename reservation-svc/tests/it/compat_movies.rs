@@ -5,13 +5,11 @@ use banyan_proto::compat::cinema::v1::{
     CheckHealthRequest, CreateMovieRequest, GetMovieRequest, ListMoviesRequest, Movie,
     movie_service_client::MovieServiceClient,
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-};
 use tonic::{Code, Status, transport::Channel};
 
-use super::compat_support::{Legacy, Service, eventually, reason, violations};
+use super::compat_support::{
+    Legacy, Service, broken_monolith, eventually, reason, silent_monolith, violations,
+};
 
 type Client = MovieServiceClient<Channel>;
 
@@ -209,24 +207,6 @@ async fn a_wrong_movie_never_reaches_the_monolith() {
     service.stop().await;
 }
 
-/// A monolith that answers each request with `answer` and hangs up.
-async fn broken_monolith(answer: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                // As large as any request of these tests: to have read it all is to have received it.
-                let mut request = vec![0; 16 * 1024];
-                socket.read(&mut request).await.ok();
-                socket.write_all(answer.as_bytes()).await.ok();
-                socket.shutdown().await.ok();
-            });
-        }
-    });
-    url
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_with_an_unknown_outcome_says_so() {
     for (answer, want) in [
@@ -256,7 +236,7 @@ async fn a_create_with_an_unknown_outcome_says_so() {
             "MONOLITH_UNAVAILABLE",
         ),
     ] {
-        let url = broken_monolith(answer).await;
+        let url = broken_monolith(answer.to_owned()).await;
         let service = Service::start(TestDatabase::sqlite(), Some(url), false).await;
         let client = Client::new(service.channel.clone());
         let refused = create(&client, roots()).await.unwrap_err();
@@ -267,4 +247,18 @@ async fn a_create_with_an_unknown_outcome_says_so() {
         );
         service.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monolith_that_never_answers_leaves_the_outcome_unknown() {
+    let service =
+        Service::start(TestDatabase::sqlite(), Some(silent_monolith().await), false).await;
+    let client = Client::new(service.channel.clone());
+    let refused = create(&client, roots()).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::Unavailable, "OUTCOME_UNKNOWN")
+    );
+    assert!(refused.message().contains("within 5 s"), "{refused}");
+    service.stop().await;
 }

@@ -15,7 +15,11 @@ use banyan_mesh::{
 use banyan_reservation::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
 use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
@@ -101,7 +105,10 @@ impl Legacy {
     pub(crate) async fn resume(&mut self) {
         let settings = legacy_monolith::Settings {
             listen: self.addr,
-            database_url: format!("sqlite://{}/legacy.db?mode=rwc", self.folder.path().display()),
+            database_url: format!(
+                "sqlite://{}/legacy.db?mode=rwc",
+                self.folder.path().display()
+            ),
             demo: false,
         };
         let (stop, stopped) = oneshot::channel::<()>();
@@ -177,4 +184,51 @@ pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
         .iter()
         .map(|violation| (violation.field.clone(), violation.reason.clone()))
         .collect()
+}
+
+async fn read_request(socket: &mut TcpStream) -> std::io::Result<()> {
+    let mut reader = BufReader::new(socket);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).await?;
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).await.map(drop)
+}
+
+/// A monolith that answers each request with `answer` and hangs up.
+pub(crate) async fn broken_monolith(answer: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                // To close with something unread would take the answer back.
+                read_request(&mut socket).await.ok();
+                socket.write_all(answer.as_bytes()).await.ok();
+                socket.shutdown().await.ok();
+            });
+        }
+    });
+    url
+}
+
+/// A monolith that takes every request and answers none.
+pub(crate) async fn silent_monolith() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            kept.push(socket);
+        }
+    });
+    url
 }

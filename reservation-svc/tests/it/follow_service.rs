@@ -10,7 +10,7 @@ use banyan_proto::{
 };
 use tonic::{Code, Status, transport::Channel};
 
-use super::compat_support::{Legacy, Service, eventually, reason};
+use super::compat_support::{Legacy, Service, broken_monolith, eventually, reason};
 
 type Client = FollowServiceClient<Channel>;
 
@@ -143,4 +143,46 @@ async fn only_movies_are_followed_and_only_with_a_monolith() {
     let client = Client::new(service.channel.clone());
     assert_eq!(catch_up(&client).await.unwrap_err().code(), Code::NotFound);
     service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_cannot_be_trusted_is_not_adopted() {
+    let answer = |body: &str| {
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let good = r#"{"id":1,"title":"Roots","description":"","genres":[],"rating":1}"#;
+    let large = format!("[{}{good}]", " ".repeat(16 * 1024 * 1024));
+    for (body, why) in [
+        (
+            format!(r#"[{good},{{"title":"No id"}}]"#),
+            "not what its API promises",
+        ),
+        (
+            "<html>Welcome</html>".to_owned(),
+            "not what its API promises",
+        ),
+        (large, "cannot be read"),
+    ] {
+        let url = broken_monolith(answer(&body)).await;
+        let service = Service::start(TestDatabase::sqlite(), Some(url), false).await;
+        let client = Client::new(service.channel.clone());
+        let failed = catch_up(&client).await.unwrap_err();
+        assert_eq!(reason(&failed), "POLL_FAILED");
+        assert!(ids(&service).await.is_empty());
+        let report = service.process.readiness().report();
+        let monolith = report
+            .dependencies
+            .into_iter()
+            .find(|it| it.name == "monolith")
+            .unwrap();
+        assert!(!monolith.required && !monolith.up);
+        assert!(
+            monolith.reason.as_ref().unwrap().contains(why),
+            "{monolith:?}"
+        );
+        service.stop().await;
+    }
 }
