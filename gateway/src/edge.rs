@@ -206,7 +206,7 @@ impl Edge {
             Action::Fixed(fixed) => Ok(fixed.response()),
             Action::Forward(upstream) => {
                 upstream
-                    .forward(&parts, body, context, self.limits.body, &self.guests.cookie)
+                    .forward(&parts, body, context, self.limits.body, &self.guests)
                     .await
             }
             Action::Call(call) => {
@@ -272,13 +272,7 @@ impl Edge {
     ) -> Result<Response<Body>, Refusal> {
         let response = split
             .legacy
-            .forward(
-                parts,
-                body,
-                caller.context,
-                self.limits.body,
-                &self.guests.cookie,
-            )
+            .forward(parts, body, caller.context, self.limits.body, &self.guests)
             .await?;
         if let Some(follower) = &split.follower
             && !parts.method.is_safe()

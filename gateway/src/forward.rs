@@ -21,6 +21,7 @@ use crate::{
     body::{BodyLimits, Broken, Watch, limited},
     config::UpstreamConfig,
     context::Context,
+    guest::Guests,
     refusal::Refusal,
 };
 
@@ -59,14 +60,14 @@ impl HttpUpstream {
         })
     }
 
-    /// Passes the request on. `secret_cookie` is not for this server.
+    /// Passes the request on, without the guest's secret, which is not for this server.
     pub(crate) async fn forward(
         &self,
         parts: &Parts,
         body: Body,
         context: &Context,
         limits: BodyLimits,
-        secret_cookie: &str,
+        guests: &Guests,
     ) -> Result<Response<Body>, Refusal> {
         if wants_upgrade(&parts.headers) {
             return Err(Refusal::upgrade());
@@ -76,7 +77,7 @@ impl HttpUpstream {
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = self.uri(&parts.uri)?;
         *request.headers_mut() =
-            headers::for_upstream(&parts.headers, parts.version, context, secret_cookie);
+            headers::for_upstream(&parts.headers, parts.version, context, guests);
         let response = self.first_byte(request, &upload).await?;
         Ok(self.returned(response))
     }

@@ -3,7 +3,10 @@
 //! The token is a password: it is minted here, taken only from the cookie (never from a header of the metadata's name),
 //! and never logged.
 
-use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{COOKIE, SET_COOKIE},
+};
 use tonic::metadata::{Ascii, MetadataKey, MetadataValue};
 
 use crate::{config::GuestConfig, context::Context, cookies};
@@ -11,7 +14,7 @@ use crate::{config::GuestConfig, context::Context, cookies};
 /// How guests are known.
 #[derive(Clone, Debug)]
 pub(crate) struct Guests {
-    pub(crate) cookie: String,
+    cookie: String,
     metadata: MetadataKey<Ascii>,
 }
 
@@ -48,6 +51,17 @@ impl Guests {
             set_cookie: cookies::set(&self.cookie, &token, context.https),
             token,
         })
+    }
+
+    /// Takes out what only services of this gateway may know, and what would be taken for it.
+    pub(crate) fn strip(&self, headers: &mut HeaderMap) {
+        headers.remove(self.metadata.as_str());
+        if cookies::find(headers, &self.cookie).is_some() {
+            match cookies::without(headers, &self.cookie) {
+                Some(cookies) => headers.insert(COOKIE, cookies),
+                None => headers.remove(COOKIE),
+            };
+        }
     }
 
     /// Tells a service who calls.

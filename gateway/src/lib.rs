@@ -46,4 +46,4 @@ mod surfaces;
 mod transcoded;
 mod upstreams;
 
-pub use start::{Running, migrate, start};
+pub use start::{Running, check, migrate, start};

@@ -90,6 +90,18 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     Ok(running)
 }
 
+/// Compiles a configuration as [`start`] does, and starts nothing: finds what does not fit together.
+///
+/// # Errors
+/// Those of [`start`] that are in the configuration.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    let nobody = tower::service_fn(|_| std::future::pending());
+    let upstreams = Upstreams::new(config, in_process(nobody))?;
+    routes::compile(config, &upstreams)
+        .map(drop)
+        .context("gateway.toml does not fit together")
+}
+
 /// Brings the gateway's store up to date and returns; what a migration job runs.
 ///
 /// # Errors

@@ -3,14 +3,14 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Version,
     header::{
-        CONNECTION, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+        CONNECTION, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
         TRANSFER_ENCODING, UPGRADE, VIA,
     },
 };
 
 use crate::{
     context::{Context, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID},
-    cookies,
+    guest::Guests,
 };
 
 /// RFC 9110, 7.6.1, with the older ones that it names.
@@ -44,7 +44,7 @@ pub(super) fn for_upstream(
     headers: &HeaderMap,
     version: Version,
     context: &Context,
-    secret_cookie: &str,
+    guests: &Guests,
 ) -> HeaderMap {
     let mut headers = headers.clone();
     remove_hop_by_hop(&mut headers);
@@ -52,12 +52,9 @@ pub(super) fn for_upstream(
     headers.remove(EXPECT);
     // The client writes the upstream's own host.
     headers.remove(HOST);
-    if cookies::find(&headers, secret_cookie).is_some() {
-        match cookies::without(&headers, secret_cookie) {
-            Some(cookies) => headers.insert(COOKIE, cookies),
-            None => headers.remove(COOKIE),
-        };
-    }
+    // The standard's own form (RFC 7239) of what is written below; a client's would contradict it.
+    headers.remove(FORWARDED);
+    guests.strip(&mut headers);
     headers.insert(FORWARDED_FOR, context.forwarded_for.clone());
     headers.insert(
         FORWARDED_PROTO,

@@ -18,6 +18,8 @@ async fn a_request_goes_on_as_it_came_without_the_headers_of_the_hop() {
         .header("cookie", "theme=dark; banyan_guest=secret")
         .header("x-forwarded-for", "6.6.6.6")
         .header("x-forwarded-proto", "https")
+        .header("forwarded", "for=6.6.6.6")
+        .header("x-banyan-guest", "forged")
         .header("x-kept", "1");
     let (status, told) = answer(request).await;
     assert_eq!(
@@ -41,6 +43,10 @@ async fn a_request_goes_on_as_it_came_without_the_headers_of_the_hop() {
     );
     assert!(headers["traceparent"].is_string() && headers["x-request-id"].is_string());
     assert_eq!(headers["via"], "1.1 banyan");
+    assert_eq!(
+        (&headers["forwarded"], &headers["x-banyan-guest"]),
+        (&Value::Null, &Value::Null)
+    );
     assert_eq!(
         (&headers["x-private"], &headers["te"]),
         (&Value::Null, &Value::Null),

@@ -9,12 +9,8 @@ async fn refusal(change: impl FnOnce(&mut Config)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(&folder);
     change(&mut config);
-    format!(
-        "{:#}",
-        banyan_gateway::start(config, &Process::new())
-            .await
-            .unwrap_err()
-    )
+    let started = banyan_gateway::start(config, &Process::new()).await;
+    format!("{:#}", started.unwrap_err())
 }
 
 #[tokio::test]
@@ -77,6 +73,7 @@ async fn the_built_in_configuration_fits_together() {
     );
     let store = format!("sqlite://{}", folder.path().join("gateway.db").display());
     config.store.url = banyan_mesh::settings::DatabaseUrl::new(store);
+    banyan_gateway::check(&config).unwrap();
     banyan_gateway::start(config, &Process::new())
         .await
         .unwrap();
