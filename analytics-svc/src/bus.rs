@@ -13,11 +13,9 @@ pub mod envelope;
 pub mod retention;
 pub mod stats;
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use jiff::Timestamp;
-
-use crate::store::StoreError;
 
 /// A stream of events of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +105,9 @@ pub struct Delivery {
     pub events: Vec<(i64, Event)>,
 }
 
+/// Why a bus failed, in its own terms.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
 /// What the bus could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
@@ -117,11 +118,11 @@ pub enum BusError {
         topic: Topic,
         /// Why not.
         #[source]
-        source: StoreError,
+        source: Cause,
     },
     /// The bus does not answer.
     #[error("the event bus does not answer")]
-    Away(#[source] StoreError),
+    Away(#[source] Cause),
     /// Events could not be read, or not be marked as read.
     #[error("the events of {topic} could not be read")]
     Consume {
@@ -129,7 +130,7 @@ pub enum BusError {
         topic: Topic,
         /// Why not.
         #[source]
-        source: StoreError,
+        source: Cause,
     },
 }
 

@@ -56,7 +56,7 @@ fn show(delivery: &Delivery) {
             partition = delivery.partition,
             offset,
             event.id = event.id,
-            event.r#type = delivery.topic.event_type(),
+            "event.type" = delivery.topic.event_type(),
             "Read event"
         );
     }

@@ -44,7 +44,10 @@ impl EmbeddedBus {
                 .store
                 .unread_events(group, topic, DELIVERY_MAX)
                 .await
-                .map_err(|source| BusError::Consume { topic, source })?;
+                .map_err(|error| BusError::Consume {
+                    topic,
+                    source: error.into(),
+                })?;
             deliveries.extend(unread);
         }
         Ok(deliveries)
@@ -54,7 +57,10 @@ impl EmbeddedBus {
 #[tonic::async_trait]
 impl Bus for EmbeddedBus {
     async fn check(&self) -> Result<(), BusError> {
-        self.store.check_events().await.map_err(BusError::Away)
+        self.store
+            .check_events()
+            .await
+            .map_err(|error| BusError::Away(error.into()))
     }
 
     async fn publish(&self, event: Event) -> Result<Place, BusError> {
@@ -64,7 +70,10 @@ impl Bus for EmbeddedBus {
             .store
             .append_event(partition, event)
             .await
-            .map_err(|source| BusError::Publish { topic, source })?;
+            .map_err(|error| BusError::Publish {
+                topic,
+                source: error.into(),
+            })?;
         self.written.notify_waiters();
         Ok(Place { partition, offset })
     }
@@ -92,7 +101,10 @@ impl Bus for EmbeddedBus {
         self.store
             .commit_events(group, topic, delivery.partition, *first, *last + 1)
             .await
-            .map_err(|source| BusError::Consume { topic, source })
+            .map_err(|error| BusError::Consume {
+                topic,
+                source: error.into(),
+            })
     }
 }
 

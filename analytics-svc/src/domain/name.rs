@@ -1,6 +1,7 @@
 //! Names of what is sold, parsed once at the edge so that the inside never meets a malformed one.
 //!
-//! A name is kept as the text it came as: it is the key of every fact. Ids are 1 to 128 characters without `/`.
+//! A name is kept as the text it came as: it is the key of every fact. Ids are 1 to 128 characters without `/`
+//! and control characters (PostgreSQL stores no NUL).
 
 use std::fmt;
 
@@ -91,7 +92,7 @@ fn fits(text: &str, form: &str) -> bool {
     let mut parts = text.split('/');
     let fits = form.split('/').all(|wanted| match parts.next() {
         Some(part) if wanted.starts_with('{') => {
-            !part.is_empty() && part.chars().count() <= ID_LENGTH_MAX
+            (1..=ID_LENGTH_MAX).contains(&part.chars().count()) && !part.contains(char::is_control)
         }
         Some(part) => part == wanted,
         None => false,

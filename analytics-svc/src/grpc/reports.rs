@@ -45,7 +45,7 @@ impl ReportService for ReportApi {
             .reports
             .occupancy(&hotel, start, end)
             .await
-            .map_err(|error| away(&error))?
+            .map_err(|error| failed(&error))?
             .ok_or_else(|| status::not_seen(hotel.as_str()))?;
         Ok(Response::new(occupancy(&hotel, report)))
     }
@@ -62,14 +62,17 @@ impl ReportService for ReportApi {
             .reports
             .load_factor(&screening)
             .await
-            .map_err(|error| away(&error))?
+            .map_err(|error| failed(&error))?
             .ok_or_else(|| status::not_seen(screening.as_str()))?;
         Ok(Response::new(load_factor(&screening, report)))
     }
 }
 
-fn away(error: &StoreError) -> Status {
-    status::away("DATABASE_AWAY", error)
+fn failed(error: &StoreError) -> Status {
+    match error {
+        StoreError::Corrupt { .. } => status::broken(error),
+        _ => status::away("DATABASE_AWAY", error),
+    }
 }
 
 fn nights_of(request: &GetHotelOccupancyRequest) -> Result<(HotelName, Night, Night), Status> {

@@ -3,7 +3,7 @@
 use banyan_proto::rpc;
 use prost::Message;
 use tonic::{Code, Status};
-use tracing::warn;
+use tracing::{error, warn};
 
 const DOMAIN: &str = "analytics.banyan";
 
@@ -52,6 +52,19 @@ pub(super) fn away(reason: &'static str, error: &dyn std::error::Error) -> Statu
             any("google.rpc.ErrorInfo", &error_info(reason, None)),
             any("google.rpc.RetryInfo", &retry),
         ],
+    )
+}
+
+/// What is stored makes no sense; waiting will not mend it.
+pub(super) fn broken(error: &dyn std::error::Error) -> Status {
+    error!(error = crate::chain(error), "Answering INTERNAL");
+    status(
+        Code::Internal,
+        "the stored facts cannot be read".to_owned(),
+        vec![any(
+            "google.rpc.ErrorInfo",
+            &error_info("FACTS_CORRUPT", None),
+        )],
     )
 }
 

@@ -29,7 +29,10 @@ use jiff::Timestamp;
 use prost::Message as _;
 use tonic::Code;
 
-use crate::service::{PATIENCE, Service, eventually};
+use crate::{
+    logs,
+    service::{PATIENCE, Service, eventually},
+};
 
 const NOWHERE: &str = "http://127.0.0.1:1";
 
@@ -176,7 +179,8 @@ fn open(service: &Service, database: &TestDatabase) -> Store {
 }
 
 #[test]
-fn the_reader_commits_what_it_has_logged() {
+fn every_event_is_read_back_logged_without_its_payload_and_committed() {
+    logs::keep();
     for database in TestDatabase::each() {
         let service = start(&database);
         let user = CreateUserEventRequest {
@@ -207,6 +211,16 @@ fn the_reader_commits_what_it_has_logged() {
                 (service.metric(&metric) == 1).then_some(())
             });
         }
+        let lines = logs::lines_with(&event.id);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        for part in [
+            r#""topic":"user-events""#,
+            r#""event.type":"user""#,
+            r#""offset":0"#,
+        ] {
+            assert!(lines[0].contains(part), "{}", lines[0]);
+        }
+        assert_eq!(logs::lines_with("ada@example.org"), Vec::<String>::new());
     }
 }
 

@@ -6,6 +6,7 @@
 mod bus;
 mod feed;
 mod feed_server;
+mod logs;
 mod outage;
 mod script;
 mod service;
