@@ -16,14 +16,18 @@ mod commit;
 mod decide;
 mod lookup;
 mod metrics;
+#[cfg(test)]
+mod model;
 mod rejection;
 mod sweeper;
+#[cfg(test)]
+mod testing;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use banyan_mesh::process::Process;
 use jiff::Timestamp;
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, MutexGuard, Semaphore, watch};
 
 use crate::store::{Store, StoreError};
 pub(crate) use commit::Commit;
@@ -35,6 +39,11 @@ pub use clock::{Clock, SystemClock};
 pub use command::{Action, Command, Hold, Outcome, Position};
 pub use rejection::{Refusal, Rejection, Unmet};
 
+/// Commands that wait for their turn; more are turned away at once, before they cost anything.
+const WAITING_MAX: usize = 1_024;
+/// A command is given up after this long, its wait included. Callers have gone by then.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// The inventory of one database; clones are the same one.
 #[derive(Clone)]
 pub struct Inventory {
@@ -44,6 +53,7 @@ pub struct Inventory {
 struct Shared {
     store: Store,
     clock: Arc<dyn Clock>,
+    waiting: Arc<Semaphore>,
     turn: Mutex<()>,
     committed: watch::Sender<i64>,
     metrics: Metrics,
@@ -55,6 +65,7 @@ impl Inventory {
         let shared = Shared {
             store,
             clock,
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
             turn: Mutex::new(()),
             committed: watch::channel(0).0,
             metrics: Metrics::register(process),
@@ -66,9 +77,7 @@ impl Inventory {
 
     /// Decides one command. The same request id gets the same answer again.
     pub async fn submit(&self, command: Command) -> Result<Outcome, Rejection> {
-        let inventory = self.clone();
-        let decided = tokio::spawn(async move { inventory.decide(command).await }).await;
-        let result = decided.unwrap_or_else(|error| Err(Rejection::aborted(error)));
+        let result = self.submit_in_background(command).await;
         self.shared.metrics.decided(&result);
         result
     }
@@ -86,6 +95,20 @@ impl Inventory {
     /// The store that it decides over, for reading.
     pub fn store(&self) -> &Store {
         &self.shared.store
+    }
+
+    async fn submit_in_background(&self, command: Command) -> Result<Outcome, Rejection> {
+        let waiting = Arc::clone(&self.shared.waiting).try_acquire_owned();
+        let waiting = waiting.map_err(|_| Rejection::Crowded)?;
+        let inventory = self.clone();
+        let decided = tokio::spawn(async move {
+            let _waiting = waiting;
+            let decision = tokio::time::timeout(COMMAND_TIMEOUT, inventory.decide(command));
+            decision.await.unwrap_or(Err(Rejection::TimedOut))
+        });
+        decided
+            .await
+            .unwrap_or_else(|error| Err(Rejection::Aborted(error)))
     }
 
     async fn decide(&self, command: Command) -> Result<Outcome, Rejection> {

@@ -15,6 +15,7 @@ mod hotels;
 mod outbox;
 mod requests;
 mod rows;
+mod screenings;
 
 use std::ops::Deref;
 
@@ -25,11 +26,11 @@ use sea_orm::{
 };
 
 pub use bookings::{BookingFilter, StoredBooking};
-pub use cinemas::ScreeningFilter;
 pub use error::StoreError;
 pub(crate) use followed_movies::FollowedMovies;
 pub use head::Head;
 pub use requests::StoredAnswer;
+pub use screenings::ScreeningFilter;
 
 use error::During;
 

@@ -100,6 +100,7 @@ impl From<Rejection> for Status {
             Rejection::NotFound { kind, names } => not_found(kind, names),
             Rejection::Invalid(violations) => invalid(violations),
             Rejection::Store(error) => error.into(),
+            Rejection::Crowded | Rejection::TimedOut => away("OVERLOADED", &rejection.to_string()),
             Rejection::Aborted(_) => failed(&rejection),
         }
     }
@@ -107,22 +108,21 @@ impl From<Rejection> for Status {
 
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
-        if !error.is_transient() {
-            return failed(&error);
+        if error.is_transient() {
+            away("DATABASE_UNAVAILABLE", "the reservation database is away")
+        } else {
+            failed(&error)
         }
-        let retry = rpc::RetryInfo {
-            retry_delay: prost_types::Duration::try_from(RETRY_AFTER).ok(),
-        };
-        let details = vec![
-            info("DATABASE_UNAVAILABLE", HashMap::new()),
-            any("RetryInfo", &retry),
-        ];
-        status(
-            Code::Unavailable,
-            "the reservation database is away".to_owned(),
-            details,
-        )
     }
+}
+
+/// UNAVAILABLE, with when to try again.
+fn away(reason: &str, message: &str) -> Status {
+    let retry = rpc::RetryInfo {
+        retry_delay: prost_types::Duration::try_from(RETRY_AFTER).ok(),
+    };
+    let details = vec![info(reason, HashMap::new()), any("RetryInfo", &retry)];
+    status(Code::Unavailable, message.to_owned(), details)
 }
 
 /// INTERNAL, without a word about the inside; the log has the whole chain.

@@ -88,6 +88,7 @@ impl Metrics {
             Err(Rejection::NotFound { .. }) => "NOT_FOUND",
             Err(Rejection::Invalid(_)) => "INVALID",
             Err(Rejection::Store(error)) if error.is_transient() => "UNAVAILABLE",
+            Err(Rejection::Crowded | Rejection::TimedOut) => "UNAVAILABLE",
             Err(Rejection::Store(_) | Rejection::Aborted(_)) => "INTERNAL",
         };
         self.refused.get_or_create(&ReasonLabels { reason }).inc();

@@ -28,6 +28,12 @@ pub enum Rejection {
     /// The database failed; nothing was decided, as far as is known.
     #[error("the reservation database failed")]
     Store(#[from] StoreError),
+    /// Too many others wait.
+    #[error("too many commands are waiting")]
+    Crowded,
+    /// It took too long; whether it was decided in the end, repeating the request id tells.
+    #[error("the decision took too long")]
+    TimedOut,
     /// The decision did not run to its end.
     #[error("the decision was aborted")]
     Aborted(#[source] JoinError),
@@ -64,9 +70,5 @@ impl Rejection {
             kind,
             names: vec![name.to_string()],
         }
-    }
-
-    pub(super) fn aborted(error: JoinError) -> Self {
-        Self::Aborted(error)
     }
 }

@@ -72,3 +72,72 @@ impl Inventory {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use banyan_mesh::testing::TestDatabase;
+    use jiff::{SignedDuration, civil::date};
+
+    use crate::{
+        domain::{
+            booking::State,
+            claim::{Claim, Nights, Stay},
+            name::{BookingId, RoomTypeId},
+            request::{Principal, RequestKey},
+        },
+        inventory::{Action, Command, Hold, testing::Rig},
+    };
+
+    fn hold() -> Command {
+        let claim = Claim::Stay(Stay {
+            room_type: RoomTypeId::parse("hotels/banyan-bay/roomTypes/banyan-suite").unwrap(),
+            nights: Nights::new(date(2026, 12, 1), date(2026, 12, 3)).unwrap(),
+            rooms: 1,
+        });
+        let duration = SignedDuration::from_mins(10);
+        let hold = Hold {
+            claim,
+            contact: None,
+            duration,
+            confirm: false,
+            sells_started: false,
+        };
+        Command {
+            principal: Principal::guest("x".into()),
+            request: Some(RequestKey {
+                method: "HoldBooking",
+                id: "one".into(),
+                fingerprint: [1; 32],
+            }),
+            action: Action::Hold(hold),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_ends_lapsed_holds_and_forgets_answers_after_48_hours() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let held = rig.inventory.submit(hold()).await.unwrap();
+            let id = BookingId::parse(&held.booking.name).unwrap();
+            rig.inventory.sweep().await.unwrap();
+            let state = async || {
+                let session = rig.inventory.store().read().await.unwrap();
+                session.booking(id).await.unwrap().unwrap().recorded_state
+            };
+            assert_eq!(state().await, State::Held);
+            rig.advance(SignedDuration::from_mins(10));
+            rig.inventory.sweep().await.unwrap();
+            assert_eq!(state().await, State::Expired);
+
+            rig.advance(SignedDuration::from_hours(47));
+            rig.inventory.sweep().await.unwrap();
+            assert_eq!(rig.inventory.submit(hold()).await.unwrap(), held);
+            rig.advance(SignedDuration::from_hours(1));
+            rig.inventory.sweep().await.unwrap();
+            assert_ne!(
+                rig.inventory.submit(hold()).await.unwrap().booking.name,
+                held.booking.name
+            );
+        }
+    }
+}

@@ -5,6 +5,7 @@ use banyan_proto::reservation::v1;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use tonic::Code;
+use tonic_types::StatusExt as _;
 
 use super::support::*;
 
@@ -70,7 +71,9 @@ async fn a_refusal_is_an_answer_too() {
         let first = service.hold(ALICE, request.clone()).await.unwrap_err();
         service.cancel(BOB, &others.name).await.unwrap();
         let again = service.hold(ALICE, request).await.unwrap_err();
-        assert_eq!(first.details(), again.details());
+        let facts = |status: &tonic::Status| status.get_error_details().error_info().cloned();
+        assert_eq!(facts(&first), facts(&again));
+        assert_eq!(cells(&first), cells(&again));
         assert_eq!(first.message(), again.message());
     }
 }

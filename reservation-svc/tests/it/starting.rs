@@ -1,7 +1,12 @@
 //! Starting: without a database, twice at once, and again after a while.
 
-use banyan_mesh::{process::Process, testing::TestDatabase};
-use banyan_proto::reservation::v1::{self, hotel_service_client::HotelServiceClient};
+use banyan_mesh::{
+    process::Process,
+    testing::{Postgres, TestDatabase},
+};
+use banyan_proto::reservation::v1::{
+    self, booking_service_client::BookingServiceClient, hotel_service_client::HotelServiceClient,
+};
 use jiff::SignedDuration;
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -104,4 +109,50 @@ async fn a_later_start_keeps_what_is_there_and_tops_the_programme_up() {
             .filter(|it| matches!(it.event, Some(v1::feed_event::Event::HotelChanged(_))));
         assert_eq!(hotels.count(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_crashes_is_waited_for_and_what_was_acknowledged_is_there() {
+    if std::env::var("BANYAN_TEST_POSTGRES").as_deref() == Ok("off") {
+        return;
+    }
+    let mut postgres = Postgres::start();
+    let (clock, process) = (TestClock::at(START), Process::new());
+    let channel = Service::serve(&postgres.fresh_database(), &clock, &process).await;
+    let mut ready = process.readiness().watch();
+    tokio::time::timeout(LIMIT, ready.wait_for(|ready| *ready))
+        .await
+        .unwrap()
+        .unwrap();
+    let mut bookings = BookingServiceClient::new(channel);
+    let held = bookings
+        .hold_booking(by(ALICE, suites("2026-12-01", "2026-12-02", 1)))
+        .await
+        .unwrap()
+        .into_inner();
+    let name = held.booking.unwrap().name;
+
+    postgres.kill();
+    let away = bookings
+        .hold_booking(by(ALICE, suites("2026-12-01", "2026-12-02", 1)))
+        .await
+        .unwrap_err();
+    assert_eq!(away.code(), Code::Unavailable, "{away}");
+    assert!(away.get_error_details().retry_info().is_some());
+
+    postgres.restart();
+    let found = async {
+        loop {
+            match bookings
+                .get_booking(by(ALICE, v1::GetBookingRequest { name: name.clone() }))
+                .await
+            {
+                Ok(found) => return found.into_inner(),
+                Err(refusal) => assert_eq!(refusal.code(), Code::Unavailable, "{refusal}"),
+            }
+        }
+    };
+    let found = tokio::time::timeout(LIMIT, found).await.unwrap();
+    assert_eq!(found.state(), v1::booking::State::Held);
+    process.stop(LIMIT).await.unwrap();
 }

@@ -1,0 +1,56 @@
+//! An inventory over a fresh database with the demo's data, on a clock that tests move.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use banyan_mesh::{
+    database::{Database, DatabaseSettings},
+    process::Process,
+    testing::TestDatabase,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Clock, Inventory};
+use crate::{demo, migration::Migrator, store::Store};
+
+/// Stands until it is moved.
+struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+pub(super) struct Rig {
+    pub(super) inventory: Inventory,
+    clock: Arc<TestClock>,
+    _process: Process,
+    _database: TestDatabase,
+}
+
+impl Rig {
+    pub(super) async fn start(database: TestDatabase) -> Self {
+        let process = Process::new();
+        let settings = DatabaseSettings::new(&database.url);
+        let opened = Database::start::<Migrator>(&process, &settings, "reservation").await;
+        let store = Store::new(opened.unwrap());
+        assert!(store.ready().await);
+        let start: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        let clock = Arc::new(TestClock(AtomicI64::new(start.as_second())));
+        let inventory = Inventory::new(store, clock.clone(), &process);
+        demo::fill(&inventory).await.unwrap();
+        Self {
+            inventory,
+            clock,
+            _process: process,
+            _database: database,
+        }
+    }
+
+    pub(super) fn advance(&self, by: SignedDuration) {
+        self.clock.0.fetch_add(by.as_secs(), Ordering::SeqCst);
+    }
+}
