@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { byDay } from "./screenings";
+import { byDay, placeOf } from "./screenings";
 
 it("screenings are grouped by the day at the cinema", () => {
   const at = (name: string, startTime: string) => ({ name, startTime });
@@ -11,4 +11,11 @@ it("screenings are grouped by the day at the cinema", () => {
     ["2026-11-21", ["early"]],
     ["2026-11-22", ["late", "next"]],
   ]);
+});
+
+it("a cinema's city is said once", () => {
+  expect(placeOf({ name: "c", city: "Lisbon", address: "Largo 1, Lisbon" })).toBe("Largo 1, Lisbon");
+  expect(placeOf({ name: "c", city: "Lisbon", address: "Largo 1" })).toBe("Largo 1, Lisbon");
+  expect(placeOf({ name: "c", city: "Lisbon" })).toBe("Lisbon");
+  expect(placeOf({ name: "c" })).toBe("");
 });

@@ -17,6 +17,12 @@ export function byDay(screenings: readonly Screening[], timeZone: string | undef
   return [...days].map(([date, list]) => ({ date, screenings: list }));
 }
 
+/** Where a cinema stands, its city said once. */
+export function placeOf(cinema: Cinema): string {
+  const { city, address } = cinema;
+  return city && !address?.includes(city) ? [address, city].filter(Boolean).join(", ") : (address ?? "");
+}
+
 export interface AtCinema {
   cinema: Cinema;
   days: Day[];
