@@ -2,7 +2,7 @@
 // whole in itself, so that neither port has to serve the other's files.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
-import { compress } from "./compress";
+import { compress } from "./compress.ts";
 
 const gateway = "http://127.0.0.1:8000";
 const ops = "http://127.0.0.1:9000";

@@ -279,7 +279,9 @@ if (OPS) {
     await page.goto(`${OPS}/ops/occupancy`);
     await page.click(".langs [lang=ru]");
     await page.getByRole("heading", { name: "Загрузка" }).waitFor();
-    await page.locator(".bars li, .page .empty").first().waitFor();
+    await page.locator(".bars li").first().waitFor();
+    await page.locator("#screenings").waitFor();
+    await page.locator("td, .empty").first().waitFor();
     await inspector.check();
   });
 }

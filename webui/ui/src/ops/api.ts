@@ -1,6 +1,17 @@
 // The calls of the operators' app.
 import { all, get, post } from "../shared/api/client";
-import type { Booking, BookingState, Cinema, Hotel, HotelOccupancy, Rollout, RolloutChange } from "../shared/api/types";
+import { ApiError } from "../shared/api/error";
+import type {
+  Booking,
+  BookingState,
+  Cinema,
+  Hotel,
+  HotelOccupancy,
+  Rollout,
+  RolloutChange,
+  Screening,
+  ScreeningLoadFactor,
+} from "../shared/api/types";
 import type { Civil } from "../shared/civil";
 
 export const listHotels = (signal: AbortSignal) => all<Hotel>("hotels", "hotels", {}, signal);
@@ -44,3 +55,35 @@ export const unsetPercent = (rollout: string, change: Change) =>
 
 export const occupancy = (hotel: string, startDate: Civil, endDate: Civil, signal: AbortSignal) =>
   get<HotelOccupancy>(`${hotel}:occupancy`, { query: { startDate, endDate }, signal });
+
+export interface ScreeningOfDay {
+  cinema: Cinema;
+  screening: Screening;
+  /** Absent until the feed has brought the screening to the reports. */
+  report: ScreeningLoadFactor | undefined;
+}
+
+/** The day is each cinema's own. At most 50 screenings a cinema: each costs a call. */
+export async function screeningLoads(date: Civil, signal: AbortSignal): Promise<ScreeningOfDay[]> {
+  const cinemas = await listCinemas(signal);
+  const perCinema = cinemas.map(async (cinema) => {
+    const query = { date, pageSize: 50 };
+    const { screenings } = await get<{ screenings?: Screening[] }>(`${cinema.name}/screenings`, { query, signal });
+    const reported = (screenings ?? []).map(async (screening) => ({
+      cinema,
+      screening,
+      report: await loadFactor(screening.name, signal),
+    }));
+    return Promise.all(reported);
+  });
+  return (await Promise.all(perCinema)).flat();
+}
+
+async function loadFactor(screening: string, signal: AbortSignal): Promise<ScreeningLoadFactor | undefined> {
+  try {
+    return await get<ScreeningLoadFactor>(`${screening}:loadFactor`, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 404) return undefined;
+    throw error;
+  }
+}

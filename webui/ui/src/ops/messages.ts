@@ -87,6 +87,12 @@ const en = {
   "occupancy.lag": { one: "{n} change behind", other: "{n} changes behind" },
   "occupancy.noHotels": "No hotels yet.",
   "occupancy.unseen": "Nothing has been reported about this hotel yet.",
+  "load.title": "Screenings on the first day",
+  "load.none": "No screenings that have not ended on this day.",
+  "load.time": "Time",
+  "load.factor": "Load factor",
+  "load.denied": "Refused",
+  "load.revenue": "Ticket revenue",
 } as const;
 
 export type OpsKey = keyof typeof en;
@@ -175,6 +181,12 @@ const ru: Dictionary<OpsKey> = {
   "occupancy.lag": { one: "отставание: {n} изменение", few: "отставание: {n} изменения", many: "отставание: {n} изменений", other: "отставание: {n} изменения" },
   "occupancy.noHotels": "Отелей пока нет.",
   "occupancy.unseen": "Об этом отеле ещё ничего не сообщалось.",
+  "load.title": "Сеансы первого дня",
+  "load.none": "В этот день нет сеансов, которые ещё не закончились.",
+  "load.time": "Время",
+  "load.factor": "Заполненность",
+  "load.denied": "Отказов",
+  "load.revenue": "Выручка за билеты",
 };
 
 export const t = translator({ en: { ...common.en, ...en }, ru: { ...common.ru, ...ru } });
