@@ -39,8 +39,9 @@ pub use clock::{Clock, SystemClock};
 pub use command::{Action, Command, Hold, Outcome, Position};
 pub use rejection::{Refusal, Rejection, Unmet};
 
-/// Commands that wait for their turn; more are turned away at once, before they cost anything.
-const WAITING_MAX: usize = 1_024;
+/// Commands that wait for their turn; more are turned away at once, before they cost anything. Half of the calls that
+/// the server takes at once, so that a crowd of buyers does not keep others from looking.
+const WAITING_MAX: usize = 512;
 /// A command is given up after this long, its wait included. Callers have gone by then.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
 

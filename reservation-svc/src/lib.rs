@@ -33,7 +33,7 @@ use crate::{
     store::{FollowedMovies, Store},
 };
 
-pub use settings::{City, ENV, Settings};
+pub use settings::{ENV, Settings};
 
 /// A reservation service that listens.
 #[derive(Clone, Copy, Debug)]
@@ -60,9 +60,7 @@ pub async fn start_by(
     settings: Settings,
     process: &Process,
 ) -> anyhow::Result<Running> {
-    let database = Database::start::<Migrator>(process, &settings.database, "reservation")
-        .await
-        .context("cannot open the reservation database")?;
+    let database = open(&settings, process).await?;
     let movies = FollowedMovies::new(database.clone());
     let follower = settings
         .legacy_url
@@ -92,12 +90,16 @@ pub async fn start_by(
 /// # Errors
 /// If the database cannot be opened, or the process ends before it is migrated.
 pub async fn migrate(settings: &Settings, process: &Process) -> anyhow::Result<()> {
-    let database = Database::start::<Migrator>(process, &settings.database, "reservation")
-        .await
-        .context("cannot open the reservation database")?;
+    let database = open(settings, process).await?;
     anyhow::ensure!(
         database.ready().await,
         "ended before the reservation database was migrated"
     );
     Ok(())
+}
+
+async fn open(settings: &Settings, process: &Process) -> anyhow::Result<Database> {
+    Database::start::<Migrator>(process, &settings.database, "reservation")
+        .await
+        .context("cannot open the reservation database")
 }

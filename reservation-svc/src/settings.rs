@@ -25,18 +25,6 @@ pub struct Settings {
     pub demo: bool,
     /// The cinema monolith that is followed; without one, nothing is followed.
     pub legacy_url: Option<String>,
-    /// The city whose cinema partners see.
-    pub city: City,
-}
-
-/// A city, as partners know it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct City {
-    /// Its number.
-    pub id: i64,
-    /// Its name.
-    pub name: String,
 }
 
 impl Default for Settings {
@@ -46,16 +34,6 @@ impl Default for Settings {
             database: DatabaseSettings::new("sqlite://./data/reservation.db"),
             demo: false,
             legacy_url: None,
-            city: City::default(),
-        }
-    }
-}
-
-impl Default for City {
-    fn default() -> Self {
-        Self {
-            id: 1,
-            name: "Lisbon".to_owned(),
         }
     }
 }

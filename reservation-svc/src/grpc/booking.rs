@@ -158,7 +158,7 @@ impl BookingService for Bookings {
             message.page_size,
             &message.page_token,
         )?;
-        let (bookings, next_page_token) = self.page(&page, Some(principal)).await?;
+        let (bookings, next_page_token) = self.page(&page, principal).await?;
         Ok(Response::new(v1::ListBookingsResponse {
             bookings,
             next_page_token,
@@ -170,10 +170,10 @@ impl Bookings {
     async fn page(
         &self,
         page: &Page,
-        principal: Option<Principal>,
+        principal: Principal,
     ) -> Result<(Vec<v1::Booking>, String), Status> {
         let filter = BookingFilter {
-            principal,
+            principal: Some(principal),
             before: page.after_number()?,
             ..BookingFilter::default()
         };

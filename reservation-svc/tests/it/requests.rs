@@ -71,7 +71,13 @@ async fn a_refusal_is_an_answer_too() {
         let first = service.hold(ALICE, request.clone()).await.unwrap_err();
         service.cancel(BOB, &others.name).await.unwrap();
         let again = service.hold(ALICE, request).await.unwrap_err();
-        let facts = |status: &tonic::Status| status.get_error_details().error_info().cloned();
+        let facts = |status: &tonic::Status| {
+            let details = status.get_error_details();
+            details
+                .error_info()
+                .map(|info| (info.reason.clone(), info.metadata.clone()))
+        };
+        assert!(facts(&first).is_some());
         assert_eq!(facts(&first), facts(&again));
         assert_eq!(cells(&first), cells(&again));
         assert_eq!(first.message(), again.message());

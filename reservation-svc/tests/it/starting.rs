@@ -156,3 +156,44 @@ async fn a_database_that_crashes_is_waited_for_and_what_was_acknowledged_is_ther
     assert_eq!(found.state(), v1::booking::State::Held);
     process.stop(LIMIT).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_on_one_database_never_sell_twice_and_tell_of_each_other() {
+    let database = TestDatabase::each()
+        .into_iter()
+        .find(|it| it.url.starts_with("postgres"));
+    let Some(database) = database else { return };
+    let service = Service::start(database).await;
+    let process = Process::new();
+    let channel = Service::serve(&service.database.url, &service.clock, &process).await;
+    let mut ready = process.readiness().watch();
+    tokio::time::timeout(LIMIT, ready.wait_for(|ready| *ready))
+        .await
+        .unwrap()
+        .unwrap();
+    let here = service.bookings();
+    let there = BookingServiceClient::new(channel);
+    let holds = (0..20).map(|n| {
+        let mut client = if n % 2 == 0 {
+            here.clone()
+        } else {
+            there.clone()
+        };
+        async move {
+            let request = by(ALICE, suites("2026-12-01", "2026-12-02", 1));
+            client.hold_booking(request).await
+        }
+    });
+    let answers = futures::future::join_all(holds).await;
+    let won: Vec<_> = answers.into_iter().filter_map(Result::ok).collect();
+    assert_eq!(won.len(), 3);
+    service.assert_sound().await;
+
+    // Whoever decided, each replica tells all of it.
+    let last = won
+        .iter()
+        .map(|it| it.get_ref().position.as_ref().unwrap().sequence);
+    let events = service.events(None).await;
+    assert!(last.max().unwrap() <= events.len() as i64);
+    process.stop(LIMIT).await.unwrap();
+}
