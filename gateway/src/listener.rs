@@ -1,8 +1,11 @@
 //! From a socket to requests: HTTP/1.1 and HTTP/2 (prior knowledge) on one port.
 //!
 //! A client that is slow with its first request, or with the header of any, loses its connection: hyper times headers
-//! only once it knows the protocol and only when it is given a timer, so the first request has a guard of its own.
+//! only once it knows the protocol and only when it is given a timer, so the first request has a guard of its own. A
+//! client that does not take its answer loses its connection too.
 //! At shutdown nothing new is accepted and requests in flight are finished.
+
+mod patience;
 
 use std::{
     convert::Infallible,
@@ -27,12 +30,22 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::patience::Patient;
 use crate::{config::ListenerConfig, edge::Edge};
 
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
 /// An HTTP/2 peer that does not answer a ping for this long is gone.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may keep us waiting.
+#[derive(Clone, Copy)]
+struct ConnectionLimits {
+    /// For its first request.
+    header: Duration,
+    /// For taking the next piece of an answer.
+    patience: Duration,
+}
 
 /// Serves `edge` until `shutdown`, then finishes what is in flight.
 pub(crate) async fn serve(
@@ -43,7 +56,10 @@ pub(crate) async fn serve(
 ) {
     let connections = Arc::new(Semaphore::new(limits.connections_max));
     let builder = Arc::new(builder(limits));
-    let header_timeout = Duration::from_millis(limits.header_timeout_ms);
+    let times = ConnectionLimits {
+        header: Duration::from_millis(limits.header_timeout_ms),
+        patience: Duration::from_millis(limits.body_idle_timeout_ms),
+    };
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -52,14 +68,8 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let connection = connection(
-                    stream,
-                    peer,
-                    Arc::clone(&edge),
-                    &builder,
-                    header_timeout,
-                    &graceful,
-                );
+                let connection =
+                    connection(stream, peer, Arc::clone(&edge), &builder, times, &graceful);
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -110,7 +120,7 @@ fn connection(
     peer: SocketAddr,
     edge: Arc<Edge>,
     builder: &Arc<auto::Builder<TokioExecutor>>,
-    header_timeout: Duration,
+    limits: ConnectionLimits,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
     let begun = Arc::new(AtomicBool::new(false));
@@ -121,12 +131,12 @@ fn connection(
         async move { Ok::<Response<Body>, Infallible>(edge.handle(request.map(Body::new), peer).await) }
     });
     let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.patience)), service)
         .into_owned();
     let connection = graceful.watch(connection);
     async move {
         let silent = async {
-            tokio::time::sleep(header_timeout).await;
+            tokio::time::sleep(limits.header).await;
             if begun.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }

@@ -69,7 +69,9 @@ impl Guard {
             .as_ref()
             .is_some_and(|authority| self.is_known(authority.host()))
         {
-            return Err(Refusal::forbidden("this host is not in ops.allowed_hosts"));
+            return Err(Refusal::forbidden(
+                "this host is not in ops.allowed_hosts (OPS_ALLOWED_HOSTS)",
+            ));
         }
         if is_cross_site(headers, authority.as_ref()) {
             return Err(Refusal::forbidden(

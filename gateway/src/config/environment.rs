@@ -42,11 +42,18 @@ pub(super) fn apply(
             .map_err(|_| error("PORT", &value, "a port number from 0 to 65535 is allowed"))?;
         config.listener.address.set_port(port);
     }
+    if let Some(value) = read("GATEWAY_TRUST_FORWARDED") {
+        config.listener.trust_forwarded = boolean("GATEWAY_TRUST_FORWARDED", &value)?;
+    }
     if let Some(value) = read("OPS_LISTEN") {
         config.ops.address = address("OPS_LISTEN", &value)?;
     }
     if let Some(value) = read("OPS_TOKEN") {
         config.ops.token = Some(Secret::new(value));
+    }
+    if let Some(value) = read("OPS_ALLOWED_HOSTS") {
+        let hosts = value.split(',').map(|host| host.trim().to_owned());
+        config.ops.allowed_hosts = hosts.filter(|host| !host.is_empty()).collect();
     }
     if let Some(value) = read("GATEWAY_DATABASE_URL") {
         config.store.url = DatabaseUrl::new(value);

@@ -17,13 +17,14 @@ pub struct ListenerConfig {
     pub header_bytes_max: usize,
     /// Largest body of a request.
     pub body_bytes_max: usize,
-    /// How long a client may pause while it sends a body.
+    /// How long a client may pause while it sends a body, or while it takes one.
     pub body_idle_timeout_ms: u64,
     /// Connections open at once; further ones wait in the system's accept queue.
     pub connections_max: usize,
     /// Requests in work at once; further ones are answered 503 before anything is parsed.
     pub concurrency_max: usize,
     /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` of a request are believed: only behind a proxy that sets them.
+    /// `GATEWAY_TRUST_FORWARDED`.
     pub trust_forwarded: bool,
 }
 

@@ -13,6 +13,7 @@ pub struct OpsConfig {
     /// Where operators and probes connect. `OPS_LISTEN` replaces it.
     pub address: SocketAddr,
     /// Names under which this address may be called, besides `localhost` and the loopback addresses; without ports.
+    /// `OPS_ALLOWED_HOSTS`, separated by commas, replaces them.
     pub allowed_hosts: Vec<String>,
     /// Bearer token of the operators; required for their routes when the address is not a loopback one. `OPS_TOKEN`.
     #[schemars(with = "Option<String>")]

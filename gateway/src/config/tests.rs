@@ -48,12 +48,14 @@ fn the_environment_of_existing_deployments_works() {
         ("GRADUAL_MIGRATION", "false"),
         ("MOVIES_MIGRATION_PERCENT", "25"),
         ("OPS_LISTEN", ""),
+        ("OPS_ALLOWED_HOSTS", "ops.example, gateway-ops"),
     ])
     .unwrap();
     assert_eq!(config.listener.address.port(), 8123);
     assert_eq!(config.upstreams["monolith"].url(), "http://old:8080");
     assert_eq!(config.upstreams["movies"].url(), "http://movies:50051");
     assert_eq!(config.upstreams["events"].url(), "http://events:50052");
+    assert_eq!(config.ops.allowed_hosts, ["ops.example", "gateway-ops"]);
     assert!(!config.rollouts["movies"].enabled);
     assert_eq!(
         config.rollouts["movies"].environment_percent,

@@ -90,7 +90,15 @@ async fn a_body_that_stops_coming_is_408() {
 
 #[tokio::test]
 async fn requests_beyond_the_limit_are_told_to_come_back() {
-    let world = World::with(|config| config.listener.concurrency_max = 1).await;
+    let world = World::with(|config| {
+        config.listener.concurrency_max = 1;
+        config
+            .upstreams
+            .get_mut("old")
+            .unwrap()
+            .body_idle_timeout_ms = 60_000;
+    })
+    .await;
     let mut held = world.get("/old/stall").send().await.unwrap();
     held.chunk().await.unwrap();
     let response = world.get("/api/users").send().await.unwrap();
@@ -119,7 +127,7 @@ async fn requests_beyond_the_limit_are_told_to_come_back() {
 async fn an_upload_that_takes_longer_than_the_first_byte_may_is_not_cut_off() {
     let world = World::start().await;
     let pieces = futures::stream::iter(0..6).then(|_| async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
         Ok::<_, std::io::Error>("piece")
     });
     let request = world
@@ -127,4 +135,23 @@ async fn an_upload_that_takes_longer_than_the_first_byte_may_is_not_cut_off() {
         .post(world.url("/old/up"))
         .body(reqwest::Body::wrap_stream(pieces));
     assert_eq!(answer(request).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_answer_loses_its_place() {
+    let world = World::with(|config| config.listener.concurrency_max = 1).await;
+    let mut stream = TcpStream::connect(world.gateway.public).await.unwrap();
+    stream
+        .write_all(b"GET /old/endless HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    until("its request is in work", || async {
+        answer(world.get("/health")).await.0 == 503
+    })
+    .await;
+    until("its place is free again", || async {
+        answer(world.get("/health")).await.0 == 200
+    })
+    .await;
+    drop(stream);
 }

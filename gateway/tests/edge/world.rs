@@ -171,6 +171,7 @@ fn old() -> Router {
         .route("/old/slow", get(std::future::pending::<String>))
         .route("/old/stream", get(stream))
         .route("/old/stall", get(stall))
+        .route("/old/endless", get(endless))
         .fallback(any(echo))
 }
 
@@ -215,4 +216,12 @@ async fn stream() -> Body {
 async fn stall() -> Body {
     let first = futures::stream::once(async { Ok::<_, std::io::Error>(Bytes::from("one")) });
     Body::from_stream(first.chain(futures::stream::pending()))
+}
+
+/// More than anybody's buffers hold.
+async fn endless() -> Body {
+    let piece = Bytes::from(vec![b'x'; 64 * 1024]);
+    Body::from_stream(futures::stream::repeat_with(move || {
+        Ok::<_, std::io::Error>(piece.clone())
+    }))
 }
