@@ -105,6 +105,7 @@ await step("the days of the calendar are reached with the keyboard on a phone", 
 
 let seats;
 let chosen;
+let screeningPage;
 await step("seats are chosen with the keyboard on a phone", async () => {
   await page.goto(`${BASE}/app/`);
   const links = page.locator(".posters .tile a");
@@ -136,7 +137,8 @@ await step("seats are chosen with the keyboard on a phone", async () => {
 });
 
 await step("a seat that someone else takes first is refused with a reason, and nothing is booked", async () => {
-  const screening = new URL(page.url()).pathname.replace("/app/", "");
+  screeningPage = page.url();
+  const screening = new URL(screeningPage).pathname.replace("/app/", "");
   const rival = await browser.newContext();
   const held = await rival.request.post(`${BASE}/v1/bookings:hold`, {
     data: { seats: { screening, seats: [chosen[0]] }, contact: { displayName: "Rival", email: "r@example.org" }, requestId: crypto.randomUUID() },
@@ -212,6 +214,23 @@ await step("another guest does not see them", async () => {
   await stranger.locator("[role=alert]").waitFor();
   assert((await stranger.locator("dl").count()) === 0, "a stranger sees the booking");
   await other.close();
+});
+
+await step("the pages are as readable in the dark", async () => {
+  await page.emulateMedia({ colorScheme: "dark" });
+  const hotel = await (await context.request.get(`${BASE}/v1/hotels`)).json();
+  const screening = new URL(screeningPage).pathname;
+  for (const [path, seen] of [
+    ["/app/", ".posters .tile"],
+    [`/app/${hotel.hotels[0].name}`, "[data-date][aria-disabled=false]"],
+    [screening, "[data-seat]"],
+    ["/app/bookings", "[data-booking]"],
+  ]) {
+    await page.goto(`${BASE}${path}`);
+    await page.locator(seen).first().waitFor();
+    await inspector.check();
+  }
+  await page.emulateMedia({ colorScheme: "light" });
 });
 
 await step("an address that leads nowhere says so", async () => {

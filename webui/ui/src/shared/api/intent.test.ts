@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { ApiError } from "./error";
-import { Intent } from "./intent";
+import { Intent, uuid } from "./intent";
 
 function counting(): Intent {
   let count = 0;
@@ -28,4 +28,10 @@ it("takes a new id after a clear answer, yes or no", async () => {
   expect(await intent.run("a", async (id) => id)).toBe("id-1");
   await expect(intent.run("a", fail(400))).rejects.toThrow();
   expect(await intent.run("a", async (id) => id)).toBe("id-3");
+});
+
+it("ids are random UUIDs", () => {
+  const ids = Array.from({ length: 50 }, uuid);
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(new Set(ids).size).toBe(50);
 });
