@@ -2,6 +2,7 @@
 
 use banyan_mesh::testing::TestDatabase;
 use futures::future::join_all;
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
 use crate::mesh::{Guest, Mesh, eventually};
@@ -20,36 +21,14 @@ async fn two_nights(guest: &Guest) -> (String, String, String, String) {
         .iter()
         .min_by_key(|room_type| room_type["capacity"].as_i64())
         .unwrap();
-    let seconds = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs() as i64;
-    let day = |days: i64| civil_date(seconds / 86_400 + days);
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let day = |days: i64| (today + days.days()).to_string();
     (
         hotel,
         scarcest["name"].as_str().unwrap().to_owned(),
         day(40),
         day(42),
     )
-}
-
-/// `YYYY-MM-DD` of a day counted from 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-fn civil_date(days: i64) -> String {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
 }
 
 fn stay(room_type: &str, from: &str, to: &str) -> Value {
@@ -174,8 +153,7 @@ async fn a_guest_holds_confirms_moves_and_cancels_a_stay_and_reports_follow() {
 }
 
 fn plus_one(date: &str) -> String {
-    let day = (0..40_000).find(|day| civil_date(*day) == date).unwrap();
-    civil_date(day + 1)
+    (date.parse::<Date>().unwrap() + 1.day()).to_string()
 }
 
 async fn occupancy_becomes(guest: &Guest, hotel: &str, from: &str, to: &str, sold: i64) {
