@@ -1,7 +1,9 @@
 //! What a request shows of its subject: headers, and the cookies in them (RFC 6265 section 4.2).
 
 use banyan_rollout::Facts;
-use http::{HeaderMap, header::COOKIE};
+use http::HeaderMap;
+
+use crate::cookies;
 
 /// The headers of a request.
 pub(super) struct RequestFacts<'a>(pub(super) &'a HeaderMap);
@@ -12,18 +14,14 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {
-        self.0
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|header| header.to_str().ok())
-            .flat_map(|header| header.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(key, value)| (key == name).then_some(value))
+        cookies::find(self.0, name)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::COOKIE;
+
     use super::*;
 
     #[test]

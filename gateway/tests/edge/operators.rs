@@ -105,3 +105,24 @@ async fn readyz_names_the_upstream_that_is_away_and_stays_ready() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_early_leaves_nothing_behind() {
+    let world = World::with(|config| {
+        config
+            .upstreams
+            .get_mut("old")
+            .unwrap()
+            .first_byte_timeout_ms = 60_000;
+    })
+    .await;
+    let in_flight = |count: &str| {
+        let line = format!("gateway_requests_in_flight {count}\n");
+        let world = &world;
+        async move { world.metrics().await.contains(&line) }
+    };
+    let asking = tokio::spawn(world.get("/old/slow").send());
+    until("the request is in work", || in_flight("1")).await;
+    asking.abort();
+    until("the request is forgotten", || in_flight("0")).await;
+}
