@@ -19,6 +19,11 @@ use crate::{
 };
 
 pub(super) const DOMAIN: &str = "reservation.banyan";
+/// Cells that a refusal names. Details travel in a header, which clients bound (16 KiB by default): more would make the
+/// whole refusal unreadable. Every seat of a booking fits.
+const CELLS_MAX: usize = 50;
+/// Missing things that a message mentions.
+const NAMES_SHOWN: usize = 5;
 /// A database that is away is asked again after this long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -69,7 +74,13 @@ pub(super) fn named<T>(
 
 /// NOT_FOUND, naming what is not there.
 pub(super) fn not_found(kind: &'static str, names: Vec<String>) -> Status {
-    let message = format!("{} not found", names.join(", "));
+    // Details name all of them; the message stays short, for it travels in a header too.
+    let shown = names.len().min(NAMES_SHOWN);
+    let more = match names.len() - shown {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!("{}{more} not found", names[..shown].join(", "));
     let mut details = vec![info("NOT_FOUND", HashMap::new())];
     details.extend(names.into_iter().map(|resource_name| {
         let resource = rpc::ResourceInfo {
@@ -132,24 +143,25 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> Status {
 }
 
 fn refused(refusal: Refusal) -> Status {
-    let metadata = HashMap::from([
+    let mut metadata = HashMap::from([
         (
             "commit_sequence".to_owned(),
             refusal.position.sequence.to_string(),
         ),
         ("incarnation".to_owned(), refusal.position.incarnation),
     ]);
+    if !refusal.unmet.is_empty() {
+        metadata.insert("cells".to_owned(), refusal.unmet.len().to_string());
+    }
     let mut details = vec![info(refusal.reason.as_str(), metadata)];
     if !refusal.unmet.is_empty() {
-        let violations =
-            refusal
-                .unmet
-                .into_iter()
-                .map(|cell| rpc::precondition_failure::Violation {
-                    r#type: "CELL".to_owned(),
-                    subject: cell.subject,
-                    description: cell.description,
-                });
+        let violations = refusal.unmet.into_iter().take(CELLS_MAX).map(|cell| {
+            rpc::precondition_failure::Violation {
+                r#type: "CELL".to_owned(),
+                subject: cell.subject,
+                description: cell.description,
+            }
+        });
         let failure = rpc::PreconditionFailure {
             violations: violations.collect(),
         };

@@ -35,6 +35,14 @@ async fn of_fifty_who_want_three_rooms_at_once_exactly_three_get_one() {
             .map(|it| it.unwrap().position.unwrap().sequence)
             .collect();
         assert_eq!(sequences.len(), 3);
+        let metrics = service.process.metrics().encode().unwrap();
+        for line in [
+            "reservation_commands_accepted_total 3",
+            "reservation_commands_refused_total{reason=\"CELL_UNAVAILABLE\"} 47",
+            "reservation_commit_seconds_count 50",
+        ] {
+            assert!(metrics.contains(line), "{metrics}");
+        }
         assert_eq!(
             service.free_suites("2026-12-01", "2026-12-03").await,
             [0, 0]

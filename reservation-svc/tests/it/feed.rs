@@ -2,6 +2,7 @@
 
 use banyan_mesh::testing::TestDatabase;
 use banyan_proto::reservation::v1::{self, feed_event::Event};
+use sea_orm::{ConnectionTrait as _, Statement};
 use tonic::Code;
 
 use super::support::*;
@@ -141,4 +142,73 @@ async fn the_end_of_the_service_ends_the_stream() {
     let ended = async { while let Ok(Some(_)) = stream.message().await {} };
     tokio::time::timeout(LIMIT, ended).await.unwrap();
     stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_has_at_most_a_thousand_events() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        // Nobody sells these nights: each is demand denied, an event of its own.
+        for _ in 0..3 {
+            let refused = service
+                .hold(ALICE, suites("2030-01-01", "2031-01-01", 1))
+                .await
+                .unwrap_err();
+            assert_eq!(reason(&refused), "NOT_SOLD");
+            assert_eq!(cells(&refused).len(), 50);
+        }
+        let mut stream = service
+            .feed()
+            .read(v1::ReadRequest::default())
+            .await
+            .unwrap()
+            .into_inner();
+        let first = tokio::time::timeout(LIMIT, stream.message())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        assert_eq!(first.events.len(), 1_000);
+        assert!(first.head.unwrap().sequence > 1_000);
+        let second = tokio::time::timeout(LIMIT, stream.message())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        assert_eq!(sequence(&second.events[0]), 1_001);
+    }
+}
+
+#[tokio::test]
+async fn personal_data_stays_in_its_own_table() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let mut request = suites("2026-12-01", "2026-12-02", 1);
+        request.request_id = "one".into();
+        request.contact = Some(v1::Contact {
+            display_name: "Secretive Alice".into(),
+            email: "secret@example.com".into(),
+            phone: "+351 555".into(),
+        });
+        let held = service.hold(ALICE, request.clone()).await.unwrap();
+        let again = service.hold(ALICE, request).await.unwrap();
+        assert_eq!(
+            again.booking.unwrap().contact,
+            held.booking.unwrap().contact
+        );
+        let sql = service.sql().await;
+        for query in [
+            "SELECT event AS bytes FROM outbox",
+            "SELECT answer AS bytes FROM request_ids",
+        ] {
+            let statement = Statement::from_string(sql.get_database_backend(), query);
+            for row in sql.query_all_raw(statement).await.unwrap() {
+                let bytes: Vec<u8> = row.try_get("", "bytes").unwrap();
+                let text = String::from_utf8_lossy(&bytes);
+                for secret in ["Secretive", "secret@", "+351 555", ALICE] {
+                    assert!(!text.contains(secret), "{query}");
+                }
+            }
+        }
+    }
 }
