@@ -19,6 +19,7 @@ pub(crate) async fn gateway(options: ServiceOptions) -> anyhow::Result<()> {
         config.ops.address = listen;
     }
     if options.check_config {
+        banyan_gateway::check(&config)?;
         return print(&config.effective());
     }
     telemetry::start()?;

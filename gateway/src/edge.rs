@@ -156,11 +156,21 @@ impl Edge {
         let path = parts.uri.path();
         // The operators' address is for operators' own browsers and tools, whatever route they ask for.
         if let Some(operators) = &self.operators
-            && let Err(refusal) = operators.guard.check(&parts.headers, context.host.as_ref())
+            && let Err(refusal) = operators
+                .guard
+                .check_site(&parts.headers, context.host.as_ref())
         {
             return self.refuse(self.surfaces.of(path), refusal, context, record);
         }
-        let refusal = match self.table.find(&parts.method, path, parts.uri.query()) {
+        let found = self.table.find(&parts.method, path, parts.uri.query());
+        let is_open = matches!(&found, Lookup::Found { route, .. } if route.is_open);
+        if let Some(operators) = &self.operators
+            && !is_open
+            && let Err(refusal) = operators.guard.check_token(&parts.headers)
+        {
+            return self.refuse(self.surfaces.of(path), refusal, context, record);
+        }
+        let refusal = match found {
             Lookup::Found { route, captures } => {
                 record.route.clone_from(&route.label);
                 return match self

@@ -5,7 +5,8 @@
 //! here (cross-site request forgery) or give its own name the address 127.0.0.1 (DNS rebinding), so requests of other
 //! sites and for unknown host names are refused. Off loopback a token is required.
 //!
-//! Probes and metrics stay open: they change nothing, and their callers have no secrets.
+//! Probes and metrics stay open: they change nothing, and their callers have no secrets. Routes with `open = true` need no
+//! token either: a browser cannot send one when it opens the page that asks for it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -58,8 +59,8 @@ impl Guard {
         OPEN.contains(&path)
     }
 
-    /// Lets a request in, or says what is missing.
-    pub(crate) fn check(
+    /// Whether a request comes from where operators are, or what is wrong.
+    pub(crate) fn check_site(
         &self,
         headers: &HeaderMap,
         host: Option<&HeaderValue>,
@@ -78,6 +79,11 @@ impl Guard {
                 "requests from pages of other sites are refused",
             ));
         }
+        Ok(())
+    }
+
+    /// Whether a request's sender is an operator, or what is missing.
+    pub(crate) fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         match &self.access {
             Access::Local => Ok(()),
             Access::Nobody => Err(Refusal::forbidden(
@@ -151,7 +157,10 @@ mod tests {
                 )
             })
             .collect();
-        match guard.check(&headers, headers.get("host")) {
+        let checked = guard
+            .check_site(&headers, headers.get("host"))
+            .and_then(|()| guard.check_token(&headers));
+        match checked {
             Ok(()) => 200,
             Err(refusal) => refusal.status.as_u16(),
         }

@@ -29,6 +29,8 @@ pub(crate) struct Route {
     /// `METHOD template`, for logs, metrics and operators.
     pub(crate) label: String,
     pub(crate) profile: Arc<Profile>,
+    /// On the ops listener: served without a token.
+    pub(crate) is_open: bool,
     pub(crate) action: Action,
 }
 

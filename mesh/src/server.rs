@@ -54,15 +54,14 @@ impl GrpcSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be had.
-    #[error("cannot listen on {address} ({source}): set {setting} to another address")]
+    #[error("cannot listen on {address} ({failure}): set {setting} to another address")]
     Bind {
         /// The address.
         address: SocketAddr,
         /// The setting that changes it.
         setting: String,
-        // Not a #[source]: the one line says it already.
-        /// Why.
-        source: BindFailure,
+        /// Why. Not its source: the one line says it already.
+        failure: BindFailure,
     },
     /// The descriptors for reflection do not decode.
     #[error("the descriptor set for reflection does not decode")]
@@ -99,7 +98,7 @@ pub async fn bind(listen: SocketAddr, setting: &str) -> Result<TcpListener, Star
         .map_err(|error| StartError::Bind {
             address: listen,
             setting: setting.to_owned(),
-            source: BindFailure(error),
+            failure: BindFailure(error),
         })
 }
 

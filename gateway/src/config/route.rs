@@ -55,6 +55,8 @@ pub struct RouteConfig {
     /// Empty for the public one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<ListenerName>,
+    /// On the ops listener: served without the operators' token. For the files of pages that ask for it, never for data.
+    pub open: bool,
     /// How JSON and errors look; the surface's where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,

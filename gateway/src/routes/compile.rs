@@ -74,6 +74,8 @@ struct Place {
     method: Option<Method>,
     template: PathTemplate,
     query: Vec<String>,
+    /// Without the operators' token.
+    is_open: bool,
 }
 
 impl Routes {
@@ -136,6 +138,7 @@ impl Compiler<'_> {
             method: Some(Method::GET),
             template: PathTemplate::parse(&cells.prefix)?,
             query: Vec::new(),
+            is_open: false,
         };
         let list = Fixed {
             status: StatusCode::OK,
@@ -174,6 +177,7 @@ impl Compiler<'_> {
                             method,
                             template,
                             query: Vec::new(),
+                            is_open: false,
                         };
                         self.insert(place, Arc::clone(&profile), Action::Call(call))?;
                     }
@@ -242,6 +246,7 @@ impl Compiler<'_> {
                     method,
                     template,
                     query: route.query.clone(),
+                    is_open: route.open,
                 };
                 self.insert(place, Arc::clone(&profile), action)?;
             }
@@ -260,6 +265,7 @@ impl Compiler<'_> {
             method,
             template,
             query,
+            is_open,
         } = place;
         let label = label(
             method.as_ref().map_or("*", Method::as_str),
@@ -270,6 +276,7 @@ impl Compiler<'_> {
         let route = Route {
             label,
             profile,
+            is_open,
             action,
         };
         let table = self.routes.table(listener);

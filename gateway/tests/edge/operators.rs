@@ -1,5 +1,6 @@
 //! The operators' address.
 
+use banyan_gateway::config::{FixedConfig, ListenerName, RouteConfig};
 use banyan_mesh::settings::Secret;
 use serde_json::json;
 
@@ -58,6 +59,30 @@ async fn a_token_that_is_set_is_asked_for() {
         200
     );
     assert_eq!(answer(world.ops("/livez")).await.0, 200);
+}
+
+#[tokio::test]
+async fn open_routes_need_no_token_but_still_no_other_site() {
+    let world = World::with(|config| {
+        config.ops.token = Some(Secret::new("sesame"));
+        config.routes.push(RouteConfig {
+            path: "/page".to_owned(),
+            listeners: vec![ListenerName::Ops],
+            open: true,
+            fixed: Some(FixedConfig {
+                status: 200,
+                content_type: "text/plain".to_owned(),
+                body: "Which token?".to_owned(),
+            }),
+            ..RouteConfig::default()
+        });
+    })
+    .await;
+    assert_eq!(answer(world.ops("/page")).await.0, 200);
+    let rebound = world.ops("/page").header("host", "evil.example");
+    assert_eq!(answer(rebound).await.0, 403);
+    assert_eq!(answer(world.ops("/v1/rollouts")).await.0, 401);
+    assert_eq!(answer(world.ops("/nothing")).await.0, 401);
 }
 
 #[tokio::test]
