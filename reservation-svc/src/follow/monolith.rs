@@ -3,6 +3,10 @@
 //! An [`Error`] says whether a create may have happened: only a connection that never stood, and a 503, say that it did
 //! not. Creates are never repeated from here, because the monolith has no request ids.
 //!
+//! A server may close a kept connection at any moment, also just when a request is on its way (RFC 9112, section 9.3.1).
+//! So a read that a kept connection broke off is repeated once on a new one, and a create always takes a new one: it
+//! would otherwise be told as unknown when the monolith has merely stopped to wait for more.
+//!
 //! Limits: plain HTTP; a second to connect, five for a whole exchange, 16 MiB for an answer. A list has no pages there,
 //! so a catalogue larger than that cannot be followed.
 
@@ -82,7 +86,10 @@ impl Error {
 pub(crate) struct Monolith {
     /// Without a slash at its end.
     base: String,
-    client: Client<HttpConnector, Full<Bytes>>,
+    /// Keeps connections.
+    kept: Client<HttpConnector, Full<Bytes>>,
+    /// Takes a new connection each time.
+    fresh: Client<HttpConnector, Full<Bytes>>,
 }
 
 struct Answer {
@@ -107,19 +114,22 @@ impl Monolith {
         connector.set_connect_timeout(Some(CONNECT_TIME_MAX));
         // Requests are small: do not let them wait for company.
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .build(connector);
+        let client = |idle_max| {
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_max_idle_per_host(idle_max)
+                .build(connector.clone())
+        };
         Ok(Self {
             base: url.trim_end_matches('/').to_owned(),
-            client,
+            kept: client(IDLE_CONNECTIONS_MAX),
+            fresh: client(0),
         })
     }
 
     /// All movies, in the monolith's order.
     pub(crate) async fn list_movies(&self) -> Result<Vec<FollowedMovie>, Error> {
-        let answer = self.send(Method::GET, "", Bytes::new()).await?;
+        let answer = self.read("").await?;
         match answer.status {
             StatusCode::OK => wire::movies(&answer.body).map_err(Error::Malformed),
             _ => Err(answer.into_error()),
@@ -128,9 +138,7 @@ impl Monolith {
 
     /// One movie; none if the monolith has no such id.
     pub(crate) async fn get_movie(&self, id: i64) -> Result<Option<FollowedMovie>, Error> {
-        let answer = self
-            .send(Method::GET, &format!("?id={id}"), Bytes::new())
-            .await?;
+        let answer = self.read(&format!("?id={id}")).await?;
         match answer.status {
             StatusCode::OK => wire::movie(&answer.body)
                 .map(Some)
@@ -145,7 +153,7 @@ impl Monolith {
         &self,
         details: &MovieDetails,
     ) -> Result<FollowedMovie, Error> {
-        let answer = self.send(Method::POST, "", wire::request(details)).await?;
+        let answer = self.create(wire::request(details)).await?;
         match answer.status {
             // Only 201 is promised; other monoliths answer 200.
             StatusCode::CREATED | StatusCode::OK => {
@@ -155,35 +163,63 @@ impl Monolith {
         }
     }
 
-    async fn send(&self, method: Method, query: &str, body: Bytes) -> Result<Answer, Error> {
+    /// Reads; a broken connection says nothing about the monolith unless it was a new one.
+    async fn read(&self, query: &str) -> Result<Answer, Error> {
         let exchange = async {
-            let request = Request::builder()
-                .method(method)
-                .uri(format!("{}/api/movies{query}", self.base))
-                .header(header::ACCEPT, "application/json")
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(Full::new(body));
-            let request = request.map_err(|error| Error::Read(error.into()))?;
-            let response = self.client.request(request).await.map_err(|error| {
-                if error.is_connect() {
-                    Error::Unreachable(error)
-                } else {
-                    Error::Broken(error)
+            match self
+                .send(&self.kept, Method::GET, query, Bytes::new())
+                .await
+            {
+                Err(Error::Broken(_)) => {
+                    self.send(&self.fresh, Method::GET, query, Bytes::new())
+                        .await
                 }
-            })?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), BODY_BYTES_MAX)
-                .collect()
-                .await;
-            Ok(Answer {
-                status,
-                body: body.map_err(Error::Read)?.to_bytes(),
-            })
+                result => result,
+            }
         };
-        tokio::time::timeout(EXCHANGE_TIME_MAX, exchange)
-            .await
-            .unwrap_or(Err(Error::Slow))
+        in_time(exchange).await
     }
+
+    async fn create(&self, body: Bytes) -> Result<Answer, Error> {
+        in_time(self.send(&self.fresh, Method::POST, "", body)).await
+    }
+
+    async fn send(
+        &self,
+        client: &Client<HttpConnector, Full<Bytes>>,
+        method: Method,
+        query: &str,
+        body: Bytes,
+    ) -> Result<Answer, Error> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}/api/movies{query}", self.base))
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body));
+        let request = request.map_err(|error| Error::Read(error.into()))?;
+        let response = client.request(request).await.map_err(|error| {
+            if error.is_connect() {
+                Error::Unreachable(error)
+            } else {
+                Error::Broken(error)
+            }
+        })?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), BODY_BYTES_MAX)
+            .collect()
+            .await;
+        Ok(Answer {
+            status,
+            body: body.map_err(Error::Read)?.to_bytes(),
+        })
+    }
+}
+
+async fn in_time(exchange: impl Future<Output = Result<Answer, Error>>) -> Result<Answer, Error> {
+    tokio::time::timeout(EXCHANGE_TIME_MAX, exchange)
+        .await
+        .unwrap_or(Err(Error::Slow))
 }
 
 impl Answer {

@@ -219,6 +219,24 @@ pub(crate) async fn broken_monolith(answer: String) -> String {
     url
 }
 
+/// A monolith that answers the first request of each connection with `answer`, says nothing of hanging up, and does so
+/// when the next request comes.
+pub(crate) async fn impatient_monolith(answer: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                read_request(&mut socket).await.ok();
+                socket.write_all(answer.as_bytes()).await.ok();
+                read_request(&mut socket).await.ok();
+            });
+        }
+    });
+    url
+}
+
 /// A monolith that takes every request and answers none.
 pub(crate) async fn silent_monolith() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

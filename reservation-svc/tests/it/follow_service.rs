@@ -2,7 +2,9 @@
 
 use banyan_mesh::testing::TestDatabase;
 use banyan_proto::{
-    compat::cinema::v1::{ListMoviesRequest, movie_service_client::MovieServiceClient},
+    compat::cinema::v1::{
+        CreateMovieRequest, ListMoviesRequest, movie_service_client::MovieServiceClient,
+    },
     follow::v1::{
         CatchUpRequest, CatchUpResponse, StatusRequest, StatusResponse,
         follow_service_client::FollowServiceClient,
@@ -10,7 +12,9 @@ use banyan_proto::{
 };
 use tonic::{Code, Status, transport::Channel};
 
-use super::compat_support::{Legacy, Service, broken_monolith, eventually, reason};
+use super::compat_support::{
+    Legacy, Service, broken_monolith, eventually, impatient_monolith, reason,
+};
 
 type Client = FollowServiceClient<Channel>;
 
@@ -123,6 +127,40 @@ async fn nobody_catches_up_with_a_monolith_that_is_down() {
         catch_up(&client).await.unwrap();
         service.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_connection_that_the_monolith_closes_is_no_failure() {
+    let body = r#"[{"id":1,"title":"Roots","description":"","genres":[],"rating":1}]"#;
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let url = impatient_monolith(answer).await;
+    let service = Service::start(TestDatabase::sqlite(), Some(url), false).await;
+    let client = Client::new(service.channel.clone());
+    for _ in 0..10 {
+        catch_up(&client).await.unwrap();
+    }
+    assert_eq!(ids(&service).await, [1]);
+    service.stop().await;
+
+    let movie = &body[1..body.len() - 1];
+    let created = format!(
+        "HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n{movie}",
+        movie.len()
+    );
+    let url = impatient_monolith(created).await;
+    let service = Service::start(TestDatabase::sqlite(), Some(url), false).await;
+    let mut movies = MovieServiceClient::new(service.channel.clone());
+    for _ in 0..5 {
+        let request = CreateMovieRequest {
+            title: "Roots".to_owned(),
+            ..Default::default()
+        };
+        assert_eq!(movies.create_movie(request).await.unwrap().get_ref().id, 1);
+    }
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
