@@ -53,6 +53,10 @@ pub(crate) struct Limits {
     trust_forwarded: bool,
 }
 
+/// Marks the answer of the process's pages to a path that is none of theirs.
+#[derive(Clone, Copy)]
+pub(crate) struct NoPage;
+
 /// What the ops listener has beside routes: who may use it, and the process's own pages.
 pub(crate) struct Operators {
     pub(crate) guard: Guard,
@@ -183,8 +187,14 @@ impl Edge {
             }
             Lookup::NotFound => match &self.operators {
                 Some(operators) => {
-                    record.route = "pages".to_owned();
-                    return page(operators.pages.clone(), Request::from_parts(parts, body)).await;
+                    let (pages, path) = (operators.pages.clone(), path.to_owned());
+                    let response = page(pages, Request::from_parts(parts, body)).await;
+                    if response.extensions().get::<NoPage>().is_none() {
+                        record.route = "pages".to_owned();
+                        return response;
+                    }
+                    let surface = self.surfaces.of(&path);
+                    return self.refuse(surface, Refusal::no_route(), context, record);
                 }
                 None => self
                     .cells

@@ -43,12 +43,12 @@ impl Profile {
     /// An error of the gateway's own.
     pub(crate) fn refuse(&self, refusal: &Refusal) -> Response<Body> {
         let rendered = match self.errors.shape {
-            ErrorShape::Google | ErrorShape::Simple => {
+            ErrorShape::Simple => {
                 self.renderer
                     .render_http(&self.errors, refusal.status, &refusal.message)
             }
-            ErrorShape::Provider => {
-                let status = refusal.to_status();
+            shape => {
+                let status = refusal.to_status(shape);
                 let rendered = self.renderer.render(
                     &self.errors,
                     status.code,

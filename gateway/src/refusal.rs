@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use banyan_transcode::{Code, StatusParts};
+use banyan_transcode::{Code, ErrorShape, StatusParts};
 use http::{
     HeaderName, HeaderValue, Method, StatusCode,
     header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -239,21 +239,28 @@ impl Refusal {
 
     /// The same as a service would have said it.
     pub(crate) fn to_grpc(&self) -> tonic::Status {
-        let metadata = HashMap::from([
-            ("title".to_owned(), self.title.to_owned()),
-            ("detail".to_owned(), self.message.clone()),
-        ]);
-        let details = ErrorDetails::with_error_info(self.reason, DOMAIN, metadata);
-        let code = tonic::Code::from(i32::from(self.code.number()));
-        tonic::Status::with_error_details(code, self.message.clone(), details)
+        self.with_info(HashMap::new())
     }
 
-    /// The same for shapes that have a title.
-    pub(crate) fn to_status(&self) -> StatusParts {
+    /// The same for a shape that shows details; `provider` takes its words from the metadata.
+    pub(crate) fn to_status(&self, shape: ErrorShape) -> StatusParts {
+        let words = match shape {
+            ErrorShape::Provider => HashMap::from([
+                ("title".to_owned(), self.title.to_owned()),
+                ("detail".to_owned(), self.message.clone()),
+            ]),
+            ErrorShape::Google | ErrorShape::Simple => HashMap::new(),
+        };
         StatusParts {
             code: self.code,
             message: self.message.clone(),
-            details: bytes::Bytes::copy_from_slice(self.to_grpc().details()),
+            details: bytes::Bytes::copy_from_slice(self.with_info(words).details()),
         }
+    }
+
+    fn with_info(&self, metadata: HashMap<String, String>) -> tonic::Status {
+        let details = ErrorDetails::with_error_info(self.reason, DOMAIN, metadata);
+        let code = tonic::Code::from(i32::from(self.code.number()));
+        tonic::Status::with_error_details(code, self.message.clone(), details)
     }
 }

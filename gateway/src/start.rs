@@ -3,6 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
+use axum::Extension;
 use banyan_mesh::{database::DatabaseSettings, process::Process, server::bind};
 use tonic::body::Body;
 use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
@@ -10,7 +11,7 @@ use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 use crate::{
     admin,
     config::Config,
-    edge::{Edge, Limits, Operators, Shared},
+    edge::{Edge, Limits, NoPage, Operators, Shared},
     guest::Guests,
     listener,
     metrics::Metrics,
@@ -66,7 +67,9 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     let pages = process
         .ops()
         .router(process)
-        .merge(tonic::service::Routes::new(admin).into_axum_router());
+        .merge(tonic::service::Routes::new(admin).into_axum_router())
+        // tonic's own fallback answers 200 in gRPC's way, which a browser or curl takes for success.
+        .fallback(async || Extension(NoPage));
     let operators = Operators {
         guard: Guard::new(&config.ops, running.ops),
         pages,

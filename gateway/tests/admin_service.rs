@@ -179,7 +179,7 @@ async fn lists_come_by_the_page() {
     replica.stop().await;
 }
 
-/// `INVALID_FIELD: percent, actor`
+/// `INVALID_REQUEST: percent, actor`
 #[track_caller]
 fn check(answer: Result<tonic::Response<Rollout>, Status>, code: Code, want: &str) {
     let status = answer.unwrap_err();
@@ -208,46 +208,46 @@ async fn refusals_say_everything_that_is_wrong() {
     let cases = [
         (
             SetRolloutPercentRequest::default(),
-            "INVALID_FIELD: name, percent, actor",
+            "INVALID_REQUEST: name, percent, actor",
         ),
-        (set(101.0), "INVALID_FIELD: percent"),
-        (set(-1.0), "INVALID_FIELD: percent"),
-        (set(33.333), "INVALID_FIELD: percent"),
-        (set(f64::NAN), "INVALID_FIELD: percent"),
+        (set(101.0), "INVALID_REQUEST: percent"),
+        (set(-1.0), "INVALID_REQUEST: percent"),
+        (set(33.333), "INVALID_REQUEST: percent"),
+        (set(f64::NAN), "INVALID_REQUEST: percent"),
         (
             SetRolloutPercentRequest {
                 name: "movies".to_owned(),
                 ..set(1.0)
             },
-            "INVALID_FIELD: name",
+            "INVALID_REQUEST: name",
         ),
         (
             SetRolloutPercentRequest {
                 name: "rollouts/a/b".to_owned(),
                 ..set(1.0)
             },
-            "INVALID_FIELD: name",
+            "INVALID_REQUEST: name",
         ),
         (
             SetRolloutPercentRequest {
                 actor: " ".to_owned(),
                 ..set(1.0)
             },
-            "INVALID_FIELD: actor",
+            "INVALID_REQUEST: actor",
         ),
         (
             SetRolloutPercentRequest {
                 actor: "a".repeat(101),
                 ..set(1.0)
             },
-            "INVALID_FIELD: actor",
+            "INVALID_REQUEST: actor",
         ),
         (
             SetRolloutPercentRequest {
                 reason: "я".repeat(501),
                 ..set(1.0)
             },
-            "INVALID_FIELD: reason",
+            "INVALID_REQUEST: reason",
         ),
     ];
     for (request, want) in cases {

@@ -1,10 +1,10 @@
 //! What callers send, checked: everything that is wrong is said at once, field by field.
 
-use std::collections::HashMap;
-
+use banyan_proto::rpc::{BadRequest, ErrorInfo, bad_request::FieldViolation};
 use banyan_rollout::Percent;
+use prost::Message;
+use prost_types::Any;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use super::{
     page::{Page, Position},
@@ -33,12 +33,25 @@ impl Check {
             .iter()
             .map(|wrong| format!("{}: {}", wrong.field, wrong.description))
             .collect();
-        let mut details = ErrorDetails::with_bad_request(self.wrong);
-        details.set_error_info("INVALID_FIELD", DOMAIN, HashMap::new());
-        Err(Status::with_error_details(
+        let message = message.join("; ");
+        let info = ErrorInfo {
+            reason: "INVALID_REQUEST".to_owned(),
+            domain: DOMAIN.to_owned(),
+            ..ErrorInfo::default()
+        };
+        let wrong = BadRequest {
+            field_violations: self.wrong,
+        };
+        // tonic-types' own violations have no reason (AIP-193).
+        let status = banyan_proto::rpc::Status {
+            code: Code::InvalidArgument as i32,
+            message: message.clone(),
+            details: vec![detail("ErrorInfo", &info), detail("BadRequest", &wrong)],
+        };
+        Err(Status::with_details(
             Code::InvalidArgument,
-            message.join("; "),
-            details,
+            message,
+            status.encode_to_vec().into(),
         ))
     }
 
@@ -48,6 +61,7 @@ impl Check {
             Some(rollout) if !rollout.is_empty() && !rollout.contains('/') => rollout.to_owned(),
             _ => self.wrong(
                 field,
+                "FORMAT",
                 format!("`{name}` is not of the form rollouts/{{rollout}}"),
             ),
         }
@@ -55,41 +69,56 @@ impl Check {
 
     pub(super) fn percent(&mut self, percent: Option<f64>) -> Percent {
         let Some(percent) = percent else {
-            return self.wrong("percent", "is required");
+            return self.wrong("percent", "MISSING", "is required");
         };
         match Percent::try_from(percent) {
             Ok(percent) => percent,
-            Err(error) => self.wrong("percent", error.to_string()),
+            Err(error) => self.wrong("percent", "RANGE", error.to_string()),
         }
     }
 
     pub(super) fn actor(&mut self, actor: String) -> String {
         match actor.trim().chars().count() {
             1..=ACTOR_CHARS_MAX => actor.trim().to_owned(),
-            _ => self.wrong(
-                "actor",
-                "who changes it is required, in 1 to 100 characters",
-            ),
+            0 => self.wrong("actor", "MISSING", "who changes it is required"),
+            _ => self.wrong("actor", "RANGE", "at most 100 characters are allowed"),
         }
     }
 
     pub(super) fn reason(&mut self, reason: String) -> String {
         if reason.chars().count() > REASON_CHARS_MAX {
-            return self.wrong("reason", "at most 500 characters are allowed");
+            return self.wrong("reason", "RANGE", "at most 500 characters are allowed");
         }
         reason
     }
 
     pub(super) fn page<P: Position>(&mut self, size: i32, token: &str) -> Page<P> {
         if size < 0 {
-            let () = self.wrong("page_size", "must not be negative");
+            let () = self.wrong("page_size", "RANGE", "must not be negative");
         }
-        Page::new(size, token)
-            .unwrap_or_else(|| self.wrong("page_token", "is none that this list handed out"))
+        Page::new(size, token).unwrap_or_else(|| {
+            self.wrong("page_token", "FORMAT", "is none that this list handed out")
+        })
     }
 
-    fn wrong<T: Default>(&mut self, field: &str, description: impl Into<String>) -> T {
-        self.wrong.push(FieldViolation::new(field, description));
+    fn wrong<T: Default>(
+        &mut self,
+        field: &str,
+        reason: &str,
+        description: impl Into<String>,
+    ) -> T {
+        self.wrong.push(FieldViolation {
+            field: field.to_owned(),
+            description: description.into(),
+            reason: reason.to_owned(),
+        });
         T::default()
+    }
+}
+
+fn detail(name: &str, message: &impl Message) -> Any {
+    Any {
+        type_url: format!("type.googleapis.com/google.rpc.{name}"),
+        value: message.encode_to_vec(),
     }
 }

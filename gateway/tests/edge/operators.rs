@@ -21,6 +21,18 @@ async fn the_admin_api_is_on_the_operators_address_only() {
     );
     assert_eq!(answer(world.get("/v1/rollouts")).await.0, 404);
     assert_eq!(answer(world.get("/metrics")).await.0, 404);
+    for unknown in [
+        "/nonsense",
+        "/v1/nothing",
+        "/banyan.rollout.v1.RolloutService",
+    ] {
+        let (status, body) = answer(world.ops(unknown)).await;
+        assert_eq!(
+            (status, &body["error"]["details"][0]["reason"]),
+            (404, &json!("NO_ROUTE")),
+            "{unknown}: {body}"
+        );
+    }
 }
 
 #[tokio::test]

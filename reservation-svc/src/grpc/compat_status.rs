@@ -48,7 +48,7 @@ impl Violations {
             .collect();
         let message = message.join("; ");
         let mut details = ErrorDetails::new();
-        details.set_error_info("INVALID_FIELD", DOMAIN, HashMap::new());
+        details.set_error_info("INVALID_REQUEST", DOMAIN, HashMap::new());
         details.set_bad_request(self.found);
         Err(Status::with_error_details(
             Code::InvalidArgument,

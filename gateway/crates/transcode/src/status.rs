@@ -125,7 +125,7 @@ impl Renderer {
         put_string(&mut out, message);
         let shown = details.anys.iter().filter_map(|any| {
             let mut writer = Writer::new(&self.plans, &self.options);
-            let written = writer.typed(any.type_url, any.value, 0);
+            let written = writer.typed(any.type_url, &any.value_for_json(), 0);
             written.ok().map(|()| writer.finish())
         });
         let shown: Vec<_> = shown.collect();

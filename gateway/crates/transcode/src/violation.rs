@@ -11,6 +11,7 @@ use crate::wire;
 /// More than this many are not collected: the client has enough to do, and a hostile body stays cheap.
 const VIOLATIONS_MAX: usize = 32;
 
+const ERROR_INFO_URL: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 const BAD_REQUEST_URL: &str = "type.googleapis.com/google.rpc.BadRequest";
 
 /// Why a field was refused.
@@ -96,12 +97,19 @@ impl Violations {
         self.0.is_empty()
     }
 
-    /// INVALID_ARGUMENT with a `google.rpc.BadRequest` in the details, as a service would have raised it.
+    /// INVALID_ARGUMENT with an `ErrorInfo` (AIP-193) and a `BadRequest` in the details, as a service would have raised it.
     pub fn to_status(&self) -> StatusParts {
         let message = self.to_string();
         let mut details = Vec::new();
         wire::put_uint(&mut details, 1, u64::from(Code::InvalidArgument.number()));
         wire::put_bytes(&mut details, 2, message.as_bytes());
+        wire::put_nested(&mut details, 3, |any| {
+            wire::put_bytes(any, 1, ERROR_INFO_URL.as_bytes());
+            wire::put_nested(any, 2, |info| {
+                wire::put_bytes(info, 1, b"INVALID_REQUEST");
+                wire::put_bytes(info, 2, b"gateway.banyan");
+            });
+        });
         wire::put_nested(&mut details, 3, |any| {
             wire::put_bytes(any, 1, BAD_REQUEST_URL.as_bytes());
             wire::put_nested(any, 2, |bad_request| {

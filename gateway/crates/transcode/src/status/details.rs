@@ -1,8 +1,8 @@
 //! What a `google.rpc.Status` says, read from the wire without its descriptors.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use crate::wire::{Cursor, WireType};
+use crate::wire::{self, Cursor, WireType};
 
 /// The parts of a status that decide how it looks. Whatever cannot be read is not there.
 #[derive(Debug, Default)]
@@ -35,6 +35,39 @@ impl Any<'_> {
             .rsplit_once('/')
             .map_or(self.type_url, |(_, name)| name)
     }
+
+    /// The value for callers who speak JSON: a `BadRequest` names fields in lowerCamelCase, as they sent them.
+    pub(super) fn value_for_json(&self) -> Cow<'_, [u8]> {
+        if self.name() != "google.rpc.BadRequest" {
+            return Cow::Borrowed(self.value);
+        }
+        let mut out = Vec::with_capacity(self.value.len());
+        for violation in Fields::of(self.value).bytes(1).map(Fields::of) {
+            wire::put_nested(&mut out, 1, |out| {
+                wire::put_bytes(out, 1, lower_camel(violation.text(1)).as_bytes());
+                wire::put_bytes(out, 2, violation.text(2).as_bytes());
+                wire::put_bytes(out, 3, violation.text(3).as_bytes());
+            });
+        }
+        Cow::Owned(out)
+    }
+}
+
+/// `stay.check_in_date` as `stay.checkInDate`: the JSON names that protobuf gives fields.
+fn lower_camel(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut upper = false;
+    for letter in path.chars() {
+        match letter {
+            '_' => upper = true,
+            _ if upper => {
+                out.push(letter.to_ascii_uppercase());
+                upper = false;
+            }
+            _ => out.push(letter),
+        }
+    }
+    out
 }
 
 impl FieldViolation<'_> {

@@ -258,8 +258,30 @@ fn violations_of_the_gateway_and_of_a_service_look_the_same() {
         400,
         json!({ "error": {
         "code": 400, "status": "INVALID_ARGUMENT", "message": "it failed",
-        "details": [{ "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [
-            { "field": "price", "description": "price must be an integer in quotes", "reason": "TYPE" },
+        "details": [
+            { "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "INVALID_REQUEST", "domain": "gateway.banyan" },
+            { "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [
+                { "field": "price", "description": "price must be an integer in quotes", "reason": "TYPE" },
+            ] },
+        ],
+    } }),
+    );
+
+    // Services name fields as their contracts do, callers as JSON does.
+    let by_contract = status(
+        json!([{ "@type": "x/google.rpc.BadRequest", "fieldViolations": [
+        { "field": "stay.check_in_date", "description": "is past", "reason": "PAST" },
+    ] }]),
+    );
+    check(
+        &options(json!({})),
+        Code::InvalidArgument,
+        &by_contract,
+        400,
+        json!({ "error": {
+        "code": 400, "status": "INVALID_ARGUMENT", "message": "it failed",
+        "details": [{ "@type": "x/google.rpc.BadRequest", "fieldViolations": [
+            { "field": "stay.checkInDate", "description": "is past", "reason": "PAST" },
         ] }],
     } }),
     );
