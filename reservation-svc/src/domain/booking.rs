@@ -185,21 +185,21 @@ impl Contact {
             ("phone", phone, 40),
         ] {
             if text.chars().count() > chars_max {
-                let description = format!("at most {chars_max} characters");
-                violations.push(Violation::new(field, Fault::OutOfRange, description));
+                let description = format!("must be at most {chars_max} characters");
+                violations.push(Violation::new(field, Fault::Range, description));
             } else if text.chars().any(char::is_control) {
                 violations.push(Violation::new(
                     field,
-                    Fault::Invalid,
-                    "no control characters",
+                    Fault::Format,
+                    "must not contain control characters",
                 ));
             }
         }
         if violations.is_empty() && !email.is_empty() && !is_email(email) {
             violations.push(Violation::new(
                 "email",
-                Fault::Invalid,
-                "an address such as guest@example.com",
+                Fault::Format,
+                "must be an address such as guest@example.com",
             ));
         }
         if violations.is_empty() {

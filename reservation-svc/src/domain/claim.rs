@@ -87,14 +87,14 @@ impl Nights {
         match nights.count() {
             ..=0 => Err(Violation::new(
                 "check_out_date",
-                Fault::OutOfRange,
+                Fault::Range,
                 format!("must be after check_in_date {check_in}"),
             )),
             1..=NIGHTS_MAX => Ok(nights),
             count => Err(Violation::new(
                 "check_out_date",
-                Fault::OutOfRange,
-                format!("a stay is at most {NIGHTS_MAX} nights, this one has {count}"),
+                Fault::Range,
+                format!("must be at most {NIGHTS_MAX} nights after check_in_date, this is {count}"),
             )),
         }
     }
@@ -129,8 +129,8 @@ impl Nights {
     /// That the first night is not over: `today` is the day in the hotel's time zone.
     pub fn not_before(&self, today: Date) -> Result<(), Violation> {
         if self.check_in < today {
-            let description = format!("is over: today is {today} at the hotel");
-            return Err(Violation::new("check_in_date", Fault::Past, description));
+            let description = format!("must not be before today, {today} at the hotel");
+            return Err(Violation::new("check_in_date", Fault::Range, description));
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl Stay {
         let nights = Nights::parse(check_in, check_out).map_err(|them| violations.extend(them));
         if !(0..=ROOMS_MAX).contains(&rooms) {
             let description = format!("must be 1 to {ROOMS_MAX}, or 0 for one");
-            violations.push(Violation::new("rooms", Fault::OutOfRange, description));
+            violations.push(Violation::new("rooms", Fault::Range, description));
         }
         match (room_type, nights) {
             (Ok(room_type), Ok(nights)) if violations.is_empty() => Ok(Self {
@@ -179,11 +179,18 @@ impl SeatSelection {
 
 fn parse_seats(seats: &[String], violations: &mut Vec<Violation>) -> Vec<SeatId> {
     if seats.is_empty() {
-        violations.push(Violation::new("seats", Fault::Missing, "at least one seat"));
+        violations.push(Violation::new(
+            "seats",
+            Fault::Missing,
+            "must name at least one seat",
+        ));
     }
     if seats.len() > SEATS_MAX {
-        let description = format!("at most {SEATS_MAX} seats, these are {}", seats.len());
-        violations.push(Violation::new("seats", Fault::OutOfRange, description));
+        let description = format!(
+            "must be at most {SEATS_MAX} seats, these are {}",
+            seats.len()
+        );
+        violations.push(Violation::new("seats", Fault::Range, description));
         return Vec::new();
     }
     let mut seen = HashSet::new();
@@ -193,14 +200,14 @@ fn parse_seats(seats: &[String], violations: &mut Vec<Violation>) -> Vec<SeatId>
         match SeatId::parse(text) {
             None => violations.push(Violation::new(
                 field,
-                Fault::Invalid,
-                "a seat id is such as F7",
+                Fault::Format,
+                "must be a seat id such as F7: 1 to 16 letters and digits",
             )),
             Some(seat) if !seen.insert(seat.clone()) => {
                 violations.push(Violation::new(
                     field,
                     Fault::Duplicate,
-                    format!("{seat} is named twice"),
+                    format!("must name each seat once, {seat} is there twice"),
                 ));
             }
             Some(seat) => parsed.push(seat),
@@ -217,7 +224,7 @@ fn required_name<T>(
     if text.is_empty() {
         return Err(Violation::new(field, Fault::Missing, "must be given"));
     }
-    parse(text).map_err(|_| Violation::new(field, Fault::Invalid, "is not such a name"))
+    parse(text).map_err(|error| Violation::new(field, Fault::Format, error.allowed()))
 }
 
 /// A civil date of the form `YYYY-MM-DD`, and no other form of ISO 8601.
@@ -239,8 +246,8 @@ pub fn parse_date(field: &str, text: &str, violations: &mut Vec<Violation>) -> O
     if date.is_none() {
         violations.push(Violation::new(
             field,
-            Fault::Invalid,
-            "must be a day such as 2026-12-24",
+            Fault::Format,
+            "must be a day of the form YYYY-MM-DD, such as 2026-12-24",
         ));
     }
     date
@@ -284,7 +291,7 @@ mod tests {
         ] {
             assert_eq!(
                 faults(Nights::parse(check_in, check_out)),
-                [("check_out_date".into(), Fault::OutOfRange)]
+                [("check_out_date".into(), Fault::Range)]
             );
         }
     }
@@ -301,7 +308,7 @@ mod tests {
         ] {
             assert_eq!(
                 faults(Nights::parse(wrong, "2026-03-03")),
-                [("check_in_date".into(), Fault::Invalid)],
+                [("check_in_date".into(), Fault::Format)],
                 "{wrong}"
             );
         }
@@ -317,8 +324,8 @@ mod tests {
             faults(Stay::parse("", "x", "2026-01-01", 51)),
             [
                 ("room_type".into(), Fault::Missing),
-                ("check_in_date".into(), Fault::Invalid),
-                ("rooms".into(), Fault::OutOfRange)
+                ("check_in_date".into(), Fault::Format),
+                ("rooms".into(), Fault::Range)
             ]
         );
         assert_eq!(
@@ -336,7 +343,7 @@ mod tests {
         assert!(SeatSelection::parse(screening, &many[..50]).is_ok());
         assert_eq!(
             faults(SeatSelection::parse(screening, &many)),
-            [("seats".into(), Fault::OutOfRange)]
+            [("seats".into(), Fault::Range)]
         );
         assert_eq!(
             faults(SeatSelection::parse(screening, &[])),
@@ -346,7 +353,7 @@ mod tests {
         assert_eq!(
             faults(SeatSelection::parse(screening, &twice)),
             [
-                ("seats[1]".into(), Fault::Invalid),
+                ("seats[1]".into(), Fault::Format),
                 ("seats[2]".into(), Fault::Duplicate)
             ]
         );

@@ -13,10 +13,20 @@ const SEGMENT_BYTES_MAX: usize = 63;
 /// Why a text names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameError {
-    /// Not of the pattern at all.
-    Malformed,
+    /// Not of this pattern at all.
+    Malformed(&'static str),
     /// Of the pattern, but nothing can have this name.
     Unknown,
+}
+
+impl NameError {
+    /// What is allowed instead, for people.
+    pub fn allowed(self) -> String {
+        match self {
+            Self::Malformed(pattern) => format!("must be {pattern}"),
+            Self::Unknown => "must be the name of something that is there".to_owned(),
+        }
+    }
 }
 
 /// `hotels/{hotel}`.
@@ -67,65 +77,78 @@ pub enum Venue {
 }
 
 impl HotelId {
+    const PATTERN: &str = "hotels/{hotel}";
+
     /// Parses `hotels/{hotel}`.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        match segments(name)?.as_slice() {
-            ["hotels", hotel] => Ok(Self((*hotel).to_owned())),
-            _ => Err(NameError::Malformed),
+        match segments(name).as_deref() {
+            Some(["hotels", hotel]) => Ok(Self((*hotel).to_owned())),
+            _ => Err(NameError::Malformed(Self::PATTERN)),
         }
     }
 }
 
 impl RoomTypeId {
+    const PATTERN: &str = "hotels/{hotel}/roomTypes/{room_type}";
+
     /// Parses `hotels/{hotel}/roomTypes/{room_type}`.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        match segments(name)?.as_slice() {
-            ["hotels", hotel, "roomTypes", id] => Ok(Self {
+        match segments(name).as_deref() {
+            Some(["hotels", hotel, "roomTypes", id]) => Ok(Self {
                 hotel: HotelId((*hotel).to_owned()),
                 id: (*id).to_owned(),
             }),
-            _ => Err(NameError::Malformed),
+            _ => Err(NameError::Malformed(Self::PATTERN)),
         }
     }
 }
 
 impl CinemaId {
+    const PATTERN: &str = "cinemas/{cinema}";
+
     /// Parses `cinemas/{cinema}`.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        match segments(name)?.as_slice() {
-            ["cinemas", cinema] => Ok(Self((*cinema).to_owned())),
-            _ => Err(NameError::Malformed),
+        match segments(name).as_deref() {
+            Some(["cinemas", cinema]) => Ok(Self((*cinema).to_owned())),
+            _ => Err(NameError::Malformed(Self::PATTERN)),
         }
     }
 }
 
 impl MovieId {
+    const PATTERN: &str = "movies/{movie}";
+
     /// Parses `movies/{movie}`.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        match segments(name)?.as_slice() {
-            ["movies", movie] => Ok(Self(number(movie)?)),
-            _ => Err(NameError::Malformed),
+        match segments(name).as_deref() {
+            Some(["movies", movie]) => Ok(Self(number(movie)?)),
+            _ => Err(NameError::Malformed(Self::PATTERN)),
         }
     }
 }
 
 impl ScreeningId {
+    const PATTERN: &str = "cinemas/{cinema}/screenings/{screening}";
+
     /// Parses `cinemas/{cinema}/screenings/{screening}`.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        match segments(name)?.as_slice() {
-            ["cinemas", cinema, "screenings", screening] => Ok(Self {
+        match segments(name).as_deref() {
+            Some(["cinemas", cinema, "screenings", screening]) => Ok(Self {
                 cinema: CinemaId((*cinema).to_owned()),
                 number: number(screening)?,
             }),
-            _ => Err(NameError::Malformed),
+            _ => Err(NameError::Malformed(Self::PATTERN)),
         }
     }
 
     /// Parses `cinemas/{cinema}/screenings/{screening}/seatMap`.
     pub fn parse_seat_map(name: &str) -> Result<Self, NameError> {
-        name.strip_suffix("/seatMap")
-            .ok_or(NameError::Malformed)
-            .and_then(Self::parse)
+        let malformed = NameError::Malformed("cinemas/{cinema}/screenings/{screening}/seatMap");
+        let screening = name.strip_suffix("/seatMap").ok_or(malformed)?;
+        Self::parse(screening).map_err(|error| match error {
+            NameError::Malformed(_) => malformed,
+            NameError::Unknown => NameError::Unknown,
+        })
     }
 }
 
@@ -138,13 +161,17 @@ impl SeatId {
 }
 
 impl BookingId {
+    const PATTERN: &str = "bookings/{booking}";
+
     /// Parses `bookings/{booking}`.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        match segments(name)?.as_slice() {
-            ["bookings", booking] => Uuid::try_parse(booking)
-                .map(Self)
-                .map_err(|_| NameError::Unknown),
-            _ => Err(NameError::Malformed),
+        match segments(name).as_deref() {
+            Some(["bookings", booking]) => match Uuid::try_parse(booking) {
+                // A UUID can be written in several ways; a name in one.
+                Ok(id) if id.to_string() == *booking => Ok(Self(id)),
+                _ => Err(NameError::Unknown),
+            },
+            _ => Err(NameError::Malformed(Self::PATTERN)),
         }
     }
 }
@@ -155,10 +182,12 @@ impl Venue {
         HotelId::parse(name)
             .map(Self::Hotel)
             .or_else(|_| CinemaId::parse(name).map(Self::Cinema))
+            .map_err(|_| NameError::Malformed("hotels/{hotel} or cinemas/{cinema}"))
     }
 }
 
-fn segments(name: &str) -> Result<Vec<&str>, NameError> {
+/// The parts between slashes, if all of them can be parts of a name.
+fn segments(name: &str) -> Option<Vec<&str>> {
     let parts: Vec<&str> = name.split('/').collect();
     let plain = |part: &&str| {
         (1..=SEGMENT_BYTES_MAX).contains(&part.len())
@@ -166,11 +195,7 @@ fn segments(name: &str) -> Result<Vec<&str>, NameError> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
     };
-    if parts.iter().all(plain) {
-        Ok(parts)
-    } else {
-        Err(NameError::Malformed)
-    }
+    parts.iter().all(plain).then_some(parts)
 }
 
 fn number(text: &str) -> Result<i64, NameError> {
@@ -239,7 +264,11 @@ mod tests {
             "hotels/ä",
             "/hotels/a",
         ] {
-            assert_eq!(HotelId::parse(name), Err(NameError::Malformed), "{name}");
+            assert_eq!(
+                HotelId::parse(name),
+                Err(NameError::Malformed("hotels/{hotel}")),
+                "{name}"
+            );
         }
         assert_eq!(MovieId::parse("movies/x"), Err(NameError::Unknown));
         assert_eq!(MovieId::parse("movies/01"), Err(NameError::Unknown));
@@ -251,7 +280,24 @@ mod tests {
         assert_eq!(BookingId::parse("bookings/x"), Err(NameError::Unknown));
         assert_eq!(
             HotelId::parse(&format!("hotels/{}", "a".repeat(64))),
-            Err(NameError::Malformed)
+            Err(NameError::Malformed("hotels/{hotel}"))
         );
+        assert_eq!(
+            ScreeningId::parse_seat_map("cinemas/a/screenings/1"),
+            Err(NameError::Malformed(
+                "cinemas/{cinema}/screenings/{screening}/seatMap"
+            ))
+        );
+    }
+
+    #[test]
+    fn a_booking_has_one_name() {
+        for other in [
+            "018F4F3E-0000-7000-8000-000000000001",
+            "018f4f3e000070008000000000000001",
+        ] {
+            let name = format!("bookings/{other}");
+            assert_eq!(BookingId::parse(&name), Err(NameError::Unknown), "{name}");
+        }
     }
 }

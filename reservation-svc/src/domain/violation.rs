@@ -11,21 +11,18 @@ pub struct Violation {
     pub description: String,
 }
 
-/// Kinds of mistakes.
+/// Kinds of mistakes, in the words of all services. TYPE, UNKNOWN and SYNTAX can only be seen at the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// A required field is absent or empty.
     Missing,
     /// Not of the form asked for.
-    Invalid,
-    /// Too small, too large, too long or too many.
-    OutOfRange,
-    /// A date that is over.
-    Past,
+    Format,
+    /// Of the right form, but not one of the values that are allowed: too small, too large, too long, too many, over, or
+    /// not going with the rest of the request.
+    Range,
     /// The same thing twice.
     Duplicate,
-    /// Does not go with the rest of the request or with what it changes.
-    Mismatch,
 }
 
 impl Fault {
@@ -33,11 +30,9 @@ impl Fault {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "MISSING",
-            Self::Invalid => "INVALID",
-            Self::OutOfRange => "OUT_OF_RANGE",
-            Self::Past => "PAST",
+            Self::Format => "FORMAT",
+            Self::Range => "RANGE",
             Self::Duplicate => "DUPLICATE",
-            Self::Mismatch => "MISMATCH",
         }
     }
 }

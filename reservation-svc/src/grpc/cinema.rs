@@ -200,8 +200,8 @@ fn after(page: &Page) -> Result<Option<(Timestamp, i64)>, Status> {
     let wrong = |_| {
         status::wrong(
             "page_token",
-            crate::domain::violation::Fault::Invalid,
-            "is not a token of this list",
+            crate::domain::violation::Fault::Format,
+            "must be a next_page_token of this very list",
         )
     };
     Ok(Some((

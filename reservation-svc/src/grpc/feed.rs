@@ -81,7 +81,7 @@ fn check(after: Option<v1::CommitPosition>, head: &Head) -> Result<i64, Status> 
     if after.sequence < 0 {
         return Err(status::wrong(
             "after.sequence",
-            Fault::OutOfRange,
+            Fault::Range,
             "must not be negative",
         ));
     }

@@ -5,7 +5,11 @@ use tonic::{Request, Response, Status};
 
 use super::{booking::message, page::Page, status};
 use crate::{
-    domain::{booking::State, name::Venue, violation::Fault},
+    domain::{
+        booking::State,
+        name::{NameError, Venue},
+        violation::Fault,
+    },
     inventory::Inventory,
     store::BookingFilter,
 };
@@ -60,7 +64,13 @@ impl OperatorService for Operators {
 /// The state asked for: any, one that bookings have here, or nothing for one that none has yet.
 fn state(number: i32) -> Result<Option<Option<State>>, Status> {
     use v1::booking::State as Wire;
-    let wrong = || status::wrong("state", Fault::Invalid, "is not a state of bookings");
+    let wrong = || {
+        status::wrong(
+            "state",
+            Fault::Format,
+            "must be one of the states of bookings",
+        )
+    };
     Ok(match Wire::try_from(number).map_err(|_| wrong())? {
         Wire::Unspecified => Some(None),
         Wire::Held => Some(Some(State::Held)),
@@ -75,12 +85,6 @@ fn venue(name: &str) -> Result<Option<Venue>, Status> {
     if name.is_empty() {
         return Ok(None);
     }
-    let wrong = |_| {
-        status::wrong(
-            "venue",
-            Fault::Invalid,
-            "must be hotels/{hotel} or cinemas/{cinema}",
-        )
-    };
+    let wrong = |error: NameError| status::wrong("venue", Fault::Format, error.allowed());
     Venue::parse(name).map(Some).map_err(wrong)
 }

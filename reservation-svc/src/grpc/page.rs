@@ -39,7 +39,7 @@ impl Page {
             Err(_) => {
                 return Err(status::wrong(
                     "page_size",
-                    Fault::OutOfRange,
+                    Fault::Range,
                     "must not be negative",
                 ));
             }
@@ -126,7 +126,11 @@ fn open(seal: &[u8; SEAL_BYTES], token: &str) -> Option<String> {
 }
 
 fn foreign() -> Status {
-    status::wrong("page_token", Fault::Invalid, "is not a token of this list")
+    status::wrong(
+        "page_token",
+        Fault::Format,
+        "must be a next_page_token of this very list",
+    )
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ fn duration(asked: Option<&prost_types::Duration>) -> Parsed<SignedDuration> {
         let description = "must be 1 second to 60 minutes";
         Err(vec![Violation::new(
             "hold_duration",
-            Fault::OutOfRange,
+            Fault::Range,
             description,
         )])
     }
@@ -126,8 +126,8 @@ fn duration(asked: Option<&prost_types::Duration>) -> Parsed<SignedDuration> {
 
 fn etag(seen: &str) -> Parsed<Option<String>> {
     if seen.len() > ETAG_BYTES_MAX {
-        let description = format!("at most {ETAG_BYTES_MAX} bytes");
-        return Err(vec![Violation::new("etag", Fault::OutOfRange, description)]);
+        let description = format!("must be at most {ETAG_BYTES_MAX} bytes");
+        return Err(vec![Violation::new("etag", Fault::Range, description)]);
     }
     Ok((!seen.is_empty()).then(|| seen.to_owned()))
 }
@@ -145,7 +145,7 @@ fn request_key(
         let description = format!("must be 1 to {REQUEST_ID_BYTES_MAX} visible ASCII characters");
         return Err(vec![Violation::new(
             "request_id",
-            Fault::Invalid,
+            Fault::Format,
             description,
         )]);
     }

@@ -67,7 +67,7 @@ pub(super) fn named<T>(
         return Err(wrong(field, Fault::Missing, "must be given"));
     }
     parse(name).map_err(|error| match error {
-        NameError::Malformed => wrong(field, Fault::Invalid, "is not such a name"),
+        NameError::Malformed(_) => wrong(field, Fault::Format, error.allowed()),
         NameError::Unknown => not_found(kind, vec![name.to_owned()]),
     })
 }

@@ -236,7 +236,7 @@ fn same_venue(booking: &Booking, claim: &Claim) -> Result<(), Rejection> {
     let description = format!("must be at {}, where the booking is", booking.venue);
     Err(Rejection::Invalid(vec![Violation::new(
         field,
-        Fault::Mismatch,
+        Fault::Range,
         description,
     )]))
 }

@@ -244,7 +244,7 @@ async fn a_move_may_reuse_its_own_cells_and_a_failed_one_changes_nothing() {
             .unwrap_err();
         assert_eq!(
             fields(&refusal),
-            [("seats.screening".into(), "MISMATCH".into())]
+            [("seats.screening".into(), "RANGE".into())]
         );
         service.assert_sound().await;
     }

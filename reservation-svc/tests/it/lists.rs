@@ -43,60 +43,60 @@ async fn holds_are_checked_field_by_field() {
         (
             suites("2026-12-02", "2026-12-01", 1),
             "stay.check_out_date",
-            "OUT_OF_RANGE",
+            "RANGE",
         ),
         (
             suites("2026-12-01", "2026-12-01", 1),
             "stay.check_out_date",
-            "OUT_OF_RANGE",
+            "RANGE",
         ),
         (
             suites("2026-12-01", "2027-12-02", 1),
             "stay.check_out_date",
-            "OUT_OF_RANGE",
+            "RANGE",
         ),
         (
             suites("2026-11-19", "2026-11-21", 1),
             "stay.check_in_date",
-            "PAST",
+            "RANGE",
         ),
         (
             suites("2026-02-30", "2026-12-01", 1),
             "stay.check_in_date",
-            "INVALID",
+            "FORMAT",
         ),
         (suites("", "2026-12-01", 1), "stay.check_in_date", "MISSING"),
         (
             suites("2026-12-01", "2026-12-02", 51),
             "stay.rooms",
-            "OUT_OF_RANGE",
+            "RANGE",
         ),
         (
             suites("2026-12-01", "2026-12-02", -1),
             "stay.rooms",
-            "OUT_OF_RANGE",
+            "RANGE",
         ),
         (seats(&screening, &[]), "seats.seats", "MISSING"),
-        (seats(&screening, &many), "seats.seats", "OUT_OF_RANGE"),
+        (seats(&screening, &many), "seats.seats", "RANGE"),
         (
             seats(&screening, &["A1", "A1"]),
             "seats.seats[1]",
             "DUPLICATE",
         ),
-        (seats(&screening, &["A 1"]), "seats.seats[0]", "INVALID"),
+        (seats(&screening, &["A 1"]), "seats.seats[0]", "FORMAT"),
         (seats("", &["A1"]), "seats.screening", "MISSING"),
         (
             seats("cinemas/grand-banyan", &["A1"]),
             "seats.screening",
-            "INVALID",
+            "FORMAT",
         ),
-        (lasting(0), "hold_duration", "OUT_OF_RANGE"),
-        (lasting(3_601), "hold_duration", "OUT_OF_RANGE"),
-        (email("nobody"), "contact.email", "INVALID"),
+        (lasting(0), "hold_duration", "RANGE"),
+        (lasting(3_601), "hold_duration", "RANGE"),
+        (email("nobody"), "contact.email", "FORMAT"),
         (
             email(&format!("{}@b", "a".repeat(253))),
             "contact.email",
-            "OUT_OF_RANGE",
+            "RANGE",
         ),
         (
             contact(v1::Contact {
@@ -104,7 +104,7 @@ async fn holds_are_checked_field_by_field() {
                 ..Default::default()
             }),
             "contact.display_name",
-            "OUT_OF_RANGE",
+            "RANGE",
         ),
         (
             contact(v1::Contact {
@@ -112,7 +112,7 @@ async fn holds_are_checked_field_by_field() {
                 ..Default::default()
             }),
             "contact.phone",
-            "OUT_OF_RANGE",
+            "RANGE",
         ),
         (
             v1::HoldBookingRequest {
@@ -120,7 +120,7 @@ async fn holds_are_checked_field_by_field() {
                 ..suites("2026-12-01", "2026-12-02", 1)
             },
             "request_id",
-            "INVALID",
+            "FORMAT",
         ),
     ] {
         check(service.hold(ALICE, request).await, field, fault);
@@ -204,7 +204,7 @@ async fn lists_are_paged_and_tokens_belong_to_their_list() {
         check(
             service.bookings().list_bookings(others).await,
             "page_token",
-            "INVALID",
+            "FORMAT",
         );
         let negative = by(
             ALICE,
@@ -216,7 +216,7 @@ async fn lists_are_paged_and_tokens_belong_to_their_list() {
         check(
             service.bookings().list_bookings(negative).await,
             "page_size",
-            "OUT_OF_RANGE",
+            "RANGE",
         );
         let hotels = v1::ListHotelsRequest {
             page_token: first.next_page_token,
@@ -225,7 +225,7 @@ async fn lists_are_paged_and_tokens_belong_to_their_list() {
         check(
             service.hotels().list_hotels(hotels).await,
             "page_token",
-            "INVALID",
+            "FORMAT",
         );
     }
 }
@@ -290,7 +290,7 @@ async fn screenings_are_listed_by_day_and_movie_and_page_through() {
                 .list_screenings(list("tomorrow", "", 0, ""))
                 .await,
             "date",
-            "INVALID",
+            "FORMAT",
         );
         check(
             service
@@ -298,7 +298,7 @@ async fn screenings_are_listed_by_day_and_movie_and_page_through() {
                 .list_screenings(list("", "films/1", 0, ""))
                 .await,
             "movie",
-            "INVALID",
+            "FORMAT",
         );
     }
 }
@@ -405,4 +405,22 @@ async fn operators_find_bookings_of_all_guests_by_venue_and_state() {
         assert_eq!(search("", State::Confirmed).await, 1);
         assert_eq!(search("", State::CheckedIn).await, 0);
     }
+}
+
+#[tokio::test]
+async fn a_wrong_name_is_told_what_names_look_like() {
+    let service = Service::start(TestDatabase::sqlite()).await;
+    for (name, allowed) in [
+        ("hotel/banyan-bay", "hotels/{hotel}"),
+        ("hotels/a/b", "hotels/{hotel}"),
+    ] {
+        let request = v1::GetHotelRequest { name: name.into() };
+        let refusal = service.hotels().get_hotel(request).await.unwrap_err();
+        assert_eq!(refusal.message(), format!("name: must be {allowed}"));
+        assert_eq!(fields(&refusal), [("name".into(), "FORMAT".into())]);
+    }
+    let hold = seats("screenings/1", &["A1"]);
+    let refusal = service.hold(ALICE, hold).await.unwrap_err();
+    let allowed = "must be cinemas/{cinema}/screenings/{screening}";
+    assert_eq!(refusal.message(), format!("seats.screening: {allowed}"));
 }
