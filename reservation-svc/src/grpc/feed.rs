@@ -21,8 +21,10 @@ use crate::{
     wire,
 };
 
-/// Events of one message.
-const EVENTS_MAX: u64 = 1_000;
+/// Events of one message; a multiple of those read at once.
+const EVENTS_MAX: usize = 1_000;
+/// Events read at once: the largest are of some 70 KiB, and a message must stay in its limits with one batch too many.
+const EVENTS_READ: u64 = 25;
 /// A message is closed when it has this many bytes of events; gRPC clients refuse 4 MiB.
 const MESSAGE_BYTES: usize = 1 << 20;
 /// Messages that wait for a slow reader.
@@ -165,19 +167,17 @@ impl Reader {
             return Ok(Err(incarnation_changed(&head.incarnation)));
         }
         let mut events = Vec::new();
-        if head.sequence > self.sequence {
-            let mut bytes = 0;
-            for encoded in session.events_after(self.sequence, EVENTS_MAX).await? {
+        let mut bytes = 0;
+        while self.sequence < head.sequence && events.len() < EVENTS_MAX && bytes < MESSAGE_BYTES {
+            let read = session.events_after(self.sequence, EVENTS_READ).await?;
+            if read.is_empty() {
+                return Err(gap("none", self.sequence));
+            }
+            for encoded in read {
                 let event = decode(&encoded, &head)?;
-                self.sequence = event
-                    .position
-                    .as_ref()
-                    .map_or(self.sequence, |it| it.sequence);
+                self.sequence = follows(self.sequence, &event)?;
                 events.push(event);
                 bytes += encoded.len();
-                if bytes >= MESSAGE_BYTES {
-                    break;
-                }
             }
         }
         Ok(Ok(v1::ReadResponse {
@@ -185,6 +185,18 @@ impl Reader {
             head: Some(wire::position(&head.incarnation, head.sequence)),
         }))
     }
+}
+
+/// The event's sequence, which is the one after the last: a reader is never led over a gap.
+fn follows(last: i64, event: &v1::FeedEvent) -> Result<i64, StoreError> {
+    match event.position.as_ref().map(|it| it.sequence) {
+        Some(sequence) if sequence == last + 1 => Ok(sequence),
+        other => Err(gap(&format!("{other:?}"), last)),
+    }
+}
+
+fn gap(found: &str, last: i64) -> StoreError {
+    StoreError::corrupt("order of events", format!("{found} after {last}"))
 }
 
 /// An event as stored, which keeps the incarnation that it was written under: it is told under the present one.

@@ -180,6 +180,34 @@ async fn a_message_has_at_most_a_thousand_events() {
 }
 
 #[tokio::test]
+async fn a_reader_is_never_led_over_a_gap() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let events = service.events(None).await;
+        let position = events.last().unwrap().position.clone().unwrap();
+        let (last, incarnation) = (position.sequence, position.incarnation);
+        for lost in [7, last] {
+            let sql = service.sql().await;
+            let delete = format!("DELETE FROM outbox WHERE sequence = {lost}");
+            sql.execute_unprepared(&delete).await.unwrap();
+            let mut stream = service
+                .feed()
+                .read(v1::ReadRequest {
+                    after: Some(v1::CommitPosition {
+                        sequence: lost - 1,
+                        incarnation: incarnation.clone(),
+                    }),
+                })
+                .await
+                .unwrap()
+                .into_inner();
+            let broken = tokio::time::timeout(LIMIT, stream.message()).await.unwrap();
+            assert_eq!(broken.unwrap_err().code(), Code::Internal, "{lost}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn personal_data_stays_in_its_own_table() {
     for database in TestDatabase::each() {
         let service = Service::start(database).await;
