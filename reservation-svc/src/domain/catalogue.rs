@@ -11,6 +11,9 @@ use super::{
 /// How long a screening is taken to last where nobody says.
 pub const SCREENING_HOURS: i64 = 3;
 
+/// No screening lasts longer: what started earlier than that has ended.
+pub const SCREENING_HOURS_MAX: i64 = 24;
+
 /// A venue that sells nights.
 #[derive(Clone, Debug)]
 pub struct Hotel {

@@ -1,13 +1,13 @@
 //! CinemaService: what cinemas show and which seats are free. Informs only.
 
 use banyan_proto::reservation::v1::{self, cinema_service_server::CinemaService};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use tonic::{Request, Response, Status};
 
 use super::{page::Page, screening, status};
 use crate::{
     domain::{
-        catalogue::{Cinema, Movie},
+        catalogue::{Cinema, Movie, SCREENING_HOURS_MAX},
         claim::parse_date,
         name::{CinemaId, MovieId, ScreeningId},
     },
@@ -18,6 +18,8 @@ use crate::{
 const CINEMA: &str = "reservation.banyan/Cinema";
 const MOVIE: &str = "reservation.banyan/Movie";
 const SCREENING: &str = "reservation.banyan/Screening";
+
+const LONGEST: SignedDuration = SignedDuration::from_hours(SCREENING_HOURS_MAX);
 
 /// Answers CinemaService.
 #[derive(Clone)]
@@ -110,7 +112,8 @@ impl CinemaService for Cinemas {
             cinema: Some(parent),
             movie,
             ends_after: Some(now),
-            starts_from,
+            // Without it, the index would be read from the first screening ever.
+            starts_from: starts_from.max(Some(now - LONGEST)),
             starts_before,
             after: after(&page)?,
             newest_first: false,

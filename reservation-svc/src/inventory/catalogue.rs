@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Commit, Inventory, rejection::Rejection};
+use super::{Commit, Inventory, clock, rejection::Rejection};
 use crate::{
     domain::{
         catalogue::{SCREENING_HOURS, Screening, SeatPrice},
@@ -93,6 +93,7 @@ impl Inventory {
             category,
             price_minor: new.price_minor,
         };
+        let starts_at = clock::stored(new.starts_at);
         let screening = Screening {
             id: ScreeningId {
                 cinema: new.cinema.clone(),
@@ -100,8 +101,8 @@ impl Inventory {
             },
             movie: new.movie,
             hall: new.hall,
-            starts_at: new.starts_at,
-            ends_at: end(new.starts_at),
+            starts_at,
+            ends_at: end(starts_at),
         };
         let prices = categories.into_iter().map(price).collect();
         turn.commit
@@ -149,4 +150,61 @@ async fn remove(commit: &mut Commit, screenings: &[Screening]) -> Result<(), Sto
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use banyan_mesh::testing::TestDatabase;
+    use jiff::ToSpan as _;
+
+    use super::*;
+    use crate::inventory::testing::Rig;
+
+    async fn second_cinema(rig: &Rig) -> (CinemaId, i64) {
+        let mut turn = rig.inventory.turn().await.unwrap();
+        let write = &turn.commit.write;
+        let mut cinema = write.cinemas(None, 1).await.unwrap().remove(0);
+        let hall = write.halls(&cinema.id).await.unwrap()[0].number;
+        let mut seats = write.seats(&[hall]).await.unwrap().remove(&hall).unwrap();
+        cinema.id = CinemaId("zoo".into());
+        seats.truncate(1);
+        seats[0].pool = turn.commit.next_pool();
+        let write = &turn.commit.write;
+        write.insert_cinema(&cinema).await.unwrap();
+        let hall = write.insert_hall(&cinema.id, "One", &seats).await.unwrap();
+        turn.finish().await.unwrap();
+        (cinema.id, hall)
+    }
+
+    #[tokio::test]
+    async fn a_movie_is_shown_where_its_screenings_are_and_from_when_they_say() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let now = rig.inventory.now();
+            let (cinema, hall) = second_cinema(&rig).await;
+            let movie = NewMovie {
+                title: "Roots".into(),
+                description: "A forest".into(),
+                image_uri: String::new(),
+            };
+            let movie = rig.inventory.create_movie(&movie).await.unwrap();
+            let new = NewScreening {
+                cinema: cinema.clone(),
+                hall,
+                movie,
+                starts_at: now + 1.hour() + 123_456_789.nanoseconds(),
+                price_minor: 100,
+            };
+            let made = rig.inventory.create_screening(&new).await.unwrap();
+            let session = rig.inventory.store().read().await.unwrap();
+            let read = session.screening(&made.id).await.unwrap().unwrap();
+            assert_eq!(read, made);
+
+            let first = session.cinemas(None, 1).await.unwrap().remove(0).id;
+            for (cinema, shown) in [(first, false), (cinema, true)] {
+                let movies = session.movies_shown_from(&cinema, now).await.unwrap();
+                assert_eq!(movies.contains(&movie), shown, "{cinema}");
+            }
+        }
+    }
 }

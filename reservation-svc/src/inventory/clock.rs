@@ -1,6 +1,6 @@
 //! What time it is. The only place where decisions' time comes from, so that tests can move it.
 
-use jiff::{Timestamp, TimestampRound, Unit};
+use jiff::Timestamp;
 
 /// Says what time it is.
 pub trait Clock: Send + Sync {
@@ -18,9 +18,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// The time in the resolution that is stored: what is answered now and what is read later are the same.
+/// What time it is, as it is stored.
 pub(super) fn read(clock: &dyn Clock) -> Timestamp {
-    let now = clock.now();
-    now.round(TimestampRound::new().smallest(Unit::Microsecond))
-        .unwrap_or(now)
+    stored(clock.now())
+}
+
+/// A time in the resolution that is stored: what is answered now and what is read later are the same.
+pub(super) fn stored(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
+    clock,
     command::{Action, Command, Hold, Outcome},
     commit::Commit,
     lookup,
@@ -159,7 +160,8 @@ fn new_booking(
 }
 
 fn expiry(now: Timestamp, hold: &Hold) -> Timestamp {
-    now.saturating_add(hold.duration).unwrap_or(Timestamp::MAX)
+    let end = now.saturating_add(hold.duration);
+    clock::stored(end.unwrap_or(Timestamp::MAX))
 }
 
 async fn confirm(commit: &mut Commit, mut booking: Booking) -> Result<Outcome, Stop> {

@@ -41,12 +41,17 @@ pub struct ScreeningFilter {
 }
 
 impl Session {
-    /// The movies with a screening that starts at that time or later.
-    pub async fn movies_shown_from(&self, time: Timestamp) -> Result<HashSet<MovieId>, StoreError> {
+    /// The movies with a screening in that cinema that starts at that time or later.
+    pub async fn movies_shown_from(
+        &self,
+        cinema: &CinemaId,
+        time: Timestamp,
+    ) -> Result<HashSet<MovieId>, StoreError> {
         let rows = screening::Entity::find()
             .select_only()
             .column(screening::Column::Movie)
             .distinct()
+            .filter(screening::Column::Cinema.eq(cinema.0.as_str()))
             .filter(screening::Column::Deleted.eq(false))
             .filter(screening::Column::StartsAt.gte(micros(time)))
             .into_tuple::<i64>()

@@ -408,3 +408,17 @@ async fn seats_are_sold_once_and_a_screening_that_has_started_not_at_all() {
         service.assert_sound().await;
     }
 }
+
+#[tokio::test]
+async fn a_booking_reads_as_it_was_answered_to_the_last_digit() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let mut request = suites("2026-12-01", "2026-12-02", 1);
+        request.hold_duration = Some(prost_types::Duration {
+            seconds: 60,
+            nanos: 123_456_789,
+        });
+        let held = service.hold(ALICE, request).await.unwrap().booking.unwrap();
+        assert_eq!(service.get(ALICE, &held.name).await.unwrap(), held);
+    }
+}

@@ -15,7 +15,7 @@ use crate::{
     store::{ScreeningFilter, Session, StoreError},
 };
 
-/// Movies, newest first; only those that are shown today or later, if so wanted.
+/// Movies, newest first; only those that partners' cinema shows today or later, if so wanted.
 pub(super) async fn movies(
     session: &Session,
     only_shown: bool,
@@ -23,9 +23,14 @@ pub(super) async fn movies(
     now: Timestamp,
 ) -> Result<Vec<MovieEntry>, StoreError> {
     let cinema = session.cinemas(None, 1).await?.pop();
-    let shown = session
-        .movies_shown_from(today(cinema.as_ref(), now))
-        .await?;
+    let shown = match &cinema {
+        Some(cinema) => {
+            session
+                .movies_shown_from(&cinema.id, today(cinema, now))
+                .await?
+        }
+        None => HashSet::new(),
+    };
     let movies = if only_shown {
         let ids: Vec<_> = shown.iter().copied().collect();
         let mut movies: Vec<_> = session.movies_of(&ids).await?.into_values().collect();
@@ -46,9 +51,8 @@ pub(super) async fn movies(
 }
 
 /// When the day began at the cinema.
-fn today(cinema: Option<&Cinema>, now: Timestamp) -> Timestamp {
-    let zone = cinema.map_or(jiff::tz::TimeZone::UTC, |cinema| cinema.zone.clone());
-    now.to_zoned(zone)
+fn today(cinema: &Cinema, now: Timestamp) -> Timestamp {
+    now.to_zoned(cinema.zone.clone())
         .start_of_day()
         .map_or(now, |day| day.timestamp())
 }
