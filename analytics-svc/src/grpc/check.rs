@@ -1,7 +1,7 @@
 //! Collects everything that is wrong with a request, so that a caller mends it in one go.
 //!
-//! Reasons: `MISSING` an absent required field (proto3 cannot tell absent from empty or 0), `RANGE` a value or length
-//! outside its limits, `FORMAT` a text that does not parse.
+//! Reasons: `MISSING` an absent required field (proto3 cannot tell absent from empty; an absent number is for the edge to
+//! see), `RANGE` a value or length outside its limits, `FORMAT` a text that does not parse.
 
 use banyan_proto::rpc::bad_request::FieldViolation;
 use jiff::Timestamp;
@@ -52,10 +52,8 @@ impl Check {
 
     /// A required id.
     pub(super) fn id(&mut self, field: &str, id: i64) {
-        match id {
-            0 => self.wrong(field, "MISSING", "is required"),
-            ..0 => self.wrong(field, "RANGE", "must be positive"),
-            _ => {}
+        if id <= 0 {
+            self.wrong(field, "RANGE", "must be positive");
         }
     }
 
@@ -146,7 +144,7 @@ mod tests {
             [
                 ("title", "MISSING"),
                 ("action", "RANGE"),
-                ("movie_id", "MISSING"),
+                ("movie_id", "RANGE"),
                 ("user_id", "RANGE"),
                 ("rating", "RANGE"),
                 ("amount", "RANGE"),

@@ -59,7 +59,7 @@ impl Events {
             .bus
             .publish(event)
             .await
-            .map_err(|error| status::away("BUS_AWAY", &error))?;
+            .map_err(|error| status::away("BUS_UNAVAILABLE", &error))?;
         self.stats.published(topic);
         Ok(place)
     }
@@ -74,7 +74,7 @@ impl EventService for Events {
         self.bus
             .check()
             .await
-            .map_err(|error| status::away("BUS_AWAY", &error))?;
+            .map_err(|error| status::away("BUS_UNAVAILABLE", &error))?;
         Ok(Response::new(CheckHealthResponse { status: true }))
     }
 

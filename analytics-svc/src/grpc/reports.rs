@@ -18,6 +18,8 @@ use crate::{
     wire,
 };
 
+const HOTEL: &str = "reservation.banyan/Hotel";
+const SCREENING: &str = "reservation.banyan/Screening";
 /// A report's nights at most.
 const NIGHTS_MAX: i64 = 366;
 
@@ -46,7 +48,7 @@ impl ReportService for ReportApi {
             .occupancy(&hotel, start, end)
             .await
             .map_err(|error| failed(&error))?
-            .ok_or_else(|| status::not_seen(hotel.as_str()))?;
+            .ok_or_else(|| status::not_found(HOTEL, hotel.as_str()))?;
         Ok(Response::new(occupancy(&hotel, report)))
     }
 
@@ -63,7 +65,7 @@ impl ReportService for ReportApi {
             .load_factor(&screening)
             .await
             .map_err(|error| failed(&error))?
-            .ok_or_else(|| status::not_seen(screening.as_str()))?;
+            .ok_or_else(|| status::not_found(SCREENING, screening.as_str()))?;
         Ok(Response::new(load_factor(&screening, report)))
     }
 }
@@ -71,7 +73,7 @@ impl ReportService for ReportApi {
 fn failed(error: &StoreError) -> Status {
     match error {
         StoreError::Corrupt { .. } => status::broken(error),
-        _ => status::away("DATABASE_AWAY", error),
+        _ => status::away("DATABASE_UNAVAILABLE", error),
     }
 }
 

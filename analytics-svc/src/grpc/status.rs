@@ -15,7 +15,7 @@ pub(super) fn invalid(violations: Vec<rpc::bad_request::FieldViolation>) -> Stat
         .collect::<Vec<_>>()
         .join("; ");
     let details = vec![
-        any("google.rpc.ErrorInfo", &error_info("INVALID_REQUEST", None)),
+        any("google.rpc.ErrorInfo", &error_info("INVALID_REQUEST")),
         any(
             "google.rpc.BadRequest",
             &rpc::BadRequest {
@@ -26,14 +26,20 @@ pub(super) fn invalid(violations: Vec<rpc::bad_request::FieldViolation>) -> Stat
     status(Code::InvalidArgument, message, details)
 }
 
-/// The feed has not spoken of a resource.
-pub(super) fn not_seen(name: &str) -> Status {
-    let info = error_info("NOT_SEEN", Some(("resource", name)));
-    status(
-        Code::NotFound,
-        format!("{name} has not been seen in the reservation feed"),
-        vec![any("google.rpc.ErrorInfo", &info)],
-    )
+/// The feed has not spoken of a resource of that kind.
+pub(super) fn not_found(kind: &str, name: &str) -> Status {
+    let message = format!("{name} has not been seen in the reservation feed");
+    let resource = rpc::ResourceInfo {
+        resource_type: kind.to_owned(),
+        resource_name: name.to_owned(),
+        description: message.clone(),
+        ..rpc::ResourceInfo::default()
+    };
+    let details = vec![
+        any("google.rpc.ErrorInfo", &error_info("NOT_FOUND")),
+        any("google.rpc.ResourceInfo", &resource),
+    ];
+    status(Code::NotFound, message, details)
 }
 
 /// The database or the bus is away. The cause goes to the log, where it is handled, not to the caller.
@@ -49,7 +55,7 @@ pub(super) fn away(reason: &'static str, error: &dyn std::error::Error) -> Statu
         Code::Unavailable,
         error.to_string(),
         vec![
-            any("google.rpc.ErrorInfo", &error_info(reason, None)),
+            any("google.rpc.ErrorInfo", &error_info(reason)),
             any("google.rpc.RetryInfo", &retry),
         ],
     )
@@ -61,21 +67,15 @@ pub(super) fn broken(error: &dyn std::error::Error) -> Status {
     status(
         Code::Internal,
         "the stored facts cannot be read".to_owned(),
-        vec![any(
-            "google.rpc.ErrorInfo",
-            &error_info("FACTS_CORRUPT", None),
-        )],
+        vec![any("google.rpc.ErrorInfo", &error_info("FACTS_CORRUPT"))],
     )
 }
 
-fn error_info(reason: &str, metadata: Option<(&str, &str)>) -> rpc::ErrorInfo {
+fn error_info(reason: &str) -> rpc::ErrorInfo {
     rpc::ErrorInfo {
         reason: reason.to_owned(),
         domain: DOMAIN.to_owned(),
-        metadata: metadata
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect(),
+        ..rpc::ErrorInfo::default()
     }
 }
 

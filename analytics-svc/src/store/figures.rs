@@ -20,16 +20,19 @@ use crate::domain::{
     name::{HotelName, Night, ScreeningName},
 };
 
+/// The reason of those who came too late. What is not sold was never to be had: that is no demand for more of it.
+const CELL_UNAVAILABLE: &str = "CELL_UNAVAILABLE";
+
 /// Sums over a hotel's nights.
 #[derive(Debug, Clone)]
 pub struct HotelFigures {
     /// What the hotel's money is.
     pub currency_code: String,
-    /// Rooms for sale a night.
+    /// Rooms a night, priced or not.
     pub capacity: i64,
     /// By night; nights without claims are absent.
     pub claims: BTreeMap<Night, Vec<Claims>>,
-    /// By night; nights without refusals are absent.
+    /// Refused because they were taken, by night; nights without refusals are absent.
     pub denied: BTreeMap<Night, i64>,
     /// How far the feed had been applied.
     pub cursor: Cursor,
@@ -38,11 +41,11 @@ pub struct HotelFigures {
 /// Sums over a screening's seats.
 #[derive(Debug, Clone)]
 pub struct ScreeningFigures {
-    /// Seats for sale.
+    /// Seats, priced or not.
     pub capacity: i64,
     /// By state and currency.
     pub claims: Vec<Claims>,
-    /// Refusals.
+    /// Refused because they were taken.
     pub denied: i64,
     /// How far the feed had been applied.
     pub cursor: Cursor,
@@ -160,6 +163,7 @@ async fn denied_by_night(
         .column(night_denials::Column::Night)
         .column_as(sum(night_denials::Column::Requests), "requests_sum")
         .filter(night_denials::Column::Hotel.eq(hotel.as_str()))
+        .filter(night_denials::Column::Reason.eq(CELL_UNAVAILABLE))
         .filter(night_denials::Column::Night.gte(start.to_string()))
         .filter(night_denials::Column::Night.lt(end.to_string()))
         .group_by(night_denials::Column::Night)
@@ -204,6 +208,7 @@ async fn denied_seats(
         .select_only()
         .column_as(sum(seat_denials::Column::Requests), "requests_sum")
         .filter(seat_denials::Column::Screening.eq(screening.as_str()))
+        .filter(seat_denials::Column::Reason.eq(CELL_UNAVAILABLE))
         .into_tuple::<i64>()
         .one(snapshot)
         .await

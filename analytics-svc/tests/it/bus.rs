@@ -239,7 +239,7 @@ fn events_that_make_no_sense_are_refused_and_not_written() {
         .unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     let message = status.message();
-    for field in ["movie_id is required", "title must be", "rating must be"] {
+    for field in ["movie_id must be positive", "title must be", "rating must be"] {
         assert!(message.contains(field), "{message}");
     }
     for amount in [-0.01, f64::NAN, f64::INFINITY] {
@@ -310,9 +310,12 @@ fn the_bus_is_unavailable_while_its_database_is_away() {
         let info = rpc::ErrorInfo::decode(details[0].value.as_slice()).unwrap();
         assert_eq!(
             (info.reason.as_str(), info.domain.as_str()),
-            ("BUS_AWAY", "analytics.banyan")
+            ("BUS_UNAVAILABLE", "analytics.banyan")
         );
     }
     let report = service.load_factor().unwrap_err();
     assert_eq!(report.code(), Code::Unavailable);
+    let details = rpc::Status::decode(report.details()).unwrap().details;
+    let info = rpc::ErrorInfo::decode(details[0].value.as_slice()).unwrap();
+    assert_eq!(info.reason, "DATABASE_UNAVAILABLE");
 }

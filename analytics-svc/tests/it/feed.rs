@@ -9,7 +9,7 @@ use crate::{
     feed_server::{Fault, Feed},
     script::{
         DOUBLE, HOTEL, SUITE, booking, denied, hotel, item, night, refusals, room_type, screening,
-        seat,
+        seat, unsold,
     },
     service::{Service, eventually},
 };
@@ -61,6 +61,8 @@ fn a_hotels_occupancy_is_what_the_feed_said() {
             denied(night(DOUBLE, "2026-05-01"), 2),
             denied(night(DOUBLE, "2026-05-01"), 3),
             denied(night(DOUBLE, "2026-06-01"), 7),
+            unsold(night(DOUBLE, "2026-05-01"), 11),
+            unsold(night(DOUBLE, "2026-05-03"), 13),
         ]);
         let report = eventually("everything is applied", || {
             let report = service.occupancy("2026-05-01", "2026-05-04").ok()?;
@@ -99,7 +101,22 @@ fn a_hotels_occupancy_is_what_the_feed_said() {
             1_780_000_000 + feed.len() - 1
         );
         let unseen = service.occupancy_of("hotels/other", "2026-05-01", "2026-05-02");
-        assert_eq!(unseen.unwrap_err().code(), Code::NotFound);
+        let unseen = unseen.unwrap_err();
+        assert_eq!(unseen.code(), Code::NotFound);
+        let details = rpc::Status::decode(unseen.details()).unwrap().details;
+        let info = rpc::ErrorInfo::decode(details[0].value.as_slice()).unwrap();
+        let resource = rpc::ResourceInfo::decode(details[1].value.as_slice()).unwrap();
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            ("NOT_FOUND", "analytics.banyan")
+        );
+        assert_eq!(
+            (
+                resource.resource_type.as_str(),
+                resource.resource_name.as_str()
+            ),
+            ("reservation.banyan/Hotel", "hotels/other")
+        );
     }
 }
 
@@ -122,6 +139,7 @@ fn a_screenings_load_factor_outlives_its_removal() {
             seats(State::Held, &["B1"]),
             denied(seat("A1"), 1),
             denied(seat("A2"), 4),
+            unsold(seat("A1"), 8),
             screening(4, true),
         ]);
         let report = service.load_factor_at("a", feed.len());

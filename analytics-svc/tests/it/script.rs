@@ -78,10 +78,20 @@ pub(crate) fn booking(id: &str, state: State, items: Vec<BookingItem>) -> Event 
     })
 }
 
+/// Requests for a cell that was taken.
 pub(crate) fn denied(cell: CellRef, count: i64) -> Event {
+    refused(cell, "CELL_UNAVAILABLE", count)
+}
+
+/// Requests for a cell without a price.
+pub(crate) fn unsold(cell: CellRef, count: i64) -> Event {
+    refused(cell, "NOT_SOLD", count)
+}
+
+fn refused(cell: CellRef, reason: &str, count: i64) -> Event {
     Event::DemandDenied(DemandDenied {
         cell: Some(cell),
-        reason: "CELL_UNAVAILABLE".to_owned(),
+        reason: reason.to_owned(),
         count,
     })
 }
