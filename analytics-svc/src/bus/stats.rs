@@ -25,12 +25,12 @@ impl BusStats {
     pub fn register(registry: &mut Registry) -> Self {
         let stats = Self::default();
         registry.register(
-            "banyan_bus_events_published",
+            "analytics_bus_events_published",
             "Events written and durable",
             stats.published.clone(),
         );
         registry.register(
-            "banyan_bus_events_consumed",
+            "analytics_bus_events_consumed",
             "Events read back and committed",
             stats.consumed.clone(),
         );

@@ -23,32 +23,32 @@ impl FeedStats {
     pub fn register(registry: &mut Registry) -> Self {
         let stats = Self::default();
         registry.register(
-            "banyan_feed_position",
+            "analytics_feed_position",
             "Last applied commit sequence of the reservation feed",
             stats.position.clone(),
         );
         registry.register(
-            "banyan_feed_lag",
+            "analytics_feed_lag",
             "Commits that the reservation feed is known to be ahead",
             stats.lag.clone(),
         );
         registry.register(
-            "banyan_feed_events_applied",
+            "analytics_feed_events_applied",
             "Events of the reservation feed that took effect",
             stats.applied.clone(),
         );
         registry.register(
-            "banyan_feed_events_redelivered",
+            "analytics_feed_events_redelivered",
             "Events of the reservation feed that had taken effect before",
             stats.redelivered.clone(),
         );
         registry.register(
-            "banyan_feed_reconnects",
+            "analytics_feed_reconnects",
             "Streams of the reservation feed that ended",
             stats.sessions_ended.clone(),
         );
         registry.register(
-            "banyan_feed_rebuilds",
+            "analytics_feed_rebuilds",
             "Times that all facts were forgotten for another incarnation",
             stats.rebuilds.clone(),
         );

@@ -206,7 +206,7 @@ fn every_event_is_read_back_logged_without_its_payload_and_committed() {
         );
         assert_eq!(event.payload, Some(user));
         for topic in ["user-events", "payment-events"] {
-            let metric = format!("banyan_bus_events_consumed_total{{topic=\"{topic}\"}}");
+            let metric = format!("analytics_bus_events_consumed_total{{topic=\"{topic}\"}}");
             eventually("the event is read back", || {
                 (service.metric(&metric) == 1).then_some(())
             });

@@ -203,9 +203,9 @@ fn every_event_counts_once_under_cuts_and_redelivery() {
         let service = Service::start(&database.url, &feed.serve());
         let report = service.load_factor_at("a", 100);
         assert_eq!(report.denied, 99);
-        assert_eq!(service.metric("banyan_feed_events_applied_total"), 100);
-        assert!(service.metric("banyan_feed_events_redelivered_total") >= 5);
-        assert!(service.metric("banyan_feed_reconnects_total") >= 5);
+        assert_eq!(service.metric("analytics_feed_events_applied_total"), 100);
+        assert!(service.metric("analytics_feed_events_redelivered_total") >= 5);
+        assert!(service.metric("analytics_feed_reconnects_total") >= 5);
     }
 }
 
@@ -220,7 +220,7 @@ fn every_event_counts_once_across_kills() {
             feed.commit(refusals(40));
             // Killed somewhere in the middle of what it has just been given.
             eventually("something is applied", || {
-                (service.metric("banyan_feed_position") > (round - 1) * 40).then_some(())
+                (service.metric("analytics_feed_position") > (round - 1) * 40).then_some(())
             });
             service.kill();
         }
@@ -244,7 +244,7 @@ fn every_event_counts_once_with_two_replicas() {
     }
     let applied = replicas
         .iter()
-        .map(|replica| replica.metric("banyan_feed_events_applied_total"));
+        .map(|replica| replica.metric("analytics_feed_events_applied_total"));
     assert_eq!(applied.sum::<i64>(), 201);
 }
 
@@ -275,7 +275,7 @@ fn another_incarnation_is_built_anew_from_zero() {
         feed.become_another("b", log);
         let report = service.load_factor_at("b", 4);
         assert_eq!((report.capacity, report.denied), (8, 3));
-        assert_eq!(service.metric("banyan_feed_rebuilds_total"), 1);
+        assert_eq!(service.metric("analytics_feed_rebuilds_total"), 1);
         let gone = service
             .occupancy_of(HOTEL, "2026-05-01", "2026-05-02")
             .unwrap_err();
