@@ -164,6 +164,26 @@ async fn a_kept_connection_that_the_monolith_closes_is_no_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_stored_keeps_nothing_else_out() {
+    let body = r#"[{"id":1,"title":"a\u0000b","genres":["\u0000"]},{"id":2,"title":"Roots"}]"#;
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for database in TestDatabase::each() {
+        let url = broken_monolith(answer.clone()).await;
+        let service = Service::start(database, Some(url), false).await;
+        let client = Client::new(service.channel.clone());
+        for _ in 0..2 {
+            catch_up(&client).await.unwrap();
+        }
+        assert_eq!(ids(&service).await, [1, 2]);
+        assert_eq!(service.metric(ADOPTED), 2.0);
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_movies_are_followed_and_only_with_a_monolith() {
     let legacy = Legacy::start().await;
     let service = Service::start(TestDatabase::sqlite(), Some(legacy.url()), false).await;

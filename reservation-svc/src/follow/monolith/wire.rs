@@ -44,12 +44,21 @@ impl From<Movie> for FollowedMovie {
         Self {
             id,
             details: MovieDetails {
-                title,
-                description,
-                genres,
+                title: storable(title),
+                description: storable(description),
+                genres: genres.into_iter().map(storable).collect(),
                 rating,
             },
         }
+    }
+}
+
+/// PostgreSQL cannot store NUL characters; one movie that has them must not keep all others out.
+fn storable(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
     }
 }
 
