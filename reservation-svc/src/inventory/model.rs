@@ -247,7 +247,7 @@ async fn play(rig: &Rig, model: &mut Model, step: &Step) {
             rig.advance(SignedDuration::from_mins(minutes));
             model.minute += minutes;
         }
-        Step::Sweep => rig.inventory.sweep().await.unwrap(),
+        Step::Sweep => drop(rig.inventory.sweep().await.unwrap()),
     }
     compare(rig, model).await;
 }

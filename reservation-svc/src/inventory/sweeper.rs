@@ -1,7 +1,7 @@
 //! Tidies up: ends holds that have run out and forgets old request ids. Nothing waits for it; every reader and every
 //! decision discounts what it has not got to yet.
 //!
-//! A sweep is bounded, so that it never keeps a guest waiting for long; what is left comes next time. Several
+//! A sweep is bounded, so that it never keeps a guest waiting for long; what is left comes right after it. Several
 //! replicas may sweep at once: each finds what the others have left.
 
 use std::time::Duration;
@@ -11,12 +11,25 @@ use tracing::{debug, warn};
 
 use super::{Inventory, answer, decide, rejection::Rejection};
 
-/// How often.
+/// How often, when there is little to do.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// Between sweeps when more is left than one may do; those who wait for their turn get it in between.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A sweep is given up after this long.
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Holds of one sweep.
 const HOLDS_MAX: i64 = 100;
 /// Request ids of one sweep.
 const REQUEST_IDS_MAX: i64 = 1_000;
+
+/// How much of what there was to do a sweep has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Swept {
+    /// Everything.
+    All,
+    /// As much as one may; there may be more.
+    Some,
+}
 
 impl Inventory {
     /// Sweeps until the process ends.
@@ -24,17 +37,22 @@ impl Inventory {
         let inventory = self.clone();
         let shutdown = process.shutdown().clone();
         process.spawn("inventory sweeper", async move {
+            let mut wait = INTERVAL;
             while shutdown
-                .run_until_cancelled(tokio::time::sleep(INTERVAL))
+                .run_until_cancelled(tokio::time::sleep(wait))
                 .await
                 .is_some()
             {
-                match inventory.sweep().await {
-                    Ok(()) => {}
-                    Err(Rejection::Store(error)) if error.is_transient() => {
-                        debug!(%error, "Sweep put off")
+                // A database that does not answer must not keep the turn for ever.
+                let sweep = tokio::time::timeout(SWEEP_TIMEOUT, inventory.sweep());
+                let swept = sweep.await.unwrap_or(Err(Rejection::TimedOut));
+                wait = match swept {
+                    Ok(Swept::All) => INTERVAL,
+                    Ok(Swept::Some) => PAUSE,
+                    Err(error) => {
+                        put_off(&error);
+                        INTERVAL
                     }
-                    Err(error) => warn!(error = &error as &dyn std::error::Error, "Sweep failed"),
                 }
             }
             Ok(())
@@ -42,7 +60,7 @@ impl Inventory {
     }
 
     /// Sweeps once.
-    pub async fn sweep(&self) -> Result<(), Rejection> {
+    pub(super) async fn sweep(&self) -> Result<Swept, Rejection> {
         let now = self.now();
         let idle = {
             let session = self.store().read().await?;
@@ -50,7 +68,7 @@ impl Inventory {
             lapsed.is_empty() && !session.has_answers_before(now - answer::KEPT).await?
         };
         if idle {
-            return Ok(());
+            return Ok(Swept::All);
         }
         let mut turn = self.turn().await?;
         let lapsed = turn
@@ -69,15 +87,25 @@ impl Inventory {
         self.shared.metrics.expired.inc_by(expired);
         self.shared.metrics.forgotten.inc_by(forgotten);
         debug!(expired, forgotten, "Swept");
-        Ok(())
+        let full =
+            expired >= HOLDS_MAX.unsigned_abs() || forgotten >= REQUEST_IDS_MAX.unsigned_abs();
+        Ok(if full { Swept::Some } else { Swept::All })
+    }
+}
+
+fn put_off(error: &Rejection) {
+    match error {
+        Rejection::Store(error) if error.is_transient() => debug!(%error, "Sweep put off"),
+        error => warn!(error = error as &dyn std::error::Error, "Sweep failed"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use banyan_mesh::testing::TestDatabase;
-    use jiff::{SignedDuration, civil::date};
+    use jiff::{SignedDuration, ToSpan as _, civil::date};
 
+    use super::{HOLDS_MAX, Swept};
     use crate::{
         domain::{
             booking::State,
@@ -110,6 +138,26 @@ mod tests {
                 fingerprint: [1; 32],
             }),
             action: Action::Hold(hold),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_says_when_more_is_left() {
+        let rig = Rig::start(TestDatabase::sqlite()).await;
+        for night in 0..HOLDS_MAX + 1 {
+            let check_in = date(2026, 12, 1).saturating_add(night.days());
+            let mut hold = hold();
+            hold.request = None;
+            if let Action::Hold(hold) = &mut hold.action
+                && let Claim::Stay(stay) = &mut hold.claim
+            {
+                stay.nights = Nights::new(check_in, check_in.saturating_add(1.day())).unwrap();
+            }
+            rig.inventory.submit(hold).await.unwrap();
+        }
+        rig.advance(SignedDuration::from_mins(10));
+        for want in [Swept::Some, Swept::All, Swept::All] {
+            assert_eq!(rig.inventory.sweep().await.unwrap(), want);
         }
     }
 
