@@ -42,7 +42,8 @@ pub use rejection::{Refusal, Rejection, Unmet};
 /// Commands that wait for their turn; more are turned away at once, before they cost anything. Half of the calls that
 /// the server takes at once, so that a crowd of buyers does not keep others from looking.
 const WAITING_MAX: usize = 512;
-/// A command is given up after this long, its wait included. Callers have gone by then.
+/// A command is given up after this long, its wait included, but never while it is being committed: up to then nothing
+/// has been done for certain. Callers have gone by then.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The inventory of one database; clones are the same one.
@@ -78,7 +79,22 @@ impl Inventory {
 
     /// Decides one command. The same request id gets the same answer again.
     pub async fn submit(&self, command: Command) -> Result<Outcome, Rejection> {
-        let result = self.submit_in_background(command).await;
+        let Ok(waiting) = Arc::clone(&self.shared.waiting).try_acquire_owned() else {
+            return self.count(Err(Rejection::Crowded));
+        };
+        let inventory = self.clone();
+        let decided = tokio::spawn(async move {
+            let _waiting = waiting;
+            let result = inventory.carry_out(&command).await;
+            // Here rather than by the caller, who may have gone.
+            inventory.count(result)
+        });
+        decided
+            .await
+            .unwrap_or_else(|error| self.count(Err(Rejection::Aborted(error))))
+    }
+
+    fn count(&self, result: Result<Outcome, Rejection>) -> Result<Outcome, Rejection> {
         self.shared.metrics.decided(&result);
         result
     }
@@ -98,34 +114,40 @@ impl Inventory {
         &self.shared.store
     }
 
-    async fn submit_in_background(&self, command: Command) -> Result<Outcome, Rejection> {
-        let waiting = Arc::clone(&self.shared.waiting).try_acquire_owned();
-        let waiting = waiting.map_err(|_| Rejection::Crowded)?;
-        let inventory = self.clone();
-        let decided = tokio::spawn(async move {
-            let _waiting = waiting;
-            let decision = tokio::time::timeout(COMMAND_TIMEOUT, inventory.decide(command));
-            decision.await.unwrap_or(Err(Rejection::TimedOut))
-        });
-        decided
-            .await
-            .unwrap_or_else(|error| Err(Rejection::Aborted(error)))
+    async fn carry_out(&self, command: &Command) -> Result<Outcome, Rejection> {
+        let decision = tokio::time::timeout(COMMAND_TIMEOUT, self.decide(command));
+        match decision.await.unwrap_or(Err(Rejection::TimedOut))? {
+            Decision::Repeated(answer) => answer,
+            Decision::Made {
+                turn,
+                result,
+                timer,
+            } => {
+                turn.finish().await?;
+                drop(timer);
+                result.map_err(Rejection::Refused)
+            }
+        }
     }
 
-    async fn decide(&self, command: Command) -> Result<Outcome, Rejection> {
+    /// Decides a command, but for making it durable.
+    async fn decide(&self, command: &Command) -> Result<Decision<'_>, Rejection> {
         let mut turn = self.turn().await?;
-        let _timer = self.shared.metrics.time_commit();
-        if let Some(answer) = answer::find(&turn.commit, &command).await? {
-            return answer;
+        let timer = self.shared.metrics.time_commit();
+        if let Some(answer) = answer::find(&turn.commit, command).await? {
+            return Ok(Decision::Repeated(answer));
         }
-        let result = match decide::decide(&mut turn.commit, &command).await {
+        let result = match decide::decide(&mut turn.commit, command).await {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Denied(denial)) => Err(decide::deny(&mut turn.commit, denial)),
             Err(Stop::Rejected(rejection)) => return Err(rejection),
         };
-        answer::keep(&turn.commit, &command, &result).await?;
-        turn.finish().await?;
-        result.map_err(Rejection::Refused)
+        answer::keep(&turn.commit, command, &result).await?;
+        Ok(Decision::Made {
+            turn: Box::new(turn),
+            result,
+            timer,
+        })
     }
 
     /// Waits for this process's turn, then for the database's.
@@ -138,6 +160,18 @@ impl Inventory {
             _order: order,
         })
     }
+}
+
+/// What became of a command.
+enum Decision<'a> {
+    /// It was decided before.
+    Repeated(Result<Outcome, Rejection>),
+    /// It counts once its turn is finished.
+    Made {
+        turn: Box<Turn<'a>>,
+        result: Result<Outcome, Refusal>,
+        timer: metrics::Timer<'a>,
+    },
 }
 
 /// The right to decide. Dropped without being finished, it leaves nothing behind.
@@ -153,5 +187,63 @@ impl Turn<'_> {
         let sequence = self.commit.finish().await?;
         self.committed.send_replace(sequence);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use banyan_mesh::testing::TestDatabase;
+    use jiff::{SignedDuration, civil::date};
+
+    use super::{testing::Rig, *};
+    use crate::domain::{
+        claim::{Claim, Nights, Stay},
+        name::RoomTypeId,
+        request::Principal,
+    };
+
+    fn hold() -> Command {
+        let claim = Claim::Stay(Stay {
+            room_type: RoomTypeId::parse("hotels/banyan-bay/roomTypes/banyan-suite").unwrap(),
+            nights: Nights::new(date(2026, 12, 1), date(2026, 12, 3)).unwrap(),
+            rooms: 1,
+        });
+        let hold = Hold {
+            claim,
+            contact: None,
+            duration: SignedDuration::from_mins(10),
+            confirm: false,
+            sells_started: false,
+        };
+        Command {
+            principal: Principal::guest("x".into()),
+            request: None,
+            action: Action::Hold(hold),
+        }
+    }
+
+    async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+        let waiting = async {
+            while !is_so() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let limit = Duration::from_secs(10);
+        assert!(tokio::time::timeout(limit, waiting).await.is_ok(), "{what}");
+    }
+
+    #[tokio::test]
+    async fn a_command_whose_caller_has_gone_is_decided_and_counted() {
+        let rig = Rig::start(TestDatabase::sqlite()).await;
+        let before = rig.inventory.turn().await.unwrap();
+        let inventory = rig.inventory.clone();
+        let caller = tokio::spawn(async move { inventory.submit(hold()).await });
+        let waiting = &rig.inventory.shared.waiting;
+        eventually("waits", || waiting.available_permits() < WAITING_MAX).await;
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+        drop(before);
+        let metrics = &rig.inventory.shared.metrics;
+        eventually("counted", || metrics.accepted.get() == 1).await;
     }
 }

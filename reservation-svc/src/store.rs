@@ -17,7 +17,7 @@ mod requests;
 mod rows;
 mod screenings;
 
-use std::ops::Deref;
+use std::{ops::Deref, time::Duration};
 
 use banyan_mesh::database::Database;
 use sea_orm::{
@@ -33,6 +33,9 @@ pub use requests::StoredAnswer;
 pub use screenings::ScreeningFilter;
 
 use error::During;
+
+/// The answer to COMMIT is waited for this long.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The database of one reservation service; clones share its connections.
 #[derive(Clone, Debug)]
@@ -80,11 +83,18 @@ impl Store {
 
     /// Waits for the writer's turn and takes it.
     pub async fn write(&self) -> Result<Write, StoreError> {
-        // SQLite knows no row locks: the whole database is locked from the start, or the turn could still be lost
-        // between reading and writing.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
+        let options = match self.database.backend() {
+            // SQLite knows no row locks: the whole database is locked from the start, or the turn could still be lost
+            // between reading and writing.
+            DbBackend::Sqlite => TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            },
+            // Whatever the server's default: a snapshot from before the lock would not have what others committed.
+            _ => TransactionOptions {
+                isolation_level: Some(IsolationLevel::ReadCommitted),
+                ..TransactionOptions::default()
+            },
         };
         let session = self.begin(options).await?;
         let head = session.lock_head().await?;
@@ -109,11 +119,16 @@ impl Write {
         &self.head
     }
 
-    /// Makes all of it durable, with the head as it is from now on.
+    /// Makes all of it durable, with the head as it is from now on. [`StoreError::Unconfirmed`] if it may be durable
+    /// although the database did not say so.
     pub async fn commit(self, head: &Head) -> Result<(), StoreError> {
         self.session.update_head(head).await?;
-        let committed = self.session.transaction.commit().await;
-        committed.during("commit")
+        let committing = self.session.transaction.commit();
+        let unconfirmed = |source| StoreError::Unconfirmed { source };
+        match tokio::time::timeout(COMMIT_TIMEOUT, committing).await {
+            Ok(committed) => committed.map_err(|error| unconfirmed(error.into())),
+            Err(elapsed) => Err(unconfirmed(elapsed.into())),
+        }
     }
 }
 

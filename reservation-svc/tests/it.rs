@@ -11,6 +11,7 @@ mod it {
     mod bookings;
     mod feed;
     mod lists;
+    mod lost_commits;
     mod requests;
     mod starting;
 

@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use banyan_proto::rpc;
 use prost::Message;
 use tonic::{Code, Status};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::{
     domain::{
@@ -119,7 +119,9 @@ impl From<Rejection> for Status {
 
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
-        if error.is_transient() {
+        if let StoreError::Unconfirmed { .. } = &error {
+            unknown(&error)
+        } else if error.is_transient() {
             away("DATABASE_UNAVAILABLE", "the reservation database is away")
         } else {
             failed(&error)
@@ -134,6 +136,17 @@ fn away(reason: &str, message: &str) -> Status {
     };
     let details = vec![info(reason, HashMap::new()), any("RetryInfo", &retry)];
     status(Code::Unavailable, message.to_owned(), details)
+}
+
+/// UNAVAILABLE without when to try again: that is safe under a request id only.
+fn unknown(error: &(dyn std::error::Error + 'static)) -> Status {
+    warn!(error, "Lost sight of a commit");
+    reasoned(
+        Code::Unavailable,
+        "OUTCOME_UNKNOWN",
+        "whether it was done is not known: the same request under the same request id tells",
+        [],
+    )
 }
 
 /// INTERNAL, without a word about the inside; the log has the whole chain.

@@ -9,6 +9,7 @@ use prometheus_client::{
 };
 
 use super::{command::Outcome, rejection::Rejection};
+use crate::store::StoreError;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
@@ -16,7 +17,7 @@ struct ReasonLabels {
 }
 
 pub(super) struct Metrics {
-    accepted: Counter,
+    pub(super) accepted: Counter,
     refused: Family<ReasonLabels, Counter>,
     commit_seconds: Histogram,
     pub(super) expired: Counter,
@@ -87,6 +88,7 @@ impl Metrics {
             Err(Rejection::Refused(refusal)) => refusal.reason.as_str(),
             Err(Rejection::NotFound { .. }) => "NOT_FOUND",
             Err(Rejection::Invalid(_)) => "INVALID",
+            Err(Rejection::Store(StoreError::Unconfirmed { .. })) => "OUTCOME_UNKNOWN",
             Err(Rejection::Store(error)) if error.is_transient() => "UNAVAILABLE",
             Err(Rejection::Crowded | Rejection::TimedOut) => "UNAVAILABLE",
             Err(Rejection::Store(_) | Rejection::Aborted(_)) => "INTERNAL",

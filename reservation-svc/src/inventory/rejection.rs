@@ -25,13 +25,13 @@ pub enum Rejection {
     /// The command makes no sense for what it names.
     #[error("the request is not valid")]
     Invalid(Vec<Violation>),
-    /// The database failed; nothing was decided, as far as is known.
+    /// The database failed; nothing was decided unless it is [`StoreError::Unconfirmed`].
     #[error("the reservation database failed")]
     Store(#[from] StoreError),
     /// Too many others wait.
     #[error("too many commands are waiting")]
     Crowded,
-    /// It took too long; whether it was decided in the end, repeating the request id tells.
+    /// It took too long and was given up; nothing was decided.
     #[error("the decision took too long")]
     TimedOut,
     /// The decision did not run to its end.

@@ -17,6 +17,13 @@ pub enum StoreError {
         #[source]
         source: DbErr,
     },
+    /// The answer to COMMIT is missing: all of it may be durable, or none.
+    #[error("whether the database committed is not known")]
+    Unconfirmed {
+        /// Why it is missing.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A stored value means nothing.
     #[error("stored {what} {value:?} means nothing")]
     Corrupt {
@@ -39,7 +46,7 @@ impl StoreError {
     /// Whether the same thing may succeed a moment later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::NotReady => true,
+            Self::NotReady | Self::Unconfirmed { .. } => true,
             Self::Corrupt { .. } => false,
             Self::Failed { source, .. } => match source {
                 DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
