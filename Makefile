@@ -44,7 +44,7 @@ lint: lint-rust lint-proto lint-ui ## Formatting, clippy, contracts, types
 .PHONY: lint-rust
 lint-rust: ui
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features kafka --locked -- -D warnings
 
 .PHONY: lint-proto
 lint-proto: $(BUF)
@@ -69,7 +69,7 @@ test-ui: $(UI)/node_modules/.package-lock.json
 
 .PHONY: test-rust
 test-rust: ui
-	cargo build --workspace --bins --locked
+	cargo build --workspace --bins --features kafka --locked
 	scripts/cargo-test.sh
 
 .PHONY: test-browser

@@ -76,7 +76,8 @@ empty database).";
 
 const ANALYTICS_HELP: &str = "\
 Environment: ANALYTICS_LISTEN (127.0.0.1:50052), OPS_LISTEN (127.0.0.1:9002), ANALYTICS_DATABASE_URL
-(sqlite://./data/analytics.db), RESERVATION_URL (http://127.0.0.1:50051).";
+(sqlite://./data/analytics.db), RESERVATION_URL (http://127.0.0.1:50051).
+KAFKA_BROKERS (host:port,host:port) puts the event bus on Kafka; a build needs the cargo feature `kafka` for it.";
 
 const WEBUI_HELP: &str = "\
 Environment: WEBUI_LISTEN (127.0.0.1:8002), OPS_LISTEN (127.0.0.1:9003).";

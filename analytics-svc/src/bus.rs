@@ -1,15 +1,17 @@
 //! The event bus: topics of partitions of events in order, acknowledged only when durable.
 //!
-//! [`Bus`] is what the service needs of a bus, so that one beside it (Kafka) can take the place of the [`embedded`] one,
-//! which keeps its events in the service's own database. An event goes to the partition that its key hashes to, so
-//! events of one movie or one user stay in order. [`consumer`] reads every event back and logs that it was there;
-//! it may see an event again after a crash, never miss one.
+//! [`Bus`] is what the service needs of a bus, so that Kafka (`kafka`, a cargo feature) can take the place of the
+//! [`embedded`] one, which keeps its events in the service's own database. An event goes to the partition that its key
+//! hashes to, so events of one movie or one user stay in order. [`consumer`] reads every event back and logs that it
+//! was there; it may see an event again after a crash, never miss one.
 //!
 //! Events of users hold e-mails: payloads are stored and never logged.
 
 pub mod consumer;
 pub mod embedded;
 pub mod envelope;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod retention;
 pub mod stats;
 
@@ -111,12 +113,21 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 /// What the bus could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    /// The event is not durable, or not known to be.
+    /// The event is not durable.
     #[error("the event could not be written to {topic}")]
     Publish {
         /// Where it was to go.
         topic: Topic,
         /// Why not.
+        #[source]
+        source: Cause,
+    },
+    /// The event may have become durable, or not.
+    #[error("it is not known whether the event was written to {topic}")]
+    Unknown {
+        /// Where it was to go.
+        topic: Topic,
+        /// Why it is not known.
         #[source]
         source: Cause,
     },

@@ -40,6 +40,7 @@ use crate::{
     grpc::{events::Events, reports::ReportApi},
     migration::Migrator,
     reports::Reports,
+    settings::BusSettings,
     store::Store,
 };
 
@@ -78,20 +79,11 @@ pub async fn start(settings: Settings, process: &Process) -> anyhow::Result<Runn
         Ok(())
     });
 
-    let bus: Arc<dyn Bus> = Arc::new(EmbeddedBus::new(store.clone(), settings.bus.partitions));
+    let bus = start_bus(&settings.bus, &store, process)?;
     let stats = process.metrics().register(BusStats::register);
-    let (reader, reader_stats, reader_shutdown) = (bus.clone(), stats.clone(), shutdown.clone());
-    let reader_store = store.clone();
+    let (reader, reader_stats) = (bus.clone(), stats.clone());
     process.spawn("event reader", async move {
-        tokio::select! {
-            () = reader_store.ready() => consumer::run(reader, reader_stats, reader_shutdown).await,
-            () = reader_shutdown.cancelled() => {}
-        }
-        Ok(())
-    });
-    let (sweeper_store, limits) = (store.clone(), settings.bus.clone());
-    process.spawn("event retention", async move {
-        retention::run(sweeper_store, limits, shutdown).await;
+        consumer::run(reader, reader_stats, shutdown).await;
         Ok(())
     });
 
@@ -105,6 +97,30 @@ pub async fn start(settings: Settings, process: &Process) -> anyhow::Result<Runn
         .start(process)
         .await?;
     Ok(Running { grpc })
+}
+
+/// Kafka where it is set, else the bus in the service's own database.
+fn start_bus(
+    settings: &BusSettings,
+    store: &Store,
+    process: &Process,
+) -> anyhow::Result<Arc<dyn Bus>> {
+    #[cfg(feature = "kafka")]
+    if let Some(brokers) = &settings.kafka_brokers {
+        let bus = bus::kafka::KafkaBus::start(brokers, settings, process)
+            .context("the Kafka client cannot be started")?;
+        return Ok(bus);
+    }
+    let (swept, limits) = (store.clone(), settings.clone());
+    let shutdown = process.shutdown().clone();
+    process.spawn("event retention", async move {
+        retention::run(swept, limits, shutdown).await;
+        Ok(())
+    });
+    Ok(Arc::new(EmbeddedBus::new(
+        store.clone(),
+        settings.partitions,
+    )))
 }
 
 /// Brings the database up to date and returns; what a migration job runs. Waits for a database that is away.

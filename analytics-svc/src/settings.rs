@@ -32,7 +32,8 @@ pub struct BusSettings {
     pub retention_hours: u32,
     /// Events a partition at most, once read; from 1,000.
     pub retention_events_max: u64,
-    /// Kafka's bootstrap servers, `host:port,host:port`; the embedded bus where absent.
+    /// Kafka's bootstrap servers, `host:port,host:port`; the embedded bus where absent. `partitions` and
+    /// `retention_hours` then shape the topics that are missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kafka_brokers: Option<String>,
 }
@@ -94,15 +95,32 @@ impl Settings {
             1_000,
             u64::MAX,
         )?;
-        match &bus.kafka_brokers {
-            None => Ok(()),
-            Some(brokers) => Err(SettingsError::environment(
-                "KAFKA_BROKERS",
-                brokers,
-                "this build has no Kafka (cargo feature `kafka`); unset it to use the embedded event bus",
-            )),
-        }
+        bus.kafka_brokers.as_deref().map_or(Ok(()), |brokers| {
+            check_brokers(brokers, cfg!(feature = "kafka"))
+        })
     }
+}
+
+fn check_brokers(brokers: &str, has_kafka: bool) -> Result<(), SettingsError> {
+    let problem = if !has_kafka {
+        "this build has no Kafka (cargo feature `kafka`); unset it to use the embedded event bus"
+    } else if !brokers.split(',').all(|broker| is_broker(broker.trim())) {
+        "must be host:port,host:port (plain text: TLS and SASL are not built in)"
+    } else {
+        return Ok(());
+    };
+    Err(SettingsError::environment(
+        "KAFKA_BROKERS",
+        brokers,
+        problem,
+    ))
+}
+
+fn is_broker(broker: &str) -> bool {
+    let Some((host, port)) = broker.rsplit_once(':') else {
+        return false;
+    };
+    !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 fn within(key: &str, value: u64, min: u64, max: u64) -> Result<(), SettingsError> {
@@ -150,9 +168,21 @@ mod tests {
     }
 
     #[test]
+    fn kafka_brokers_are_hosts_with_ports() {
+        for brokers in ["kafka:9092", "a:9092, b:9093", "[::1]:9092"] {
+            assert!(check_brokers(brokers, true).is_ok(), "{brokers}");
+        }
+        for brokers in ["kafka", "a:9092,", ":9092", "a:0", "SSL://a:9093"] {
+            let error = check_brokers(brokers, true).unwrap_err().to_string();
+            assert!(error.contains("host:port"), "{error}");
+        }
+    }
+
+    #[test]
     fn kafka_is_never_silently_ignored() {
         let settings = loaded("KAFKA_BROKERS", "broker:9092");
-        let error = settings.validate().unwrap_err().to_string();
+        assert_eq!(settings.validate().is_ok(), cfg!(feature = "kafka"));
+        let error = check_brokers("broker:9092", false).unwrap_err().to_string();
         assert!(error.contains("KAFKA_BROKERS"), "{error}");
         assert!(error.contains("`kafka`"), "{error}");
     }

@@ -79,6 +79,7 @@ impl Bus for EmbeddedBus {
     }
 
     async fn deliver(&self, group: &str) -> Result<Vec<Delivery>, BusError> {
+        self.store.ready().await;
         loop {
             // Listens before looking, so that a write in between is not slept through.
             let written = self.written.notified();

@@ -6,6 +6,8 @@
 mod bus;
 mod feed;
 mod feed_server;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod logs;
 mod outage;
 mod script;

@@ -88,6 +88,14 @@ impl Service {
         self.runtime.shutdown_background();
     }
 
+    /// Ends in order, as after SIGTERM.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn stop(self) {
+        self.runtime
+            .block_on(self.process.stop(Duration::from_secs(20)))
+            .unwrap();
+    }
+
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
