@@ -1,6 +1,8 @@
 //! Cookies as the gateway reads and mints them.
 //!
 //! A minted cookie holds 256 random bits: nobody finds another's by guessing.
+//! Names are compared in bytes: another site's cookie beside ours may hold anything, and must neither hide ours from us
+//! nor carry it past us.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
@@ -9,28 +11,39 @@ const TOKEN_BYTES: usize = 32;
 const YEAR_S: u32 = 365 * 24 * 3600;
 
 /// The first cookie of this name.
-pub(crate) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    find_all(headers, name).next()
+}
+
+/// All cookies of this name that are text: browsers send one for each path and domain that it was set for.
+pub(crate) fn find_all<'h, 'n>(
+    headers: &'h HeaderMap,
+    name: &'n str,
+) -> impl Iterator<Item = &'h str> + use<'h, 'n> {
+    pairs(headers)
+        .filter(move |pair| is_named(pair, name))
+        .filter_map(move |pair| std::str::from_utf8(pair.get(name.len() + 1..)?).ok())
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers
         .get_all(COOKIE)
         .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
+        .flat_map(|header| header.as_bytes().split(|&byte| byte == b';'))
+        .map(<[u8]>::trim_ascii)
+}
+
+fn is_named(pair: &[u8], name: &str) -> bool {
+    pair.strip_prefix(name.as_bytes())
+        .is_some_and(|rest| rest.first() == Some(&b'='))
 }
 
 /// The cookies without one of them; `None` when no other is left.
 pub(crate) fn without(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
-    let left: Vec<&str> = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
-        .map(str::trim)
-        .filter(|pair| pair.split_once('=').is_none_or(|(key, _)| key != name))
+    let left: Vec<&[u8]> = pairs(headers)
+        .filter(|pair| !pair.is_empty() && !is_named(pair, name))
         .collect();
-    HeaderValue::try_from(left.join("; "))
+    HeaderValue::from_bytes(&left.join(&b"; "[..]))
         .ok()
         .filter(|_| !left.is_empty())
 }
@@ -74,6 +87,16 @@ mod tests {
         headers.clear();
         headers.append(COOKIE, HeaderValue::from_static("guest=secret"));
         assert_eq!(without(&headers, "guest"), None);
+    }
+
+    #[test]
+    fn a_cookie_of_any_bytes_neither_hides_ours_nor_carries_it_past_us() {
+        let mut headers = HeaderMap::new();
+        let cookies = "theme=тёмная; mine=a; mine=b".as_bytes();
+        headers.append(COOKIE, HeaderValue::from_bytes(cookies).unwrap());
+        assert_eq!(find_all(&headers, "mine").collect::<Vec<_>>(), ["a", "b"]);
+        let left = without(&headers, "mine").unwrap();
+        assert_eq!(left.as_bytes(), "theme=тёмная".as_bytes());
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Guests {
     /// Who sent the request; somebody new where the cookie is absent or none of ours.
     pub(crate) fn of(&self, headers: &HeaderMap, context: &Context) -> Option<Guest> {
         if let Some(token) =
-            cookies::find(headers, &self.cookie).filter(|token| cookies::is_token(token))
+            cookies::find_all(headers, &self.cookie).find(|token| cookies::is_token(token))
         {
             return Some(Guest {
                 token: token.to_owned(),
@@ -56,7 +56,7 @@ impl Guests {
     /// Takes out what only services of this gateway may know, and what would be taken for it.
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
         headers.remove(self.metadata.as_str());
-        if cookies::find(headers, &self.cookie).is_some() {
+        if headers.contains_key(COOKIE) {
             match cookies::without(headers, &self.cookie) {
                 Some(cookies) => headers.insert(COOKIE, cookies),
                 None => headers.remove(COOKIE),
