@@ -10,7 +10,7 @@
 //! | `listener` | from a socket to requests: connections, header time and size, draining |
 //! | `edge` | the way of a request: shed, guard, route, decide, answer |
 //! | `context` | request id, trace, where a request came from |
-//! | `ops`, `probes` | who may use the operators' address; which upstreams can be reached |
+//! | `ops`, `site`, `probes` | who may use the operators' address, and from whose pages; which upstreams can be reached |
 //! | [`rollouts`], [`store`] | which side serves a request; what operators decided |
 //! | `forward`, `follow` | passing a request on to the legacy side, and waiting for who follows it |
 //! | `transcoded`, `guest` | calling gRPC, and as whom |
@@ -40,6 +40,7 @@ mod profile;
 mod refusal;
 pub mod rollouts;
 mod routes;
+mod site;
 mod start;
 pub mod store;
 mod surfaces;

@@ -11,16 +11,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use banyan_mesh::settings::Secret;
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{AUTHORIZATION, ORIGIN},
-    uri::Authority,
-};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION, uri::Authority};
 use subtle::ConstantTimeEq as _;
 
-use crate::{config::OpsConfig, refusal::Refusal};
+use crate::{config::OpsConfig, refusal::Refusal, site};
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const OPEN: [&str; 4] = ["/livez", "/readyz", "/db-status", "/metrics"];
 
 /// Decides who may use the operators' routes.
@@ -74,7 +69,7 @@ impl Guard {
                 "this host is not in ops.allowed_hosts (OPS_ALLOWED_HOSTS)",
             ));
         }
-        if is_cross_site(headers, authority.as_ref()) {
+        if site::is_other(headers, authority.as_ref()) {
             return Err(Refusal::forbidden(
                 "requests from pages of other sites are refused",
             ));
@@ -111,23 +106,6 @@ impl Guard {
     }
 }
 
-/// Browsers say where a request comes from, all of them in `Origin` on writes, current ones in `Sec-Fetch-Site` always.
-fn is_cross_site(headers: &HeaderMap, authority: Option<&Authority>) -> bool {
-    let said = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
-    if said.is_some_and(|site| site != b"same-origin" && site != b"none") {
-        return true;
-    }
-    let Some(origin) = headers.get(ORIGIN) else {
-        return false;
-    };
-    let origin = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.split_once("://"))
-        .map(|(_, authority)| authority);
-    origin != authority.map(Authority::as_str)
-}
-
 fn bears(headers: &HeaderMap, token: &Secret) -> bool {
     let sent = headers
         .get(AUTHORIZATION)
@@ -144,6 +122,8 @@ fn bears(headers: &HeaderMap, token: &Secret) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     fn status(config: &OpsConfig, address: &str, headers: &[(&'static str, &'static str)]) -> u16 {

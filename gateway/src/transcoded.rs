@@ -22,6 +22,7 @@ use crate::{
     guest::{Guest, Guests},
     profile::Profile,
     refusal::Refusal,
+    site,
     upstreams::GrpcService,
 };
 use codec::RawCodec;
@@ -63,6 +64,16 @@ impl Call {
         profile: &Profile,
         caller: &Caller<'_>,
     ) -> Result<Response<Body>, Refusal> {
+        // A form on another site can send JSON as text, and the new guest's cookie in the answer would replace the
+        // guest's own, with all its bookings.
+        if self.guest
+            && !parts.method.is_safe()
+            && site::is_other_behind_proxies(&parts.headers, caller.context.host.as_ref())
+        {
+            return Err(Refusal::forbidden(
+                "requests from pages of other sites are refused",
+            ));
+        }
         let body = if self.takes_body {
             read(body, caller.limits).await?
         } else {

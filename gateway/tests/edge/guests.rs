@@ -47,3 +47,51 @@ async fn nobody_names_their_own_secret() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_secret_is_found_beside_cookies_of_others() {
+    let world = World::start().await;
+    let token = "a".repeat(43);
+    let cookies = format!("theme=x; banyan_guest=old; banyan_guest_2=x; banyan_guest={token}");
+    let (set, told) = introduced(&world, Some(&cookies)).await;
+    assert_eq!((set, told.as_str()), (None, Some(token.as_str())));
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_neither_writes_nor_replaces_the_secret() {
+    let world = World::start().await;
+    let host = world.gateway.public.to_string();
+    let own = format!("http://{host}");
+    for (headers, want) in [
+        (vec![("sec-fetch-site", "cross-site")], 403),
+        (vec![("sec-fetch-site", "same-site")], 403),
+        (vec![("origin", "https://evil.example")], 403),
+        (vec![("origin", "null")], 403),
+        (vec![("origin", own.as_str())], 200),
+        (
+            // A proxy that ends https may call us by another name; browsers then say the site themselves.
+            vec![
+                ("origin", "https://cinema.example"),
+                ("sec-fetch-site", "same-origin"),
+            ],
+            200,
+        ),
+        (vec![], 200),
+    ] {
+        let request = headers.iter().fold(
+            world
+                .client
+                .post(world.url("/v1/items"))
+                .header("content-type", "text/plain")
+                .body(r#"{"title":"a"}"#),
+            |request, (name, value)| request.header(*name, *value),
+        );
+        let response = request.send().await.unwrap();
+        let is_set = response.headers().contains_key("set-cookie");
+        assert_eq!(
+            (response.status().as_u16(), is_set),
+            (want, want == 200),
+            "{headers:?}"
+        );
+    }
+}
