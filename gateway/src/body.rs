@@ -2,6 +2,9 @@
 //!
 //! A body that breaks a limit ends with an error, which whoever reads it cannot tell from a lost connection; the
 //! [`Watch`] beside it says what really happened.
+//!
+//! A pause has a limit, and so has all waiting together: a sender that gives a byte at a time, each just in time, would
+//! otherwise hold its place among the concurrent requests for days.
 
 use std::{
     fmt,
@@ -18,6 +21,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
+
+/// All waiting for a body together, in longest pauses; what it has brought earns it more.
+const PAUSES_MAX: u32 = 4;
+/// A sender this fast is never cut off.
+const BYTES_PER_S_MIN: u64 = 512;
 
 /// What a body may do.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +105,9 @@ pub(crate) fn limited(body: Body, limits: BodyLimits) -> (Body, Watch) {
         body,
         left: limits.bytes_max.unwrap_or(usize::MAX),
         idle: limits.idle,
+        brought: 0,
+        waited: Duration::ZERO,
+        waiting_since: None,
         sleep: Box::pin(tokio::time::sleep(limits.idle)),
         watch: watch.clone(),
     };
@@ -107,8 +118,32 @@ struct Limited {
     body: Body,
     left: usize,
     idle: Duration,
+    brought: u64,
+    waited: Duration,
+    waiting_since: Option<Instant>,
     sleep: Pin<Box<Sleep>>,
     watch: Watch,
+}
+
+impl Limited {
+    /// Begins to wait, unless it waits already.
+    fn wait(&mut self) {
+        if self.waiting_since.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        let earned = Duration::from_secs(self.brought / BYTES_PER_S_MIN);
+        let left = (self.idle * PAUSES_MAX + earned).saturating_sub(self.waited);
+        self.waiting_since = Some(now);
+        self.sleep.as_mut().reset(now + self.idle.min(left));
+    }
+
+    fn came(&mut self, size: usize) {
+        self.brought += size as u64;
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += since.elapsed();
+        }
+    }
 }
 
 impl http_body::Body for Limited {
@@ -127,13 +162,14 @@ impl http_body::Body for Limited {
             .store(polled.is_pending(), Ordering::Release);
         match polled {
             Poll::Pending => {
+                this.wait();
                 ready!(this.sleep.as_mut().poll(context));
                 Poll::Ready(Some(Err(this.watch.set(Broken::Idle))))
             }
             Poll::Ready(Some(Ok(frame))) => {
                 this.watch.0.frames.fetch_add(1, Ordering::AcqRel);
-                this.sleep.as_mut().reset(Instant::now() + this.idle);
                 let size = frame.data_ref().map_or(0, Bytes::len);
+                this.came(size);
                 match this.left.checked_sub(size) {
                     Some(left) => this.left = left,
                     None => return Poll::Ready(Some(Err(this.watch.set(Broken::TooLarge)))),
@@ -150,5 +186,42 @@ impl http_body::Body for Limited {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    const LIMITS: BodyLimits = BodyLimits {
+        bytes_max: None,
+        idle: Duration::from_millis(250),
+    };
+
+    /// A body of pieces, each after a pause; how long reading it took, and what it broke.
+    async fn read(pieces: usize, size: usize, pause: Duration) -> (Duration, Option<Broken>) {
+        let pieces = futures::stream::iter(0..pieces).then(move |_| async move {
+            tokio::time::sleep(pause).await;
+            Ok::<_, std::io::Error>(vec![b'x'; size])
+        });
+        let (body, watch) = limited(Body::from_stream(pieces), LIMITS);
+        let begun = Instant::now();
+        body.collect().await.ok();
+        (begun.elapsed(), watch.broken())
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_trickles_is_cut_off_and_a_slow_one_is_not() {
+        let pause = Duration::from_millis(50);
+        let (took, broken) = read(1_000, 1, pause).await;
+        assert_eq!(broken, Some(Broken::Idle));
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        let (_, broken) = read(30, 512, pause).await;
+        assert_eq!(broken, None);
+        let (_, broken) = read(1, 1, Duration::from_secs(5)).await;
+        assert_eq!(broken, Some(Broken::Idle));
     }
 }
