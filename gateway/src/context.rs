@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) forwarded_for: HeaderValue,
     /// Whether the client speaks https, to the gateway or to a trusted proxy before it.
     pub(crate) https: bool,
+    /// Whether a proxy before the gateway is believed.
+    pub(crate) trust_forwarded: bool,
     /// Whether the client speaks gRPC, so that errors have to be told in its way.
     pub(crate) grpc: bool,
     /// The host the client asked for.
@@ -52,6 +54,7 @@ impl Context {
                 && headers
                     .get(FORWARDED_PROTO)
                     .is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https")),
+            trust_forwarded,
             grpc: headers
                 .get(CONTENT_TYPE)
                 .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")),

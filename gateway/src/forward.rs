@@ -4,12 +4,13 @@
 //! Nothing is ever sent twice: a write that got no answer may have happened.
 
 mod headers;
+mod path;
 
 use std::time::Duration;
 
 use axum::body::Body;
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header::UPGRADE,
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header::UPGRADE,
     request::Parts,
 };
 use hyper_util::{
@@ -69,20 +70,29 @@ impl HttpUpstream {
         limits: BodyLimits,
         guests: &Guests,
     ) -> Result<Response<Body>, Refusal> {
-        if wants_upgrade(&parts.headers) {
+        if is_tunnel(parts) {
             return Err(Refusal::upgrade());
         }
+        if path::leads_elsewhere(parts.uri.path()) {
+            return Err(Refusal::bad_path("the path has a `.` or `..` segment"));
+        }
         let (body, upload) = limited(body, limits);
+        let body_bytes = http_body::Body::size_hint(&body).exact();
         let mut request = Request::new(body);
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = self.uri(&parts.uri)?;
         *request.headers_mut() =
-            headers::for_upstream(&parts.headers, parts.version, context, guests);
+            headers::for_upstream(&parts.headers, parts.version, body_bytes, context, guests);
         let response = self.first_byte(request, &upload).await?;
+        if response.status().is_informational() {
+            let trouble = format!("it answered {}", response.status());
+            return Err(Refusal::bad_answer(&self.name, trouble));
+        }
         Ok(self.returned(response))
     }
 
-    /// The path and query go on byte for byte: the server behind may read them otherwise than we do.
+    /// The path and query go on byte for byte: the server behind may read them otherwise than we do, which is why
+    /// [`path::leads_elsewhere`] has been asked.
     fn uri(&self, uri: &Uri) -> Result<Uri, Refusal> {
         let path_and_query = uri
             .path_and_query()
@@ -139,9 +149,9 @@ impl HttpUpstream {
 }
 
 /// An upgraded connection would pass every limit by; other protocols may be ignored (RFC 9110, 7.8), this one not.
-fn wants_upgrade(headers: &HeaderMap) -> bool {
+fn is_tunnel(parts: &Parts) -> bool {
     let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
-    headers.get_all(UPGRADE).iter().any(is_websocket)
+    parts.method == Method::CONNECT || parts.headers.get_all(UPGRADE).iter().any(is_websocket)
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -3,8 +3,8 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Version,
     header::{
-        CONNECTION, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-        TRANSFER_ENCODING, UPGRADE, VIA,
+        CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
     },
 };
 
@@ -25,6 +25,20 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
+/// Headers by which some servers and frameworks let a client replace the path that was asked for: they would reach what
+/// has no route.
+const PATHS: [HeaderName; 2] = [
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+];
+
+/// Whether a server behind may take a header for what only a proxy says about the client. Some servers (CGI, WSGI)
+/// cannot tell `_` from `-`.
+fn is_forwarded(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
+    name.starts_with("x-forwarded-") || name == "x-real-ip"
+}
+
 /// Takes out the headers that are between two neighbours: the well-known ones and those that `Connection` names.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
@@ -43,6 +57,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 pub(super) fn for_upstream(
     headers: &HeaderMap,
     version: Version,
+    body_bytes: Option<u64>,
     context: &Context,
     guests: &Guests,
 ) -> HeaderMap {
@@ -52,6 +67,22 @@ pub(super) fn for_upstream(
     headers.remove(EXPECT);
     // The client writes the upstream's own host.
     headers.remove(HOST);
+    // The body says how long it is, whatever the client said: the two never contradict each other.
+    if headers.remove(CONTENT_LENGTH).is_some() && body_bytes == Some(0) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    for name in &PATHS {
+        headers.remove(name);
+    }
+    let claims: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_forwarded(name))
+        .filter(|name| !context.trust_forwarded || name.as_str().contains('_'))
+        .cloned()
+        .collect();
+    for name in &claims {
+        headers.remove(name);
+    }
     // The standard's own form (RFC 7239) of what is written below; a client's would contradict it.
     headers.remove(FORWARDED);
     guests.strip(&mut headers);

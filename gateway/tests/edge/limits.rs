@@ -12,7 +12,7 @@ use tokio::{
 use super::world::{World, answer, until};
 
 /// Sends bytes and reads until the gateway ends the connection.
-async fn conversation(world: &World, bytes: &[u8]) -> String {
+pub(crate) async fn conversation(world: &World, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(world.gateway.public).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
