@@ -71,13 +71,7 @@ impl Record {
     ) -> Response<Body> {
         let status = response.status();
         self.status = Some(status);
-        let labels = RequestLabels {
-            listener: self.listener,
-            route: self.route.clone(),
-            side: self.side(),
-            status: class(status),
-        };
-        self.metrics.requests.get_or_create(&labels).inc();
+        self.count(class(status));
         if let Some(ruling) = &self.ruling {
             ruling.record(status);
         }
@@ -90,6 +84,16 @@ impl Record {
         })
     }
 
+    fn count(&self, status: &'static str) {
+        let labels = RequestLabels {
+            listener: self.listener,
+            route: self.route.clone(),
+            side: self.side(),
+            status,
+        };
+        self.metrics.requests.get_or_create(&labels).inc();
+    }
+
     fn side(&self) -> &'static str {
         self.ruling
             .as_ref()
@@ -100,6 +104,9 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.metrics.in_flight.dec();
+        if self.status.is_none() {
+            self.count("4xx");
+        }
         let latency = self.begun.elapsed();
         let labels = LatencyLabels {
             route: self.route.clone(),

@@ -1,6 +1,7 @@
 //! The gateway over real sockets, in front of systems that it has never heard of: a shop with a contract of its own
 //! and an old HTTP server.
 
+mod access_log;
 mod calls;
 mod cells;
 mod forwarding;
