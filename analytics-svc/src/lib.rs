@@ -136,13 +136,16 @@ pub async fn migrate(settings: &Settings, process: &Process) -> anyhow::Result<(
     Ok(())
 }
 
-/// An error with its causes on one line.
+/// An error with its causes on one line. Some libraries' errors name their cause themselves: once is enough.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         source = cause.source();
     }
     text

@@ -239,7 +239,11 @@ fn events_that_make_no_sense_are_refused_and_not_written() {
         .unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     let message = status.message();
-    for field in ["movie_id must be positive", "title must be", "rating must be"] {
+    for field in [
+        "movie_id must be positive",
+        "title must be",
+        "rating must be",
+    ] {
         assert!(message.contains(field), "{message}");
     }
     for amount in [-0.01, f64::NAN, f64::INFINITY] {
