@@ -68,14 +68,17 @@ test-ui: $(UI)/node_modules/.package-lock.json
 	cd $(UI) && npm test --silent
 
 .PHONY: test-rust
-test-rust: ui
-	cargo build --workspace --bins --features kafka --locked
+test-rust: bins
 	scripts/cargo-test.sh
 
 .PHONY: test-browser
-test-browser: ui
-	cargo build --locked
+test-browser: bins
 	scripts/test-browser.sh
+
+# One set of features for all checks: another would compile half of the dependencies again.
+.PHONY: bins
+bins: ui
+	cargo build --workspace --bins --features kafka --locked
 
 # kubectl is in no package registry that setup could use: without it CI fails and people are told.
 .PHONY: test-k8s

@@ -22,7 +22,7 @@ pub(crate) async fn gateway(options: ServiceOptions) -> anyhow::Result<()> {
         banyan_gateway::check(&config)?;
         return print(&config.effective());
     }
-    telemetry::start()?;
+    telemetry::start(telemetry::DEFAULT_FILTER)?;
     let process = Process::new();
     if options.migrate {
         banyan_gateway::migrate(&config, &process).await?;
@@ -90,7 +90,7 @@ where
     if options.check_config {
         return print(&settings::show(&settings));
     }
-    telemetry::start()?;
+    telemetry::start(telemetry::DEFAULT_FILTER)?;
     let process = Process::new();
     if options.migrate {
         migrate(settings, process.clone()).await?;

@@ -18,7 +18,11 @@ use crate::cli::UpOptions;
 
 /// Runs until told to end.
 pub(crate) async fn run(options: UpOptions) -> anyhow::Result<()> {
-    telemetry::start()?;
+    // The monolith's own lines would tell of a poll every second.
+    telemetry::start(&format!(
+        "{},legacy_monolith=warn",
+        telemetry::DEFAULT_FILTER
+    ))?;
     let process = Process::new();
     let addresses = start(&options, &process).await?;
     announce(&addresses)?;
@@ -140,11 +144,15 @@ fn announce(addresses: &banyan_gateway::Running) -> anyhow::Result<()> {
         }
     };
     let (public, ops) = (host(addresses.public), host(addresses.ops));
+    // As this one was called: it may not be on anybody's PATH.
+    let banyan = std::env::args()
+        .next()
+        .unwrap_or_else(|| "banyan".to_owned());
     writeln!(
         std::io::stdout(),
         "\nBanyan is up. Book a room or a seat:  {public}\n\
          Bookings and migrations (operators):  {ops}/ops/\n\
-         Move movies off the monolith:         banyan rollout set movies 25\n\
+         Move movies off the monolith:         {banyan} rollout --ops-url {ops} set movies 25\n\
          Ctrl-C drains and ends.\n"
     )?;
     Ok(())

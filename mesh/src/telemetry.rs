@@ -9,16 +9,16 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::Subscr
 
 use crate::settings::SettingsError;
 
-/// Starts logging to standard error for the whole process.
+/// SQL statements are the database layer's business, not a reader's.
+pub const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm=warn,sea_orm_migration=warn";
+
+/// Starts logging to standard error for the whole process, at what `RUST_LOG` says, else at `default`.
 ///
 /// # Errors
 /// If `LOG_FORMAT` or `RUST_LOG` is not understood, or logging was started before.
-pub fn start() -> Result<(), SettingsError> {
+pub fn start(default: &str) -> Result<(), SettingsError> {
     let level = std::env::var("RUST_LOG").ok();
-    // SQL statements are the database layer's business, not a reader's.
-    let directives = level
-        .as_deref()
-        .unwrap_or("info,sqlx=warn,sea_orm=warn,sea_orm_migration=warn");
+    let directives = level.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(directives)
         .map_err(|error| SettingsError::environment("RUST_LOG", directives, error.to_string()))?;
     let registry = tracing_subscriber::registry().with(filter);
