@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     cell::{CellKey, CellRef},
@@ -117,6 +117,22 @@ impl Booking {
             State::Held | State::Confirmed => self.unchanged_since(etag),
             state => Err(self.wrong_state(state, done)),
         }
+    }
+
+    /// Whether what it claims still lies ahead, at least in part: seats until the screening starts, nights until the day
+    /// of leaving. `today` is the day at the venue.
+    pub fn ahead(&self, now: Timestamp, today: Date, done: &str) -> Result<(), Denial> {
+        let message = match &self.claim {
+            Claim::Seats(seats) if self.starts_at.is_some_and(|start| start <= now) => {
+                let message = format!("{} has started", seats.screening);
+                return Err(Denial::new(Reason::ScreeningStarted, message));
+            }
+            Claim::Stay(stay) if stay.nights.check_out() <= today => {
+                format!("the stay of {} is over and cannot be {done}", self.id)
+            }
+            _ => return Ok(()),
+        };
+        Err(Denial::new(Reason::BookingState, message))
     }
 
     fn unchanged_since(&self, etag: Option<&str>) -> Result<(), Denial> {
@@ -303,6 +319,15 @@ mod tests {
                 .reason,
             Reason::BookingState
         );
+    }
+
+    #[test]
+    fn a_stay_is_over_on_the_day_of_leaving() {
+        let now = Timestamp::UNIX_EPOCH;
+        let booking = hold(now);
+        assert!(booking.ahead(now, date(2026, 1, 1), "cancelled").is_ok());
+        let over = booking.ahead(now, date(2026, 1, 2), "cancelled");
+        assert_eq!(over.unwrap_err().reason, Reason::BookingState);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 
 use super::{
@@ -18,7 +18,7 @@ use crate::{
         cell::{Cell, CellKey},
         claim::Claim,
         event::Event,
-        name::BookingId,
+        name::{BookingId, Venue},
         offer::{Offer, Taken},
         refusal::{Denial, Reason},
         request::Principal,
@@ -62,11 +62,13 @@ pub(super) async fn decide(commit: &mut Commit, command: &Command) -> Result<Out
         Action::Confirm { booking, etag } => {
             let booking = own(commit, &command.principal, *booking).await?;
             booking.confirmable(commit.now, etag.as_deref())?;
+            ahead(commit, &booking, "confirmed").await?;
             confirm(commit, booking).await
         }
         Action::Cancel { booking, etag } => {
             let booking = own(commit, &command.principal, *booking).await?;
             booking.changeable(commit.now, etag.as_deref(), "cancelled")?;
+            ahead(commit, &booking, "cancelled").await?;
             cancel(commit, booking).await
         }
         Action::Move {
@@ -76,6 +78,7 @@ pub(super) async fn decide(commit: &mut Commit, command: &Command) -> Result<Out
         } => {
             let booking = own(commit, &command.principal, *booking).await?;
             booking.changeable(commit.now, etag.as_deref(), "moved")?;
+            ahead(commit, &booking, "moved").await?;
             exchange(commit, booking, claim).await
         }
     }
@@ -108,6 +111,17 @@ async fn own(commit: &Commit, principal: &Principal, id: BookingId) -> Result<Bo
     // Another's booking is as unknown as one that never was: nobody learns that it exists.
     let found = found.filter(|booking| booking.principal == *principal);
     found.ok_or_else(|| Rejection::not_found("reservation.banyan/Booking", id).into())
+}
+
+/// Refuses to change what has begun for good: a screening that has started, a stay that is over.
+async fn ahead(commit: &Commit, booking: &Booking, done: &str) -> Result<(), Stop> {
+    let today = match &booking.venue {
+        Venue::Hotel(id) => commit.write.hotel(id).await?.map(|it| it.today(commit.now)),
+        Venue::Cinema(_) => None,
+    };
+    // Venues do not go away; where one had, its stays could be given back for ever.
+    booking.ahead(commit.now, today.unwrap_or(Date::MIN), done)?;
+    Ok(())
 }
 
 async fn hold(commit: &mut Commit, principal: &Principal, hold: &Hold) -> Result<Outcome, Stop> {

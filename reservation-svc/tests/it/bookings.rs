@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use banyan_mesh::testing::TestDatabase;
 use banyan_proto::reservation::v1::{self, booking::State};
+use banyan_reservation::inventory::Clock as _;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use sea_orm::ConnectionTrait as _;
@@ -420,5 +421,61 @@ async fn a_booking_reads_as_it_was_answered_to_the_last_digit() {
         });
         let held = service.hold(ALICE, request).await.unwrap().booking.unwrap();
         assert_eq!(service.get(ALICE, &held.name).await.unwrap(), held);
+    }
+}
+
+#[tokio::test]
+async fn what_has_begun_for_good_is_not_changed_any_more() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let screening = service.screening().await;
+        let book = async |seat: &str| {
+            let mut hold = seats(&screening.name, &[seat]);
+            hold.hold_duration = Some(prost_types::Duration {
+                seconds: 3_600,
+                nanos: 0,
+            });
+            let held = service.hold(ALICE, hold).await.unwrap();
+            held.booking.unwrap().name
+        };
+        let wait = screening.start_time.unwrap().seconds - service.clock.now().as_second();
+        service.clock.advance(SignedDuration::from_secs(wait - 1));
+        let (held, confirmed) = (book("A1").await, book("A2").await);
+        service.confirm(ALICE, &confirmed).await.unwrap();
+        service.clock.advance(SignedDuration::from_secs(1));
+        let elsewhere = service.screening().await;
+        let mut moved = v1::MoveBookingRequest {
+            name: confirmed.clone(),
+            ..Default::default()
+        };
+        moved.claim = Some(v1::move_booking_request::Claim::Seats(v1::SeatSelection {
+            screening: elsewhere.name,
+            seats: vec!["A1".into()],
+            start_time: None,
+        }));
+        let moved = service.bookings().move_booking(by(ALICE, moved)).await;
+        for refused in [
+            moved.map(drop),
+            service.confirm(ALICE, &held).await.map(drop),
+            service.cancel(ALICE, &held).await.map(drop),
+            service.cancel(ALICE, &confirmed).await.map(drop),
+        ] {
+            let refused = refused.unwrap_err();
+            assert_eq!(reason(&refused), "SCREENING_STARTED", "{refused}");
+        }
+
+        let stay = suites("2026-12-01", "2026-12-02", 1);
+        let stay = service.hold(ALICE, stay).await.unwrap().booking.unwrap();
+        service.confirm(ALICE, &stay.name).await.unwrap();
+        // To the last night's last moment in Lisbon, where it is UTC in winter.
+        let end: jiff::Timestamp = "2026-12-02T00:00:00Z".parse().unwrap();
+        let wait = end.as_second() - service.clock.now().as_second();
+        service.clock.advance(SignedDuration::from_secs(wait));
+        let over = service.cancel(ALICE, &stay.name).await.unwrap_err();
+        assert_eq!(
+            (over.code(), reason(&over).as_str()),
+            (Code::FailedPrecondition, "BOOKING_STATE")
+        );
+        service.assert_sound().await;
     }
 }
