@@ -1,14 +1,17 @@
 //! The monolith's movies as served from here, beside the real monolith and beside broken ones.
 
-use banyan_mesh::testing::TestDatabase;
+use banyan_mesh::{process::Process, testing::TestDatabase};
 use banyan_proto::compat::cinema::v1::{
     CheckHealthRequest, CreateMovieRequest, GetMovieRequest, ListMoviesRequest, Movie,
     movie_service_client::MovieServiceClient,
 };
 use tonic::{Code, Status, transport::Channel};
 
-use super::compat_support::{
-    Legacy, Service, broken_monolith, eventually, reason, silent_monolith, violations,
+use super::{
+    compat_support::{
+        Legacy, Service, broken_monolith, eventually, reason, silent_monolith, violations,
+    },
+    support,
 };
 
 type Client = MovieServiceClient<Channel>;
@@ -145,6 +148,26 @@ async fn while_the_monolith_is_down_movies_are_served_and_not_created() {
         );
         service.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_database_the_service_says_that_it_is_ill() {
+    let process = Process::new();
+    let channel = support::Service::serve(
+        "postgres://nobody@127.0.0.1:1/none",
+        &support::TestClock::at(support::START),
+        &process,
+    )
+    .await;
+    let refused = Client::new(channel)
+        .check_health(CheckHealthRequest {})
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::Unavailable, "DATABASE_UNAVAILABLE")
+    );
+    process.stop(support::LIMIT).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
