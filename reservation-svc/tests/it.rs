@@ -13,6 +13,7 @@ mod it {
     mod lists;
     mod lost_commits;
     mod requests;
+    mod seats;
     mod starting;
 
     mod compat_movies;

@@ -2,13 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use banyan_proto::reservation::v1;
+use banyan_proto::reservation::v1::{self, seat::State};
 use jiff::Timestamp;
 
 use crate::{
     domain::{
-        catalogue::{Cinema, Screening, Seat, SeatPrice},
-        cell::PoolId,
+        catalogue::{Cinema, Screening, Seat},
         offer::price_of,
     },
     store::{Session, StoreError},
@@ -35,14 +34,20 @@ pub(super) async fn messages(
     let movies = session.movies_of(&movies).await?;
     let prices = session.seat_prices(&numbers).await?;
     let taken = session.taken_seats(&numbers, now).await?;
+    let nothing = HashSet::new();
     let message = |it: &Screening| {
         let seats = seats.get(&it.hall).map_or(&[][..], Vec::as_slice);
         let prices = prices.get(&it.id.number).map_or(&[][..], Vec::as_slice);
-        let taken = taken.get(&it.id.number).map_or(0, HashSet::len);
+        let taken = taken.get(&it.id.number).unwrap_or(&nothing);
         let cheapest = seats
             .iter()
             .filter_map(|seat| price_of(prices, &seat.category))
             .min();
+        let started = it.started(now);
+        let can_be_held = |seat: &&Seat| {
+            let price = price_of(prices, &seat.category);
+            state(started, taken.contains(&seat.pool), price) == State::Available
+        };
         v1::Screening {
             name: it.id.to_string(),
             movie: it.movie.to_string(),
@@ -54,7 +59,7 @@ pub(super) async fn messages(
             start_time: Some(wire::timestamp(it.starts_at)),
             from_price: cheapest.map(|minor| wire::amount(cinema.currency, minor)),
             capacity: count(seats.len()),
-            available_seats: count(seats.len() - taken.min(seats.len())),
+            available_seats: count(seats.iter().filter(can_be_held).count()),
         }
     };
     Ok(screenings.iter().map(message).collect())
@@ -86,25 +91,37 @@ pub(super) async fn seat_map(
         .remove(&number)
         .unwrap_or_default();
     let seats = seats.unwrap_or_default();
+    let started = screening.started(now);
+    let seat = |it: Seat| {
+        let price = price_of(&prices, &it.category);
+        let state = state(started, taken.contains(&it.pool), price);
+        seat(
+            it,
+            state,
+            price.map(|minor| wire::amount(cinema.currency, minor)),
+        )
+    };
     Ok(v1::SeatMap {
         name: format!("{}/seatMap", screening.id),
         screening: screening.id.to_string(),
         hall: hall.map(|hall| hall.display_name).unwrap_or_default(),
-        seats: seats
-            .into_iter()
-            .map(|it| seat(it, cinema, &prices, &taken))
-            .collect(),
+        seats: seats.into_iter().map(seat).collect(),
         position: Some(wire::position(&head.incarnation, head.sequence)),
     })
 }
 
-fn seat(it: Seat, cinema: &Cinema, prices: &[SeatPrice], taken: &HashSet<PoolId>) -> v1::Seat {
-    let state = match taken.contains(&it.pool) {
-        true => v1::seat::State::Taken,
-        false => v1::seat::State::Available,
-    };
+/// What a guest who wants that seat now can expect, as the inventory would decide.
+fn state(started: bool, taken: bool, price_minor: Option<i64>) -> State {
+    match (taken, price_minor) {
+        (true, _) => State::Taken,
+        (false, Some(_)) if !started => State::Available,
+        (false, _) => State::NotSold,
+    }
+}
+
+fn seat(it: Seat, state: State, price: Option<v1::Money>) -> v1::Seat {
     v1::Seat {
-        price: price_of(prices, &it.category).map(|minor| wire::amount(cinema.currency, minor)),
+        price,
         state: state.into(),
         id: it.id.0,
         row: it.row,
