@@ -16,6 +16,8 @@ pub(super) enum Violation {
     Range,
     /// Not of the form that is asked for.
     Format,
+    /// The same thing twice.
+    Duplicate,
 }
 
 /// Collects what is wrong with a request, so that all of it is told at once.
@@ -31,6 +33,7 @@ impl Violations {
         violation.reason = match kind {
             Violation::Range => "RANGE",
             Violation::Format => "FORMAT",
+            Violation::Duplicate => "DUPLICATE",
         }
         .to_owned();
         self.found.push(violation);

@@ -30,8 +30,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Service {
     pub process: Process,
     pub channel: Channel,
-    // Keeps a SQLite file's folder.
-    _database: TestDatabase,
+    pub database: TestDatabase,
 }
 
 impl Service {
@@ -58,7 +57,7 @@ impl Service {
         Self {
             process,
             channel: channel(&ClientSettings::new(url)).unwrap(),
-            _database: database,
+            database,
         }
     }
 

@@ -93,7 +93,7 @@ pub(super) fn booking(email: &str, seats_ids: &[i64]) -> Result<(), Status> {
     }
     let mut seen = HashSet::new();
     if !seats_ids.iter().all(|id| seen.insert(id)) {
-        violations.add("seatsIds", Violation::Range, "must name each seat once");
+        violations.add("seatsIds", Violation::Duplicate, "must name each seat once");
     }
     violations.check()
 }

@@ -154,7 +154,11 @@ async fn wrong_requests_name_their_fields() {
             "FORMAT",
         );
     }
-    for seats_ids in [vec![-1], vec![0, 1, 0], (0..51).collect()] {
+    for (seats_ids, kind) in [
+        (vec![-1], "RANGE"),
+        (vec![0, 1, 0], "DUPLICATE"),
+        ((0..51).collect(), "RANGE"),
+    ] {
         let request = CreateBookingRequest {
             seance_id,
             email: EMAIL.to_owned(),
@@ -163,7 +167,7 @@ async fn wrong_requests_name_their_fields() {
         invalid(
             partner.client.create_booking(request).await,
             "seatsIds",
-            "RANGE",
+            kind,
         );
     }
     not_found(

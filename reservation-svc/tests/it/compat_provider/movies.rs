@@ -4,6 +4,8 @@ use banyan_proto::compat::provider::v1::{
     CreateMovieRequest, CreateSeanceRequest, ListMoviesRequest, ListSeancesRequest,
 };
 
+use sea_orm::ConnectionTrait as _;
+
 use super::{OLD, Partner, invalid, not_found, roots, tomorrow};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,6 +75,37 @@ async fn a_movie_is_coming_soon_with_a_seance_today_or_later() {
             coming_soon(&partner.movies(None, None).await, soon),
             Some(false)
         );
+        partner.service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_cinema_shows_is_not_coming_soon() {
+    for mut partner in Partner::each().await {
+        let (here, there) = (partner.movie().await, partner.movie().await);
+        partner.seance(here, &tomorrow()).await;
+        let moved = partner.seance(there, &tomorrow()).await.id;
+        let sql = sea_orm::Database::connect(&partner.service.database.url)
+            .await
+            .unwrap();
+        for statement in [
+            "INSERT INTO cinemas VALUES ('zoo', 'Zoo', 'Europe/Lisbon', 'EUR', '', '')".to_owned(),
+            "INSERT INTO halls VALUES (99, 'zoo', 'Hall')".to_owned(),
+            format!("UPDATE screenings SET cinema = 'zoo', hall = 99 WHERE id = {moved}"),
+        ] {
+            sql.execute_unprepared(&statement).await.unwrap();
+        }
+        assert_eq!(partner.seances(there).await, []);
+        let movies = partner.movies(None, None).await;
+        let coming_soon = |id| {
+            movies
+                .iter()
+                .any(|movie| movie.id == id && movie.coming_soon)
+        };
+        assert!(coming_soon(here) && !coming_soon(there));
+        let shown = partner.movies(None, Some("")).await;
+        assert!(shown.iter().any(|movie| movie.id == here));
+        assert!(shown.iter().all(|movie| movie.id != there));
         partner.service.stop().await;
     }
 }
