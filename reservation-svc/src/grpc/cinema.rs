@@ -9,7 +9,8 @@ use crate::{
     domain::{
         catalogue::{Cinema, Movie, SCREENING_HOURS_MAX},
         claim::parse_date,
-        name::{CinemaId, MovieId, ScreeningId},
+        name::{CinemaId, MovieId, NameError, ScreeningId},
+        violation::Fault,
     },
     inventory::Inventory,
     store::{ScreeningFilter, Session},
@@ -18,6 +19,8 @@ use crate::{
 const CINEMA: &str = "reservation.banyan/Cinema";
 const MOVIE: &str = "reservation.banyan/Movie";
 const SCREENING: &str = "reservation.banyan/Screening";
+/// Movies are numbered from 1.
+const NO_MOVIE: MovieId = MovieId(0);
 
 const LONGEST: SignedDuration = SignedDuration::from_hours(SCREENING_HOURS_MAX);
 
@@ -98,10 +101,7 @@ impl CinemaService for Cinemas {
             request.page_size,
             &request.page_token,
         )?;
-        let movie = match request.movie.as_str() {
-            "" => None,
-            name => Some(status::named("movie", name, MOVIE, MovieId::parse)?),
-        };
+        let movie = only_movie(&request.movie)?;
         let date = day(&request.date)?;
         let session = self.inventory.store().read().await?;
         let cinema = cinema(&session, &parent).await?;
@@ -181,6 +181,16 @@ async fn screening_of(
     found.ok_or_else(|| status::not_found(SCREENING, vec![id.to_string()]))
 }
 
+/// The movie to filter by. One that cannot be there is like one that is not: nothing is shown of it.
+fn only_movie(name: &str) -> Result<Option<MovieId>, Status> {
+    match MovieId::parse(name) {
+        _ if name.is_empty() => Ok(None),
+        Ok(movie) => Ok(Some(movie)),
+        Err(NameError::Unknown) => Ok(Some(NO_MOVIE)),
+        Err(error) => Err(status::wrong("movie", Fault::Format, error.allowed())),
+    }
+}
+
 fn day(text: &str) -> Result<Option<Date>, Status> {
     if text.is_empty() {
         return Ok(None);
@@ -203,7 +213,7 @@ fn after(page: &Page) -> Result<Option<(Timestamp, i64)>, Status> {
     let wrong = |_| {
         status::wrong(
             "page_token",
-            crate::domain::violation::Fault::Format,
+            Fault::Format,
             "must be a next_page_token of this very list",
         )
     };

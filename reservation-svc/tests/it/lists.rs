@@ -284,6 +284,15 @@ async fn screenings_are_listed_by_day_and_movie_and_page_through() {
             }
         }
         assert!(names.iter().eq(day.iter().map(|it| &it.name)));
+        for nobody_made in ["movies/99999", "movies/abc", "movies/0"] {
+            let none = service
+                .cinemas()
+                .list_screenings(list("2026-11-21", nobody_made, 0, ""))
+                .await
+                .unwrap()
+                .into_inner();
+            assert_eq!(none, v1::ListScreeningsResponse::default(), "{nobody_made}");
+        }
         check(
             service
                 .cinemas()
