@@ -17,7 +17,7 @@ function refusal(reason: string, subjects: string[] = []): ApiError {
         { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason, domain: "reservation.banyan" },
         {
           "@type": "type.googleapis.com/google.rpc.PreconditionFailure",
-          violations: subjects.map((subject) => ({ type: "CELL_UNAVAILABLE", subject })),
+          violations: subjects.map((subject) => ({ type: "CELL", subject })),
         },
       ],
     },
