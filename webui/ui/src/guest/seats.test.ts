@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Seat } from "../shared/api/types";
-import { categories, moveFocus, planOf, SEATS_MAX, toggle, totalOf } from "./seats";
+import { categories, isFree, isUnsold, moveFocus, planOf, SEATS_MAX, toggle, totalOf } from "./seats";
 
 function seat(id: string, x: number, y: number, extra: Partial<Seat> = {}): Seat {
   const price = { currencyCode: "EUR", amountMinor: "850" };
@@ -18,6 +18,7 @@ const seats: Seat[] = [
   seat("B1", 1, 2, sofa),
   seat("B2", 3, 2, sofa),
 ];
+const { price: __, ...unsold } = seat("C1", 0, 3, { category: "box", state: "STATE_NOT_SOLD" });
 const plan = planOf(seats);
 
 describe("the plan", () => {
@@ -29,6 +30,10 @@ describe("the plan", () => {
 
   it("names each kind of seat once, cheapest first", () => {
     expect(categories(seats).map((kind) => kind.category)).toEqual(["standard", "sofa"]);
+  });
+
+  it("names no kind of seat that has no price", () => {
+    expect(categories([unsold, first]).map((kind) => kind.category)).toEqual(["standard"]);
   });
 });
 
@@ -68,6 +73,11 @@ describe("choosing", () => {
     const taken = seats[0] as Seat;
     expect(toggle([], taken)).toEqual([]);
     expect(toggle([], taken, true)).toEqual(["A3"]);
+  });
+
+  it("leaves seats that are not sold, which are not the same as taken ones", () => {
+    expect(toggle([], unsold)).toEqual([]);
+    expect([isFree(unsold), isUnsold(unsold), isUnsold(seats[0] as Seat)]).toEqual([false, true, false]);
   });
 
   it("stops at the limit of one booking", () => {

@@ -22,6 +22,11 @@ export function isFree(seat: Seat): boolean {
   return seat.state === "STATE_AVAILABLE";
 }
 
+/** Whether nobody can have the seat: it has no price, or the screening has started. */
+export function isUnsold(seat: Seat): boolean {
+  return seat.state === "STATE_NOT_SOLD";
+}
+
 export function planOf(seats: readonly Seat[]): Plan {
   const lines = new Map<number, Line>();
   for (const seat of seats) {
@@ -81,7 +86,7 @@ export function totalOf(seats: readonly Seat[], chosen: readonly string[]): Mone
 /** The kinds of seats with their prices, cheapest first, for the legend. */
 export function categories(seats: readonly Seat[]): { category: string; price: Money | undefined }[] {
   const kinds = new Map<string, Money | undefined>();
-  for (const seat of seats) if (!kinds.has(seat.category ?? "")) kinds.set(seat.category ?? "", seat.price);
+  for (const seat of seats) if (seat.price && !kinds.has(seat.category ?? "")) kinds.set(seat.category ?? "", seat.price);
   return [...kinds]
     .map(([category, price]) => ({ category, price }))
     .sort((a, b) => Number(a.price?.amountMinor ?? 0) - Number(b.price?.amountMinor ?? 0));

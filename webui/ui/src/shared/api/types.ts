@@ -64,7 +64,7 @@ export interface Screening {
   availableSeats?: number;
 }
 
-export type SeatState = "STATE_AVAILABLE" | "STATE_TAKEN";
+export type SeatState = "STATE_AVAILABLE" | "STATE_TAKEN" | "STATE_NOT_SOLD";
 
 export interface Seat {
   id: string;
