@@ -272,7 +272,7 @@ mod tests {
         let email = "anna@example.com";
         booking(email, &[3, 0]).unwrap();
         check(booking(email, &[-1]), &[("seatsIds", "RANGE")]);
-        check(booking(email, &[1, 2, 1]), &[("seatsIds", "RANGE")]);
+        check(booking(email, &[1, 2, 1]), &[("seatsIds", "DUPLICATE")]);
         check(
             booking(email, &(0..51).collect::<Vec<_>>()),
             &[("seatsIds", "RANGE")],
