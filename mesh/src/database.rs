@@ -33,6 +33,8 @@ use crate::{
 
 /// How often a connected database is checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// A check that takes longer has failed: a server that vanished without a word never answers.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 /// A statement waits at most this long for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Any number that all migrating processes agree on: "banyan" in ASCII.
@@ -230,9 +232,10 @@ impl Keeper {
     async fn run<M: MigratorTrait>(self) {
         self.migrate_until_done::<M>().await;
         loop {
-            match self.check().await {
-                Ok(()) => self.dependency.up(),
-                Err(error) => self.away(&error),
+            match tokio::time::timeout(CHECK_TIMEOUT, self.check()).await {
+                Ok(Ok(())) => self.dependency.up(),
+                Ok(Err(error)) => self.away(&error.to_string()),
+                Err(_) => self.away("it does not answer"),
             }
             tokio::time::sleep(CHECK_INTERVAL).await;
         }
@@ -241,7 +244,7 @@ impl Keeper {
     async fn migrate_until_done<M: MigratorTrait>(&self) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         while let Err(error) = migrate::<M>(&self.connection).await {
-            self.away(&error);
+            self.away(&error.to_string());
             tokio::time::sleep(backoff.next_wait()).await;
         }
         self.done.send_replace(true);
@@ -274,8 +277,8 @@ impl Keeper {
         row.map(|row| row.try_get("", "value")).transpose()
     }
 
-    fn away(&self, error: &DbErr) {
-        self.dependency.down(error.to_string());
+    fn away(&self, why: &str) {
+        self.dependency.down(why);
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.connected = false;
         status.last_check = Some(jiff::Timestamp::now());
@@ -342,83 +345,4 @@ fn own_file(path: &Path) -> Result<File, OpenError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use sea_orm_migration::MigrationTrait;
-
-    use super::*;
-
-    struct NoTables;
-
-    impl MigratorTrait for NoTables {
-        fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-            Vec::new()
-        }
-    }
-
-    #[tokio::test]
-    async fn sqlite_is_durable_and_has_one_owner() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deeper/service.db");
-        let settings = DatabaseSettings::new(format!("sqlite://{}", path.display()));
-        let process = Process::new();
-        let database = Database::start::<NoTables>(&process, &settings, "service")
-            .await
-            .unwrap();
-        assert!(database.ready().await);
-        for (pragma, want) in [
-            ("synchronous", "2"),
-            ("journal_mode", "wal"),
-            ("foreign_keys", "1"),
-        ] {
-            let statement = Statement::from_string(
-                DbBackend::Sqlite,
-                format!("SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}"),
-            );
-            let row = database
-                .connection()
-                .query_one_raw(statement)
-                .await
-                .unwrap()
-                .unwrap();
-            assert_eq!(
-                row.try_get::<String>("", "value").unwrap(),
-                want,
-                "{pragma}"
-            );
-        }
-        let second = Database::start::<NoTables>(&Process::new(), &settings, "service").await;
-        assert!(matches!(second, Err(OpenError::InUse { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_database_that_is_away_is_no_error_but_not_ready() {
-        let process = Process::new();
-        let settings = DatabaseSettings::new("postgres://nobody:secret@127.0.0.1:1/none");
-        let database = Database::start::<NoTables>(&process, &settings, "service")
-            .await
-            .unwrap();
-        assert!(!database.is_ready());
-        assert!(!process.readiness().is_ready());
-    }
-
-    #[tokio::test]
-    async fn an_optional_database_that_is_away_leaves_the_process_ready() {
-        let process = Process::new();
-        let settings = DatabaseSettings::new("postgres://nobody:secret@127.0.0.1:1/none");
-        let database = Database::start_optional::<NoTables>(&process, &settings, "service")
-            .await
-            .unwrap();
-        assert!(!database.is_ready());
-        assert!(process.readiness().is_ready());
-    }
-
-    #[tokio::test]
-    async fn a_url_of_another_kind_is_refused_without_its_password() {
-        let settings = DatabaseSettings::new("mysql://root:hunter2@localhost/x");
-        let error = Database::start::<NoTables>(&Process::new(), &settings, "service")
-            .await
-            .unwrap_err();
-        assert!(error.to_string().contains("sqlite://"), "{error}");
-        assert!(!error.to_string().contains("hunter2"), "{error}");
-    }
-}
+mod tests;
