@@ -6,19 +6,26 @@
 use std::{
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::get};
 use http::header::CONTENT_TYPE;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
     service::TowerToHyperService,
 };
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 
 use crate::{
     process::Process,
@@ -27,6 +34,9 @@ use crate::{
 
 /// At most this long for the head of a request: slow clients must not hold connections for ever.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Probes, a scraper and a few people.
+const CONNECTIONS_MAX: usize = 256;
 
 /// What the ops port of a process serves; clones share it.
 #[derive(Clone, Default)]
@@ -185,7 +195,10 @@ pub async fn serve(
 }
 
 async fn accept(listener: TcpListener, router: Router) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
+        // The others wait in the system's queue, where they cost nothing.
+        let permit = Arc::clone(&room).acquire_owned().await.ok();
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -195,21 +208,45 @@ async fn accept(listener: TcpListener, router: Router) {
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let router = router.clone();
         tokio::spawn(async move {
-            let mut connection = auto::Builder::new(TokioExecutor::new());
-            connection
-                .http1()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT);
-            connection.http2().timer(TokioTimer::new());
-            if let Err(error) = connection
-                .serve_connection(TokioIo::new(stream), service)
-                .await
-            {
+            answer(stream, router, HEADER_TIMEOUT).await;
+            drop(permit);
+        });
+    }
+}
+
+/// One connection. hyper times a header only once it knows the protocol: until the first request it is timed here.
+async fn answer(stream: TcpStream, router: Router, header_timeout: Duration) {
+    let begun = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&begun);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request| {
+        seen.store(true, Ordering::Relaxed);
+        router.call(request)
+    });
+    let mut connection = auto::Builder::new(TokioExecutor::new());
+    connection
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout);
+    connection
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(header_timeout);
+    let silent = async {
+        tokio::time::sleep(header_timeout).await;
+        if begun.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        ended = connection.serve_connection(TokioIo::new(stream), service) => {
+            if let Err(error) = ended {
                 tracing::debug!(error, "Connection to the ops port ended");
             }
-        });
+        }
+        () = silent => {}
     }
 }
 
@@ -268,5 +305,19 @@ mod tests {
             get(&router, "/db-status").await.0,
             StatusCode::SERVICE_UNAVAILABLE
         );
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_asks_nothing_is_closed() {
+        use tokio::io::AsyncReadExt as _;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let serving = answer(stream, Router::new(), Duration::from_millis(50));
+        let patience = Duration::from_secs(5);
+        tokio::time::timeout(patience, serving).await.unwrap();
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
     }
 }
