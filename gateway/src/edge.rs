@@ -7,9 +7,14 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
+use banyan_mesh::readiness::Readiness;
 use banyan_rollout::Side;
 use banyan_transcode::{Captures, Lookup, RouteTable};
-use http::{HeaderName, HeaderValue, Request, Response, header::SET_COOKIE, request::Parts};
+use http::{
+    HeaderName, HeaderValue, Request, Response, Version,
+    header::{CONNECTION, SET_COOKIE},
+    request::Parts,
+};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
@@ -42,6 +47,7 @@ pub(crate) struct Edge {
     guests: Guests,
     rollouts: Rollouts,
     metrics: Metrics,
+    readiness: Readiness,
     /// Only on the ops listener.
     operators: Option<Operators>,
 }
@@ -71,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) guests: Guests,
     pub(crate) rollouts: Rollouts,
     pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
 }
 
 impl Limits {
@@ -100,6 +107,7 @@ impl Edge {
             guests,
             rollouts,
             metrics,
+            readiness,
         } = shared;
         Edge {
             name,
@@ -110,6 +118,7 @@ impl Edge {
             guests,
             rollouts,
             metrics,
+            readiness,
             operators,
         }
     }
@@ -121,6 +130,7 @@ impl Edge {
             return page(pages, request).await;
         }
         let (parts, body) = request.into_parts();
+        let version = parts.version;
         let authority = parts.uri.authority().map(|authority| authority.as_str());
         let context = Context::of(&parts.headers, authority, peer, self.limits.trust_forwarded);
         let mut record = Record::begin(
@@ -138,10 +148,26 @@ impl Edge {
                 &context,
                 &mut record,
             );
-            return record.answered(with_id(response, &context), None);
+            return record.answered(self.finished(response, version, &context), None);
         };
         let response = self.route(parts, body, &context, &mut record).await;
-        record.answered(with_id(response, &context), Some(permit))
+        record.answered(self.finished(response, version, &context), Some(permit))
+    }
+
+    /// What every answer has. At the end of the process clients of HTTP/1 are told to connect anew, elsewhere: a
+    /// connection that is closed unannounced may lose the request that is just coming. HTTP/2 has GOAWAY.
+    fn finished(
+        &self,
+        mut response: Response<Body>,
+        version: Version,
+        context: &Context,
+    ) -> Response<Body> {
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, context.request_id.clone());
+        if version < Version::HTTP_2 && self.readiness.is_draining() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
     fn probes(&self, request: &Request<Body>) -> Option<Router> {
@@ -320,13 +346,6 @@ impl Edge {
         record.trouble = refusal.trouble;
         response
     }
-}
-
-fn with_id(mut response: Response<Body>, context: &Context) -> Response<Body> {
-    response
-        .headers_mut()
-        .insert(REQUEST_ID, context.request_id.clone());
-    response
 }
 
 /// The same cookie for https only.

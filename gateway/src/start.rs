@@ -63,6 +63,7 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
         guests,
         rollouts,
         metrics: Metrics::register(process.metrics()),
+        readiness: process.readiness().clone(),
     };
     let pages = process
         .ops()

@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -20,6 +23,8 @@ pub struct Readiness {
 struct Inner {
     state: Mutex<State>,
     ready: watch::Sender<bool>,
+    /// Beside the state, because every request asks.
+    draining: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +74,7 @@ impl Default for Readiness {
             inner: Arc::new(Inner {
                 state: Mutex::default(),
                 ready,
+                draining: AtomicBool::new(false),
             }),
         }
     }
@@ -89,7 +95,14 @@ impl Readiness {
 
     /// From now on the process is not ready, whatever its dependencies say.
     pub fn drain(&self) {
+        self.inner.draining.store(true, Ordering::Relaxed);
         self.change(|state| state.draining = true);
+    }
+
+    /// Whether the process is ending: clients should take their next request elsewhere.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.inner.draining.load(Ordering::Relaxed)
     }
 
     /// Whether new work may be sent here.

@@ -155,3 +155,16 @@ async fn a_client_that_does_not_take_its_answer_loses_its_place() {
     .await;
     drop(stream);
 }
+
+#[tokio::test]
+async fn clients_are_told_to_connect_elsewhere_before_the_end() {
+    let world = World::start().await;
+    let before = world.get("/health").send().await.unwrap();
+    assert!(!before.headers().contains_key("connection"));
+    world.process().readiness().drain();
+    let answer = conversation(&world, b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"),
+        "{answer}"
+    );
+}
