@@ -141,33 +141,50 @@ impl Process {
         &self.inner.ops
     }
 
-    /// Runs until SIGTERM, SIGINT or the failure of a task, then ends in order.
+    /// Runs until SIGTERM, SIGINT or the failure of a task, then ends in order. Each further signal hurries the end:
+    /// the first skips the wait, one more leaves work in flight behind.
     ///
     /// # Errors
-    /// If a task failed, or work in flight outlasted the grace time.
+    /// If a task failed, or work in flight outlasted the grace time or the patience of whoever sends signals.
     pub async fn run(self, ending: Ending) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        self.run_until(ending, async move || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await
+    }
+
+    async fn run_until(
+        self,
+        ending: Ending,
+        mut signalled: impl AsyncFnMut(),
+    ) -> anyhow::Result<()> {
         let mut failures = self.inner.failure.subscribe();
-        let failure = tokio::select! {
-            _ = terminate.recv() => None,
-            _ = interrupt.recv() => None,
-            failure = failures.wait_for(Option::is_some) => failure.ok().and_then(|failure| failure.clone()),
+        let has_failed = tokio::select! {
+            () = signalled() => false,
+            _ = failures.wait_for(Option::is_some) => true,
         };
-        if failure.is_none() {
+        if !has_failed {
             tracing::info!(
                 unready_wait_ms = ending.unready_wait.as_millis(),
                 "Draining"
             );
             self.readiness().drain();
-            // A second signal skips the wait.
             tokio::select! {
                 () = tokio::time::sleep(ending.unready_wait) => {}
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                () = signalled() => {}
             }
         }
-        let drained = self.stop(ending.grace).await;
+        let drained = tokio::select! {
+            drained = self.stop(ending.grace) => drained,
+            () = signalled() => Err(anyhow::anyhow!("a further signal left work in flight behind")),
+        };
+        // A task may have failed while the others ended.
+        let failure = failures.borrow().clone();
         match failure {
             Some(failure) => Err(anyhow::anyhow!(failure)),
             None => drained,
@@ -277,5 +294,52 @@ mod tests {
             let error = process.run(ending).await.unwrap_err();
             assert!(error.to_string().starts_with("worker"), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn further_signals_hurry_the_end() {
+        let process = Process::new();
+        process.spawn("stuck", std::future::pending());
+        let ending = Ending {
+            unready_wait: Duration::from_secs(600),
+            grace: Duration::from_secs(600),
+        };
+        let (send, mut signals) = tokio::sync::mpsc::unbounded_channel();
+        let running = process.clone().run_until(ending, async move || {
+            if signals.recv().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+        });
+        for _ in 0..3 {
+            send.send(()).unwrap();
+        }
+        let error = tokio::time::timeout(Duration::from_secs(5), running)
+            .await
+            .unwrap()
+            .unwrap_err();
+        assert!(error.to_string().contains("further signal"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_task_that_fails_while_the_process_ends_is_told() {
+        let process = Process::new();
+        let shutdown = process.shutdown().clone();
+        process.spawn("worker", async move {
+            shutdown.cancelled().await;
+            anyhow::bail!("cannot flush")
+        });
+        let ending = Ending {
+            unready_wait: Duration::ZERO,
+            grace: Duration::from_secs(5),
+        };
+        let mut signals = 0;
+        let ended = process.run_until(ending, async move || {
+            signals += 1;
+            if signals > 1 {
+                std::future::pending::<()>().await;
+            }
+        });
+        let error = ended.await.unwrap_err();
+        assert!(error.to_string().contains("cannot flush"), "{error}");
     }
 }
