@@ -318,3 +318,31 @@ async fn a_store_that_is_away_is_unavailable_with_a_time_to_try_again() {
     check(Err(status), Code::Unavailable, "STORE_UNAVAILABLE");
     replica.stop().await;
 }
+
+#[tokio::test]
+async fn control_characters_are_no_part_of_the_record() {
+    let database = TestDatabase::sqlite();
+    let replica = Replica::start(&database.url).await;
+    let mut client = client(&replica.rollouts).await;
+    for (actor, reason, field) in [
+        ("a\0da", "try", "actor"),
+        ("ada\nbob", "try", "actor"),
+        ("\u{1b}[2Jada", "try", "actor"),
+        ("ada", "tr\0y", "reason"),
+        ("ada", "\u{1b}]0;x", "reason"),
+    ] {
+        let request = SetRolloutPercentRequest {
+            actor: actor.to_owned(),
+            reason: reason.to_owned(),
+            ..set(5.0)
+        };
+        let status = client.set_rollout_percent(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{actor:?} {reason:?}");
+        assert!(status.message().starts_with(field), "{status:?}");
+    }
+    let request = SetRolloutPercentRequest {
+        reason: "two\nlines".to_owned(),
+        ..set(5.0)
+    };
+    client.set_rollout_percent(request).await.unwrap();
+}

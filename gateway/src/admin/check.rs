@@ -78,6 +78,9 @@ impl Check {
     }
 
     pub(super) fn actor(&mut self, actor: String) -> String {
+        if actor.trim().contains(char::is_control) {
+            return self.wrong("actor", "FORMAT", "only printable characters are allowed");
+        }
         match actor.trim().chars().count() {
             1..=ACTOR_CHARS_MAX => actor.trim().to_owned(),
             0 => self.wrong("actor", "MISSING", "who changes it is required"),
@@ -88,6 +91,11 @@ impl Check {
     pub(super) fn reason(&mut self, reason: String) -> String {
         if reason.chars().count() > REASON_CHARS_MAX {
             return self.wrong("reason", "RANGE", "at most 500 characters are allowed");
+        }
+        // Databases and terminals have their own ideas about these.
+        let is_unprintable = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        if reason.contains(is_unprintable) {
+            return self.wrong("reason", "FORMAT", "only printable characters are allowed");
         }
         reason
     }
