@@ -21,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use banyan_mesh::settings::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -205,6 +206,12 @@ impl Config {
                 &value,
                 "at least 8192 is allowed",
             ));
+        }
+        // An empty one would let in whoever sends an empty one.
+        let is_empty = |token: &Secret| token.expose().trim().is_empty();
+        if self.ops.token.as_ref().is_some_and(is_empty) {
+            let allowed = "a secret is allowed, or no key at all";
+            return Err(bad_value("ops.token", "", allowed));
         }
         for (name, upstream) in &self.upstreams {
             check_upstream(name, upstream)?;

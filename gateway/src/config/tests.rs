@@ -130,3 +130,11 @@ fn secrets_are_masked() {
         assert!(!text.contains(secret), "{text}");
     }
 }
+
+#[test]
+fn an_empty_token_protects_nothing_and_is_refused() {
+    let mut config = load(&[]).unwrap();
+    config.ops.token = Some(Secret::new(" "));
+    let error = config.check().unwrap_err().to_string();
+    assert!(error.starts_with("ops.token"), "{error}");
+}
