@@ -47,11 +47,7 @@ impl Session {
         block: &Block,
         now: Timestamp,
     ) -> Result<HashMap<CellKey, i64>, StoreError> {
-        let (condition, values) = lapsed_in(block, now);
-        let sql = format!(
-            "SELECT i.pool, i.slot, CAST(SUM(i.quantity) AS BIGINT) AS quantity \
-             FROM bookings b JOIN booking_items i ON i.booking = b.id WHERE {condition} GROUP BY i.pool, i.slot"
-        );
+        let (sql, values) = lapsed_quantities(block, now);
         let rows = self.select(&sql, values, "read lapsed holds").await?;
         let row = |row: QueryResult| {
             let (pool, slot) = (row.try_get("", "pool")?, row.try_get("", "slot")?);
@@ -69,10 +65,7 @@ impl Session {
         block: &Block,
         now: Timestamp,
     ) -> Result<Vec<BookingId>, StoreError> {
-        let (condition, values) = lapsed_in(block, now);
-        let sql = format!(
-            "SELECT DISTINCT b.id FROM bookings b JOIN booking_items i ON i.booking = b.id WHERE {condition}"
-        );
+        let (sql, values) = lapsed_ids(block, now);
         let rows = self.select(&sql, values, "find lapsed holds").await?;
         booking_ids(&rows)
     }
@@ -169,8 +162,27 @@ impl Write {
     }
 }
 
-/// The WHERE clause for items of lapsed holds in a block.
-fn lapsed_in(block: &Block, now: Timestamp) -> (String, Vec<Value>) {
+fn lapsed_quantities(block: &Block, now: Timestamp) -> (String, Vec<Value>) {
+    let (items, values) = items_of(block, now);
+    let sql = format!(
+        "SELECT i.pool, i.slot, CAST(SUM(i.quantity) AS BIGINT) AS quantity \
+         FROM bookings b CROSS JOIN booking_items i WHERE b.expires_at <= $1 AND {items} GROUP BY i.pool, i.slot"
+    );
+    (sql, values)
+}
+
+fn lapsed_ids(block: &Block, now: Timestamp) -> (String, Vec<Value>) {
+    let (items, values) = items_of(block, now);
+    let sql = format!(
+        "SELECT b.id FROM bookings b WHERE b.expires_at <= $1 \
+         AND EXISTS (SELECT 1 FROM booking_items i WHERE {items})"
+    );
+    (sql, values)
+}
+
+/// The condition for items `i` of a booking `b` in a block; `$1` is the time. Its `+` keeps SQLite from going through
+/// all that is booked in the block instead of the items of the few holds that wait for the sweeper.
+fn items_of(block: &Block, now: Timestamp) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = vec![
         micros(now).into(),
         block.slots.start.0.into(),
@@ -178,7 +190,7 @@ fn lapsed_in(block: &Block, now: Timestamp) -> (String, Vec<Value>) {
     ];
     let pools = numbered(&mut values, block.pools.iter().map(|pool| pool.0));
     let condition = format!(
-        "b.expires_at <= $1 AND i.released_sequence IS NULL AND i.slot >= $2 AND i.slot < $3 AND i.pool IN ({pools})"
+        "i.booking = b.id AND i.released_sequence IS NULL AND i.slot >= $2 AND i.slot < $3 AND +i.pool IN ({pools})"
     );
     (condition, values)
 }
@@ -210,4 +222,34 @@ fn booking_ids(rows: &[QueryResult]) -> Result<Vec<BookingId>, StoreError> {
             super::bookings::booking_id(&id)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{Database, DbBackend};
+    use sea_orm_migration::MigratorTrait as _;
+
+    use super::*;
+    use crate::migration::Migrator;
+
+    #[tokio::test]
+    async fn lapsed_holds_are_found_without_reading_all_that_is_booked() {
+        let database = Database::connect("sqlite::memory:").await.unwrap();
+        Migrator::up(&database, None).await.unwrap();
+        let block = Block {
+            pools: vec![PoolId(1), PoolId(2)],
+            slots: Slot(1)..Slot(9),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        for (sql, values) in [lapsed_quantities(&block, now), lapsed_ids(&block, now)] {
+            let explain = format!("EXPLAIN QUERY PLAN {sql}");
+            let statement = Statement::from_sql_and_values(DbBackend::Sqlite, explain, values);
+            let rows = database.query_all_raw(statement).await.unwrap();
+            let steps = rows.iter().map(|row| row.try_get("", "detail").unwrap());
+            let plan = steps.collect::<Vec<String>>().join("; ");
+            for index in ["bookings_that_expire", "booking_items_of_booking"] {
+                assert!(plan.contains(index), "{plan}");
+            }
+        }
+    }
 }
