@@ -1,6 +1,6 @@
 //! Movies and screenings in the shapes of the provider API.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use banyan_proto::compat::provider::v1::{MovieEntry, SeanceEntry, SeatEntry};
 use jiff::Timestamp;
@@ -9,8 +9,8 @@ use super::price;
 use crate::{
     domain::{
         catalogue::{Cinema, Movie, Screening, Seat, SeatPrice},
-        cell::PoolId,
         name::MovieId,
+        offer::price_of,
     },
     store::{ScreeningFilter, Session, StoreError},
 };
@@ -80,15 +80,19 @@ pub(super) async fn seances(
     let seats = session.seats(&Vec::from_iter(halls)).await?;
     let prices = session.seat_prices(&numbers).await?;
     let taken = session.taken_seats(&numbers, now).await?;
-    let (no_seats, nothing) = (Vec::new(), HashSet::new());
+    let (no_seats, no_prices, nothing) = (Vec::new(), Vec::new(), HashSet::new());
     let entry = |screening: &Screening| {
         let number = screening.id.number;
         let hall = seats.get(&screening.hall).unwrap_or(&no_seats);
+        let taken = taken.get(&number).unwrap_or(&nothing);
+        let prices = prices.get(&number).unwrap_or(&no_prices);
+        let vacant =
+            |seat: &Seat| !taken.contains(&seat.pool) && price_of(prices, &seat.category).is_some();
         SeanceEntry {
             id: number,
-            price: cheapest(cinema, &prices, number),
+            price: cheapest(cinema, prices),
             datetime: datetime(screening.starts_at),
-            seats: vacancies(hall, taken.get(&number).unwrap_or(&nothing)),
+            seats: entries(hall, vacant),
         }
     };
     Ok(screenings.iter().map(entry).collect())
@@ -96,22 +100,21 @@ pub(super) async fn seances(
 
 /// The seats of a hall that nobody has booked yet.
 pub(super) fn all_vacant(hall: &[Seat]) -> Vec<SeatEntry> {
-    vacancies(hall, &HashSet::new())
+    entries(hall, |_| true)
 }
 
-fn vacancies(hall: &[Seat], taken: &HashSet<PoolId>) -> Vec<SeatEntry> {
+fn entries(hall: &[Seat], vacant: impl Fn(&Seat) -> bool) -> Vec<SeatEntry> {
     hall.iter()
         .map(|seat| SeatEntry {
             id: seat.index,
-            vacant: !taken.contains(&seat.pool),
+            vacant: vacant(seat),
         })
         .collect()
 }
 
 /// The API knows one price a seance; other screenings have one a category of seats.
-fn cheapest(cinema: &Cinema, prices: &HashMap<i64, Vec<SeatPrice>>, screening: i64) -> i32 {
-    let prices = prices.get(&screening).into_iter().flatten();
-    let cheapest = prices.map(|price| price.price_minor).min();
+fn cheapest(cinema: &Cinema, prices: &[SeatPrice]) -> i32 {
+    let cheapest = prices.iter().map(|price| price.price_minor).min();
     price::whole(cinema.currency, cheapest.unwrap_or(0))
 }
 

@@ -7,6 +7,9 @@ use banyan_proto::{
     },
 };
 
+use sea_orm::ConnectionTrait as _;
+use tonic::Code;
+
 use super::{OLD, Partner, invalid, not_found, tomorrow};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,6 +71,32 @@ async fn a_created_seance_is_the_first_of_the_list() {
             .into_inner()
             .data;
         assert_eq!(first, seances[..1]);
+        partner.service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seats_without_a_price_are_not_vacant() {
+    for mut partner in Partner::each().await {
+        let movie = partner.movie().await;
+        let seance = partner.seance(movie, OLD).await;
+        let unprice = format!(
+            "DELETE FROM screening_prices WHERE screening = {} AND category = 'sofa'",
+            seance.id
+        );
+        let sql = sea_orm::Database::connect(&partner.service.database.url)
+            .await
+            .unwrap();
+        sql.execute_unprepared(&unprice).await.unwrap();
+        let seats = partner.seances(movie).await.remove(0).seats;
+        assert_eq!(seats.len(), seance.seats.len());
+        let (vacant, unsold): (Vec<_>, Vec<_>) = seats.into_iter().partition(|seat| seat.vacant);
+        let refused = partner.book(movie, seance.id, &[unsold[0].id]).await;
+        assert_eq!(refused.unwrap_err().code(), Code::FailedPrecondition);
+        partner
+            .book(movie, seance.id, &[vacant[0].id])
+            .await
+            .unwrap();
         partner.service.stop().await;
     }
 }
