@@ -39,12 +39,16 @@ setup: ## Install what the tests need (Debian packages, as root)
 	scripts/setup.sh
 
 .PHONY: lint
-lint: lint-rust lint-proto lint-ui ## Formatting, clippy, contracts, types
+lint: lint-rust lint-arrows lint-proto lint-ui ## Formatting, clippy, who imports whom, contracts, types
 
 .PHONY: lint-rust
 lint-rust: ui
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --features kafka --locked -- -D warnings
+
+.PHONY: lint-arrows
+lint-arrows: ui
+	cargo test --workspace --features kafka --locked --quiet --test it architecture::
 
 .PHONY: lint-proto
 lint-proto: $(BUF)
