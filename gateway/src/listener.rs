@@ -3,7 +3,9 @@
 //! A client that is slow with its first request, or with the header of any, loses its connection: hyper times headers
 //! only once it knows the protocol and only when it is given a timer, so the first request has a guard of its own. A
 //! client that does not take its answer loses its connection too.
-//! At shutdown nothing new is accepted and requests in flight are finished.
+//! At shutdown nothing new is accepted and requests in flight are finished, those too that are on their way on a
+//! connection that is there already: answers say by then that their connection ends, so clients do not lose a request
+//! to a connection that closes under it.
 
 mod patience;
 
@@ -38,6 +40,11 @@ const STREAMS_MAX: u32 = 128;
 /// An HTTP/2 peer that does not answer a ping for this long is gone.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long connections are left to end by themselves.
+const LINGER: Duration = Duration::from_millis(250);
+/// How long the system's queue is looked at for the last time.
+const LAST_LOOK: Duration = Duration::from_millis(5);
+
 /// How long a connection may keep us waiting.
 #[derive(Clone, Copy)]
 struct ConnectionLimits {
@@ -61,20 +68,20 @@ pub(crate) async fn serve(
         patience: Duration::from_millis(limits.body_idle_timeout_ms),
     };
     let graceful = GracefulShutdown::new();
+    let hold = |(stream, peer, permit)| {
+        let connection = connection(stream, peer, Arc::clone(&edge), &builder, times, &graceful);
+        tokio::spawn(async move {
+            connection.await;
+            drop(permit);
+        });
+    };
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &connections) => accepted,
             () = shutdown.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer, permit)) => {
-                let connection =
-                    connection(stream, peer, Arc::clone(&edge), &builder, times, &graceful);
-                tokio::spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
-            }
+            Ok(accepted) => hold(accepted),
             Err(error) => {
                 // Out of file descriptors, most likely: wait for some to come back.
                 tracing::warn!(%error, "Cannot accept connections");
@@ -82,7 +89,18 @@ pub(crate) async fn serve(
             }
         }
     }
+    // What the system has accepted for us would be reset.
+    let queued = async {
+        while let Ok(accepted) = accept(&listener, &connections).await {
+            hold(accepted);
+        }
+    };
+    tokio::time::timeout(LAST_LOOK, queued).await.ok();
     drop(listener);
+    let all = u32::try_from(limits.connections_max).unwrap_or(u32::MAX);
+    tokio::time::timeout(LINGER, connections.acquire_many(all))
+        .await
+        .ok();
     graceful.shutdown().await;
 }
 

@@ -168,3 +168,29 @@ async fn clients_are_told_to_connect_elsewhere_before_the_end() {
         "{answer}"
     );
 }
+
+#[tokio::test]
+async fn a_request_that_is_on_its_way_at_the_end_is_answered() {
+    let world = World::start().await;
+    let mut kept = TcpStream::connect(world.gateway.public).await.unwrap();
+    let request = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    kept.write_all(request).await.unwrap();
+    let mut first = Vec::new();
+    while !first.ends_with(b"fine") {
+        assert_ne!(kept.read_buf(&mut first).await.unwrap(), 0);
+    }
+    // The system has taken this connection, the gateway has not seen it yet.
+    let mut queued = TcpStream::connect(world.gateway.public).await.unwrap();
+    let stop = world.process().stop(Duration::from_secs(5));
+    let ask = async {
+        world.process().shutdown().cancelled().await;
+        for stream in [&mut kept, &mut queued] {
+            stream.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.contains("connection: close"), "{answer:?}");
+        }
+    };
+    let (stopped, ()) = tokio::join!(stop, ask);
+    stopped.unwrap();
+}
