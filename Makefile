@@ -72,8 +72,9 @@ test-ui: $(UI)/node_modules/.package-lock.json
 	cd $(UI) && npm test --silent
 
 .PHONY: test-rust
+# Not nextest: one process a test would start one PostgreSQL a test.
 test-rust: bins
-	scripts/cargo-test.sh
+	cargo test --workspace --features kafka --locked --no-fail-fast
 
 .PHONY: test-browser
 test-browser: bins
