@@ -5,6 +5,9 @@
 //! is asked for by id and is not here is read through. A movie that is created here is created there first, and kept
 //! under the id that it got; while the monolith is down nothing can be created.
 //!
+//! Until the first poll has succeeded since the start, what is here is what an earlier process left, or nothing; a list
+//! waits for that poll rather than tell a client that there are no movies.
+//!
 //! Whoever wants to be sure that nothing is missing asks [`Follower::catch_up`]: it answers when a poll that began
 //! after the question has been adopted.
 //!
@@ -15,7 +18,7 @@ mod metrics;
 pub(crate) mod monolith;
 mod poll;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use banyan_mesh::process::Process;
 use jiff::Timestamp;
@@ -31,6 +34,9 @@ pub(crate) use poll::{CatchUpError, Progress};
 
 /// The name under which the movies are followed.
 pub(crate) const COLLECTION: &str = "movies";
+
+/// A list waits at most this long for the first poll; a monolith that is down is told at once.
+const FIRST_POLL_WAIT: Duration = Duration::from_secs(1);
 
 /// Follows one monolith; clones are the same follower.
 #[derive(Clone, Debug)]
@@ -57,6 +63,16 @@ pub(crate) enum FindError {
         #[source]
         source: monolith::Error,
     },
+}
+
+/// Why the movies could not be listed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListError {
+    #[error("failed to list the movies")]
+    Store(#[source] StoreError),
+    /// Nothing was ever adopted: an empty list would be a guess.
+    #[error("the monolith's movies are not known yet")]
+    NothingKnown,
 }
 
 /// Why a movie could not be created.
@@ -101,6 +117,19 @@ impl Follower {
             catch_ups,
             progress,
         })
+    }
+
+    /// All movies, by id.
+    pub(crate) async fn list(&self) -> Result<Vec<FollowedMovie>, ListError> {
+        if self.progress().last_success.is_none() {
+            // Told or not in time: what is here then decides.
+            let _ = tokio::time::timeout(FIRST_POLL_WAIT, self.catch_up()).await;
+        }
+        let movies = self.movies.list().await.map_err(ListError::Store)?;
+        if movies.is_empty() && self.progress().last_success.is_none() {
+            return Err(ListError::NothingKnown);
+        }
+        Ok(movies)
     }
 
     /// One movie, read through and adopted if it is not here. None if the monolith has none of that id either.

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     domain::followed_movie::{FollowedMovie, MovieDetails},
-    follow::{CreateError, FindError, Follower, monolith},
+    follow::{CreateError, FindError, Follower, ListError, monolith},
     store::FollowedMovies,
 };
 
@@ -55,7 +55,10 @@ impl MovieService for Movies {
         &self,
         _: Request<ListMoviesRequest>,
     ) -> Result<Response<ListMoviesResponse>, Status> {
-        let movies = self.movies.list().await?;
+        let movies = match &self.follower {
+            Some(follower) => follower.list().await.map_err(list_failed)?,
+            None => self.movies.list().await?,
+        };
         Ok(Response::new(ListMoviesResponse {
             movies: movies.into_iter().map(view).collect(),
         }))
@@ -141,6 +144,16 @@ fn view(movie: FollowedMovie) -> Movie {
         description,
         genres,
         rating,
+    }
+}
+
+fn list_failed(error: ListError) -> Status {
+    match error {
+        ListError::Store(source) => source.into(),
+        ListError::NothingKnown => {
+            let message = error.to_string();
+            reasoned(Code::Unavailable, "MONOLITH_UNAVAILABLE", message, [])
+        }
     }
 }
 

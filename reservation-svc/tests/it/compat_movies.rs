@@ -118,6 +118,30 @@ async fn a_movie_is_created_under_the_monoliths_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_list_after_a_start_has_what_the_monolith_has() {
+    let mut legacy = Legacy::start().await;
+    legacy.create("One").await;
+    let database = TestDatabase::sqlite();
+    let service = Service::start(database, Some(legacy.url()), false).await;
+    // The very first call, before any poll can be known to have run.
+    assert_eq!(list(&Client::new(service.channel.clone())).await.len(), 1);
+    service.stop().await;
+
+    legacy.halt().await;
+    let service = Service::start(TestDatabase::sqlite(), Some(legacy.url()), false).await;
+    let unknown = Client::new(service.channel.clone())
+        .list_movies(ListMoviesRequest {})
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (unknown.code(), reason(&unknown).as_str()),
+        (Code::Unavailable, "MONOLITH_UNAVAILABLE"),
+        "nothing was ever adopted: an empty list would be a guess"
+    );
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_monolith_is_down_movies_are_served_and_not_created() {
     for database in TestDatabase::each() {
         let mut legacy = Legacy::start().await;
