@@ -233,6 +233,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_full_queue_turns_away_at_once() {
+        let rig = Rig::start(TestDatabase::sqlite()).await;
+        let places = u32::try_from(WAITING_MAX).unwrap();
+        let all = rig.inventory.shared.waiting.try_acquire_many(places);
+        let refused = rig.inventory.submit(hold()).await;
+        assert!(matches!(refused, Err(Rejection::Crowded)), "{refused:?}");
+        drop(all);
+        assert!(rig.inventory.submit(hold()).await.is_ok());
+    }
+
+    #[tokio::test]
     async fn a_command_whose_caller_has_gone_is_decided_and_counted() {
         let rig = Rig::start(TestDatabase::sqlite()).await;
         let before = rig.inventory.turn().await.unwrap();

@@ -183,3 +183,19 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_so_many_wait_for_the_next_poll() {
+        let (catch_ups, _questions) = CatchUps::new();
+        for _ in 0..QUESTIONS_MAX {
+            let (question, _) = oneshot::channel();
+            catch_ups.sender.try_send(question).unwrap();
+        }
+        let refused = catch_ups.ask().await;
+        assert!(matches!(refused, Err(CatchUpError::Crowded)), "{refused:?}");
+    }
+}

@@ -24,7 +24,7 @@ pub(super) const DOMAIN: &str = "reservation.banyan";
 const CELLS_MAX: usize = 50;
 /// Missing things that a message mentions.
 const NAMES_SHOWN: usize = 5;
-/// A database that is away is asked again after this long.
+/// A database that is away, or a queue that is full, is tried again after this long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// INVALID_ARGUMENT with every wrong field.
@@ -111,7 +111,8 @@ impl From<Rejection> for Status {
             Rejection::NotFound { kind, names } => not_found(kind, names),
             Rejection::Invalid(violations) => invalid(violations),
             Rejection::Store(error) => error.into(),
-            Rejection::Crowded | Rejection::TimedOut => away("OVERLOADED", &rejection.to_string()),
+            Rejection::Crowded => crowded(&rejection.to_string()),
+            Rejection::TimedOut => away("OVERLOADED", &rejection.to_string()),
             Rejection::Aborted(_) => failed(&rejection),
         }
     }
@@ -129,13 +130,22 @@ impl From<StoreError> for Status {
     }
 }
 
+/// RESOURCE_EXHAUSTED, with when to try again: the service is well, but too many ask at once.
+pub(super) fn crowded(message: &str) -> Status {
+    later(Code::ResourceExhausted, "OVERLOADED", message)
+}
+
 /// UNAVAILABLE, with when to try again.
 fn away(reason: &str, message: &str) -> Status {
+    later(Code::Unavailable, reason, message)
+}
+
+fn later(code: Code, reason: &str, message: &str) -> Status {
     let retry = rpc::RetryInfo {
         retry_delay: prost_types::Duration::try_from(RETRY_AFTER).ok(),
     };
     let details = vec![info(reason, HashMap::new()), any("RetryInfo", &retry)];
-    status(Code::Unavailable, message.to_owned(), details)
+    status(code, message.to_owned(), details)
 }
 
 /// UNAVAILABLE without when to try again: that is safe under a request id only.
@@ -219,4 +229,26 @@ fn status(code: Code, message: String, details: Vec<prost_types::Any>) -> Status
         details,
     };
     Status::with_details(code, message, encoded.encode_to_vec().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_is_an_exhausted_resource_and_a_slow_decision_is_not() {
+        for (rejection, code) in [
+            (Rejection::Crowded, Code::ResourceExhausted),
+            (Rejection::TimedOut, Code::Unavailable),
+        ] {
+            let status = Status::from(rejection);
+            assert_eq!(status.code(), code);
+            let details = status.get_error_details();
+            assert_eq!(details.error_info().unwrap().reason, "OVERLOADED");
+            let retry = details.retry_info().unwrap();
+            assert_eq!(retry.retry_delay, Some(RETRY_AFTER));
+        }
+    }
 }

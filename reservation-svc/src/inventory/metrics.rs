@@ -90,7 +90,8 @@ impl Metrics {
             Err(Rejection::Invalid(_)) => "INVALID",
             Err(Rejection::Store(StoreError::Unconfirmed { .. })) => "OUTCOME_UNKNOWN",
             Err(Rejection::Store(error)) if error.is_transient() => "UNAVAILABLE",
-            Err(Rejection::Crowded | Rejection::TimedOut) => "UNAVAILABLE",
+            Err(Rejection::Crowded) => "RESOURCE_EXHAUSTED",
+            Err(Rejection::TimedOut) => "UNAVAILABLE",
             Err(Rejection::Store(_) | Rejection::Aborted(_)) => "INTERNAL",
         };
         self.refused.get_or_create(&ReasonLabels { reason }).inc();
@@ -100,5 +101,24 @@ impl Metrics {
 impl Drop for Timer<'_> {
     fn drop(&mut self) {
         self.histogram.observe(self.began.elapsed().as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_turned_away_at_a_full_queue_is_counted_apart_from_failures() {
+        let metrics = Metrics::register(&Process::new());
+        metrics.decided(&Err(Rejection::Crowded));
+        let count = |reason| {
+            metrics
+                .refused
+                .get_or_create(&ReasonLabels { reason })
+                .get()
+        };
+        assert_eq!(count("RESOURCE_EXHAUSTED"), 1);
+        assert_eq!(count("UNAVAILABLE"), 0);
     }
 }

@@ -6,7 +6,7 @@ use banyan_proto::follow::v1::{
 };
 use tonic::{Code, Request, Response, Status};
 
-use super::super::status::reasoned;
+use super::super::status::{crowded, reasoned};
 use crate::{
     follow::{COLLECTION, CatchUpError, Follower},
     store::FollowedMovies,
@@ -69,9 +69,25 @@ impl FollowService for Following {
 fn catch_up_failed(error: CatchUpError) -> Status {
     let reason = match &error {
         CatchUpError::Poll(_) => "POLL_FAILED",
-        CatchUpError::Crowded => "CROWDED",
+        CatchUpError::Crowded => return crowded(&error.to_string()),
         CatchUpError::Stopping => "STOPPING",
         CatchUpError::NotReady => "DATABASE_UNAVAILABLE",
     };
     reasoned(Code::Unavailable, reason, error.to_string(), [])
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn too_many_who_wait_are_told_when_to_ask_again() {
+        let refused = catch_up_failed(CatchUpError::Crowded);
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        let details = refused.get_error_details();
+        assert_eq!(details.error_info().unwrap().reason, "OVERLOADED");
+        assert!(details.retry_info().unwrap().retry_delay.is_some());
+    }
 }
