@@ -83,7 +83,7 @@ const HOTELS: &[&str] = &[
         from_day BIGINT NOT NULL,
         to_day BIGINT NOT NULL,
         weekdays BIGINT NOT NULL CHECK (weekdays BETWEEN 1 AND 127),
-        price_minor BIGINT NOT NULL CHECK (price_minor >= 0),
+        price_minor BIGINT NOT NULL CHECK (price_minor BETWEEN 0 AND 1000000000000),
         CHECK (from_day < to_day)
     )",
     "CREATE INDEX rates_by_pool ON rates (pool, from_day)",
@@ -139,7 +139,7 @@ const CINEMAS: &[&str] = &[
     "CREATE TABLE screening_prices (
         screening BIGINT NOT NULL REFERENCES screenings (id),
         category TEXT NOT NULL,
-        price_minor BIGINT NOT NULL CHECK (price_minor >= 0),
+        price_minor BIGINT NOT NULL CHECK (price_minor BETWEEN 0 AND 1000000000000),
         PRIMARY KEY (screening, category)
     )",
 ];

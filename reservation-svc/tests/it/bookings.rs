@@ -340,6 +340,25 @@ async fn the_database_itself_refuses_a_cell_over_its_capacity() {
 }
 
 #[tokio::test]
+async fn the_database_itself_refuses_a_price_beyond_a_million_million() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let sql = service.sql().await;
+        for table in ["rates", "screening_prices"] {
+            let set = |price: i64| format!("UPDATE {table} SET price_minor = {price}");
+            for price in [0, 1_000_000_000_000] {
+                sql.execute_unprepared(&set(price)).await.unwrap();
+            }
+            for price in [-1, 1_000_000_000_001] {
+                let refused = sql.execute_unprepared(&set(price)).await;
+                let error = refused.unwrap_err().to_string();
+                assert!(error.to_lowercase().contains("check"), "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn seats_are_sold_once_and_a_screening_that_has_started_not_at_all() {
     for database in TestDatabase::each() {
         let service = Service::start(database).await;
