@@ -22,8 +22,6 @@ use crate::{
 
 const HOTEL: &str = "reservation.banyan/Hotel";
 const ROOM_TYPE: &str = "reservation.banyan/RoomType";
-/// Room types of one hotel that are searched; a hotel has a few dozen.
-const ROOM_TYPES_MAX: u64 = 1_000;
 
 /// Answers HotelService.
 #[derive(Clone)]
@@ -111,6 +109,16 @@ impl HotelService for Hotels {
         let id = status::named("hotel", &request.hotel, HOTEL, HotelId::parse)?;
         let nights = Nights::parse(&request.check_in_date, &request.check_out_date)
             .map_err(status::invalid)?;
+        let page = Page::parse(
+            "SearchAvailability",
+            &[
+                &request.hotel,
+                &request.check_in_date,
+                &request.check_out_date,
+            ],
+            request.page_size,
+            &request.page_token,
+        )?;
         let session = self.inventory.store().read().await?;
         let head = session.head().await?;
         let hotel = hotel(&session, &id).await?;
@@ -119,7 +127,8 @@ impl HotelService for Hotels {
             .not_before(hotel.today(now))
             .map_err(|it| status::invalid(vec![it]))?;
 
-        let room_types = session.room_types(&id, None, ROOM_TYPES_MAX).await?;
+        let room_types = session.room_types(&id, page.after(), page.limit()).await?;
+        let (room_types, next_page_token) = page.cut(room_types, |it| it.id.id.clone());
         let block = Block {
             pools: room_types.iter().map(|it| it.pool).collect(),
             slots: nights.slots(),
@@ -135,6 +144,7 @@ impl HotelService for Hotels {
         Ok(Response::new(v1::SearchAvailabilityResponse {
             room_types: availability.collect(),
             position: Some(wire::position(&head.incarnation, head.sequence)),
+            next_page_token,
         }))
     }
 }

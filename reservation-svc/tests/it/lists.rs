@@ -231,6 +231,43 @@ async fn lists_are_paged_and_tokens_belong_to_their_list() {
 }
 
 #[tokio::test]
+async fn what_is_free_is_paged_by_room_type() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let search = |check_out: &str, page_size, token: &str| {
+            let mut hotels = service.hotels();
+            let request = v1::SearchAvailabilityRequest {
+                hotel: HOTEL.into(),
+                check_in_date: "2026-12-01".into(),
+                check_out_date: check_out.into(),
+                page_size,
+                page_token: token.into(),
+            };
+            async move {
+                let answer = hotels.search_availability(request).await;
+                answer.map(tonic::Response::into_inner)
+            }
+        };
+        let whole = search("2026-12-03", 0, "").await.unwrap();
+        assert_eq!(whole.room_types.len(), 3);
+        assert!(whole.room_types.is_sorted_by_key(|it| &it.room_type));
+        assert_eq!(whole.next_page_token, "");
+
+        let first = search("2026-12-03", 2, "").await.unwrap();
+        let token = first.next_page_token;
+        let second = search("2026-12-03", 2, &token).await.unwrap();
+        assert_eq!(second.next_page_token, "");
+        assert_eq!(second.room_types.len(), 1);
+        let pages = [first.room_types, second.room_types].concat();
+        assert_eq!(pages, whole.room_types);
+
+        let other = search("2026-12-04", 2, &token).await;
+        check(other, "page_token", "FORMAT");
+        check(search("2026-12-03", -1, "").await, "page_size", "RANGE");
+    }
+}
+
+#[tokio::test]
 async fn screenings_are_listed_by_day_and_movie_and_page_through() {
     for database in TestDatabase::each() {
         let service = Service::start(database).await;

@@ -165,6 +165,7 @@ impl Service {
             hotel: HOTEL.to_owned(),
             check_in_date: check_in.to_owned(),
             check_out_date: check_out.to_owned(),
+            ..Default::default()
         };
         let answer = self
             .hotels()

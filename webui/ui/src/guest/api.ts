@@ -24,11 +24,8 @@ export const getHotel = (name: string, signal: AbortSignal) => get<Hotel>(name, 
 export const listRoomTypes = (hotel: string, signal: AbortSignal) =>
   all<RoomType>(`${hotel}/roomTypes`, "roomTypes", {}, signal);
 
-export async function searchAvailability(hotel: string, from: Civil, to: Civil): Promise<RoomTypeAvailability[]> {
-  const query = { checkInDate: from, checkOutDate: to };
-  const answer = await get<{ roomTypes?: RoomTypeAvailability[] }>(`${hotel}:searchAvailability`, { query });
-  return answer.roomTypes ?? [];
-}
+export const searchAvailability = (hotel: string, from: Civil, to: Civil) =>
+  all<RoomTypeAvailability>(`${hotel}:searchAvailability`, "roomTypes", { checkInDate: from, checkOutDate: to });
 
 export const listMovies = (signal?: AbortSignal) => all<Movie>("movies", "movies", {}, signal);
 export const getMovie = (name: string, signal: AbortSignal) => get<Movie>(name, { signal });
