@@ -12,6 +12,7 @@ mod it {
     mod feed;
     mod lists;
     mod lost_commits;
+    mod refusals;
     mod requests;
     mod seats;
     mod starting;

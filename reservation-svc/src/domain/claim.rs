@@ -56,6 +56,15 @@ pub struct Nights {
     check_out: Date,
 }
 
+/// A name of the right form that nothing can have: the claim is sound, but on nothing that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// What kind of thing would have it, such as `reservation.banyan/Screening`.
+    pub kind: &'static str,
+    /// The name.
+    pub name: String,
+}
+
 impl Claim {
     /// Where it is claimed.
     pub fn venue(&self) -> Venue {
@@ -137,15 +146,17 @@ impl Nights {
 }
 
 impl Stay {
-    /// A stay as the contract has it: dates as text, 0 rooms meaning one.
+    /// A stay as the contract has it: dates as text, 0 rooms meaning one. What is wrong with it comes before that
+    /// nothing has its name.
     pub fn parse(
         room_type: &str,
         check_in: &str,
         check_out: &str,
         rooms: i32,
-    ) -> Result<Self, Vec<Violation>> {
+    ) -> Result<Result<Self, Unknown>, Vec<Violation>> {
         let mut violations = Vec::new();
-        let room_type = required_name("room_type", room_type, RoomTypeId::parse)
+        let kind = "reservation.banyan/RoomType";
+        let room_type = required_name("room_type", kind, room_type, RoomTypeId::parse)
             .map_err(|violation| violations.push(violation));
         let nights = Nights::parse(check_in, check_out).map_err(|them| violations.extend(them));
         if !(0..=ROOMS_MAX).contains(&rooms) {
@@ -153,25 +164,33 @@ impl Stay {
             violations.push(Violation::new("rooms", Fault::Range, description));
         }
         match (room_type, nights) {
-            (Ok(room_type), Ok(nights)) if violations.is_empty() => Ok(Self {
-                room_type,
-                nights,
-                rooms: i64::from(rooms.max(1)),
-            }),
+            (Ok(room_type), Ok(nights)) if violations.is_empty() => {
+                Ok(room_type.map(|room_type| Self {
+                    room_type,
+                    nights,
+                    rooms: i64::from(rooms.max(1)),
+                }))
+            }
             _ => Err(violations),
         }
     }
 }
 
 impl SeatSelection {
-    /// Seats as the contract has them.
-    pub fn parse(screening: &str, seats: &[String]) -> Result<Self, Vec<Violation>> {
+    /// Seats as the contract has them. What is wrong with them comes before that no screening has this name.
+    pub fn parse(
+        screening: &str,
+        seats: &[String],
+    ) -> Result<Result<Self, Unknown>, Vec<Violation>> {
         let mut violations = Vec::new();
-        let screening = required_name("screening", screening, ScreeningId::parse)
+        let kind = "reservation.banyan/Screening";
+        let screening = required_name("screening", kind, screening, ScreeningId::parse)
             .map_err(|violation| violations.push(violation));
         let seats = parse_seats(seats, &mut violations);
         match screening {
-            Ok(screening) if violations.is_empty() => Ok(Self { screening, seats }),
+            Ok(screening) if violations.is_empty() => {
+                Ok(screening.map(|screening| Self { screening, seats }))
+            }
             _ => Err(violations),
         }
     }
@@ -218,13 +237,23 @@ fn parse_seats(seats: &[String], violations: &mut Vec<Violation>) -> Vec<SeatId>
 
 fn required_name<T>(
     field: &str,
+    kind: &'static str,
     text: &str,
     parse: impl Fn(&str) -> Result<T, NameError>,
-) -> Result<T, Violation> {
+) -> Result<Result<T, Unknown>, Violation> {
     if text.is_empty() {
         return Err(Violation::new(field, Fault::Missing, "must be given"));
     }
-    parse(text).map_err(|error| Violation::new(field, Fault::Format, error.allowed()))
+    match parse(text) {
+        Ok(id) => Ok(Ok(id)),
+        Err(NameError::Unknown) => Ok(Err(Unknown {
+            kind,
+            name: text.to_owned(),
+        })),
+        Err(error @ NameError::Malformed(_)) => {
+            Err(Violation::new(field, Fault::Format, error.allowed()))
+        }
+    }
 }
 
 /// A civil date of the form `YYYY-MM-DD`, and no other form of ISO 8601.
@@ -331,8 +360,24 @@ mod tests {
         assert_eq!(
             Stay::parse("hotels/a/roomTypes/b", "2026-01-01", "2026-01-02", 0)
                 .unwrap()
+                .unwrap()
                 .rooms,
             1
+        );
+    }
+
+    #[test]
+    fn a_screening_that_cannot_be_is_unknown_unless_more_is_wrong() {
+        let name = "cinemas/a/screenings/abc";
+        let unknown = SeatSelection::parse(name, &["A1".into()]).unwrap();
+        let screening = Unknown {
+            kind: "reservation.banyan/Screening",
+            name: name.into(),
+        };
+        assert_eq!(unknown, Err(screening));
+        assert_eq!(
+            faults(SeatSelection::parse(name, &[])),
+            [("seats".into(), Fault::Missing)]
         );
     }
 

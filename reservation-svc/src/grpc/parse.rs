@@ -10,7 +10,7 @@ use super::status;
 use crate::{
     domain::{
         booking::Contact,
-        claim::{Claim, SeatSelection, Stay},
+        claim::{Claim, SeatSelection, Stay, Unknown},
         request::{REQUEST_ID_BYTES_MAX, RequestKey, is_request_id},
         violation::{Fault, Violation},
     },
@@ -25,6 +25,8 @@ const ETAG_BYTES_MAX: usize = 128;
 
 /// What is asked for, or everything that is wrong with it.
 type Parsed<T> = Result<T, Vec<Violation>>;
+/// A claim, unless nothing can have the name of what is claimed.
+type Known = Result<Claim, Unknown>;
 
 /// A hold.
 pub(super) fn hold(request: &v1::HoldBookingRequest) -> Result<(Hold, Option<RequestKey>), Status> {
@@ -39,7 +41,7 @@ pub(super) fn hold(request: &v1::HoldBookingRequest) -> Result<(Hold, Option<Req
     let ((claim, contact), (duration, key)) =
         both(both(claim, contact), both(duration, key)).map_err(status::invalid)?;
     let hold = Hold {
-        claim,
+        claim: known(claim)?,
         contact,
         duration,
         confirm: false,
@@ -60,7 +62,7 @@ pub(super) fn exchange(
     let key = request_key("MoveBooking", &request.request_id, request);
     let (claim, (etag, key)) =
         both(claim, both(etag(&request.etag), key)).map_err(status::invalid)?;
-    Ok((claim, etag, key))
+    Ok((known(claim)?, etag, key))
 }
 
 /// The etag seen and the request id of a method that needs no more than a name.
@@ -81,20 +83,25 @@ fn no_claim() -> Vec<Violation> {
     )]
 }
 
-fn stay(it: &v1::HotelStay) -> Parsed<Claim> {
+fn known(claim: Known) -> Result<Claim, Status> {
+    claim.map_err(|it| status::not_found(it.kind, vec![it.name]))
+}
+
+fn stay(it: &v1::HotelStay) -> Parsed<Known> {
     let stay = Stay::parse(
         &it.room_type,
         &it.check_in_date,
         &it.check_out_date,
         it.rooms,
     );
-    stay.map(Claim::Stay).map_err(|them| within("stay", them))
+    stay.map(|it| it.map(Claim::Stay))
+        .map_err(|them| within("stay", them))
 }
 
-fn seats(it: &v1::SeatSelection) -> Parsed<Claim> {
+fn seats(it: &v1::SeatSelection) -> Parsed<Known> {
     let seats = SeatSelection::parse(&it.screening, &it.seats);
     seats
-        .map(Claim::Seats)
+        .map(|it| it.map(Claim::Seats))
         .map_err(|them| within("seats", them))
 }
 
