@@ -137,10 +137,11 @@ impl Inventory {
         if let Some(answer) = answer::find(&turn.commit, command).await? {
             return Ok(Decision::Repeated(answer));
         }
+        let position = turn.commit.position();
         let result = match decide::decide(&mut turn.commit, command).await {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Denied(denial)) => Err(decide::deny(&mut turn.commit, denial)),
-            Err(Stop::Rejected(rejection)) => return Err(rejection),
+            Err(Stop::Rejected(rejection)) => return Err(rejection.at(position)),
         };
         answer::keep(&turn.commit, command, &result).await?;
         Ok(Decision::Made {

@@ -14,7 +14,7 @@ use crate::{
         refusal::Reason,
         violation::{Fault, Violation},
     },
-    inventory::{Refusal, Rejection},
+    inventory::{Position, Refusal, Rejection},
     store::StoreError,
 };
 
@@ -29,6 +29,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// INVALID_ARGUMENT with every wrong field.
 pub(super) fn invalid(violations: Vec<Violation>) -> Status {
+    invalid_at(violations, None)
+}
+
+fn invalid_at(violations: Vec<Violation>, position: Option<Position>) -> Status {
     let summary: Vec<_> = violations
         .iter()
         .map(|it| format!("{}: {}", it.field, it.description))
@@ -44,7 +48,7 @@ pub(super) fn invalid(violations: Vec<Violation>) -> Status {
         field_violations: field_violations.collect(),
     };
     let details = vec![
-        info("INVALID_REQUEST", HashMap::new()),
+        info("INVALID_REQUEST", decided_at(position)),
         any("BadRequest", &bad_request),
     ];
     status(Code::InvalidArgument, summary.join("; "), details)
@@ -74,6 +78,10 @@ pub(super) fn named<T>(
 
 /// NOT_FOUND, naming what is not there.
 pub(super) fn not_found(kind: &'static str, names: Vec<String>) -> Status {
+    not_found_at(kind, names, None)
+}
+
+fn not_found_at(kind: &'static str, names: Vec<String>, position: Option<Position>) -> Status {
     // Details name all of them; the message stays short, for it travels in a header too.
     let shown = names.len().min(NAMES_SHOWN);
     let more = match names.len() - shown {
@@ -81,7 +89,7 @@ pub(super) fn not_found(kind: &'static str, names: Vec<String>) -> Status {
         more => format!(" and {more} more"),
     };
     let message = format!("{}{more} not found", names[..shown].join(", "));
-    let mut details = vec![info("NOT_FOUND", HashMap::new())];
+    let mut details = vec![info("NOT_FOUND", decided_at(position))];
     details.extend(names.into_iter().map(|resource_name| {
         let resource = rpc::ResourceInfo {
             resource_type: kind.to_owned(),
@@ -108,8 +116,15 @@ impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::Refused(refusal) => refused(refusal),
-            Rejection::NotFound { kind, names } => not_found(kind, names),
-            Rejection::Invalid(violations) => invalid(violations),
+            Rejection::NotFound {
+                kind,
+                names,
+                position,
+            } => not_found_at(kind, names, position),
+            Rejection::Invalid {
+                violations,
+                position,
+            } => invalid_at(violations, position),
             Rejection::Store(error) => error.into(),
             Rejection::Crowded => crowded(&rejection.to_string()),
             Rejection::TimedOut => away("OVERLOADED", &rejection.to_string()),
@@ -166,13 +181,7 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> Status {
 }
 
 fn refused(refusal: Refusal) -> Status {
-    let mut metadata = HashMap::from([
-        (
-            "commit_sequence".to_owned(),
-            refusal.position.sequence.to_string(),
-        ),
-        ("incarnation".to_owned(), refusal.position.incarnation),
-    ]);
+    let mut metadata = decided_at(Some(refusal.position));
     if !refusal.unmet.is_empty() {
         metadata.insert("cells".to_owned(), refusal.unmet.len().to_string());
     }
@@ -191,6 +200,17 @@ fn refused(refusal: Refusal) -> Status {
         details.push(any("PreconditionFailure", &failure));
     }
     status(code(refusal.reason), refusal.message, details)
+}
+
+/// Where it was decided, as metadata; none of what the request alone tells.
+fn decided_at(position: Option<Position>) -> HashMap<String, String> {
+    let facts = position.map(|at| {
+        [
+            ("commit_sequence".to_owned(), at.sequence.to_string()),
+            ("incarnation".to_owned(), at.incarnation),
+        ]
+    });
+    facts.map(HashMap::from).unwrap_or_default()
 }
 
 fn code(reason: Reason) -> Code {

@@ -250,11 +250,8 @@ fn same_venue(booking: &Booking, claim: &Claim) -> Result<(), Rejection> {
         Claim::Seats(_) => "seats.screening",
     };
     let description = format!("must be at {}, where the booking is", booking.venue);
-    Err(Rejection::Invalid(vec![Violation::new(
-        field,
-        Fault::Range,
-        description,
-    )]))
+    let violation = Violation::new(field, Fault::Range, description);
+    Err(Rejection::invalid(violation))
 }
 
 /// Releases the holds that have run out on the cells of an offer, and returns the cells as they are then.

@@ -36,7 +36,7 @@ async fn stay(commit: &Commit, stay: &Stay) -> Result<Offer, Stop> {
         .ok_or_else(unknown)?;
     stay.nights
         .not_before(hotel.today(commit.now))
-        .map_err(|violation| Rejection::Invalid(vec![violation.within("stay")]))?;
+        .map_err(|violation| Rejection::invalid(violation.within("stay")))?;
     let rates = commit
         .write
         .rates(&[room_type.pool], &stay.nights.slots())
@@ -103,6 +103,7 @@ fn pick(claim: &SeatSelection, hall: Vec<Seat>) -> Result<Vec<Seat>, Rejection> 
         Err(Rejection::NotFound {
             kind,
             names: unknown,
+            position: None,
         })
     }
 }

@@ -87,7 +87,7 @@ impl Metrics {
             }
             Err(Rejection::Refused(refusal)) => refusal.reason.as_str(),
             Err(Rejection::NotFound { .. }) => "NOT_FOUND",
-            Err(Rejection::Invalid(_)) => "INVALID",
+            Err(Rejection::Invalid { .. }) => "INVALID",
             Err(Rejection::Store(StoreError::Unconfirmed { .. })) => "OUTCOME_UNKNOWN",
             Err(Rejection::Store(error)) if error.is_transient() => "UNAVAILABLE",
             Err(Rejection::Crowded) => "RESOURCE_EXHAUSTED",

@@ -21,10 +21,17 @@ pub enum Rejection {
         kind: &'static str,
         /// Which.
         names: Vec<String>,
+        /// Where that was so; nothing if nobody says.
+        position: Option<Position>,
     },
     /// The command makes no sense for what it names.
     #[error("the request is not valid")]
-    Invalid(Vec<Violation>),
+    Invalid {
+        /// Every wrong field.
+        violations: Vec<Violation>,
+        /// Where that was so; nothing if nobody says.
+        position: Option<Position>,
+    },
     /// The database failed; nothing was decided unless it is [`StoreError::Unconfirmed`].
     #[error("the reservation database failed")]
     Store(#[from] StoreError),
@@ -69,6 +76,23 @@ impl Rejection {
         Self::NotFound {
             kind,
             names: vec![name.to_string()],
+            position: None,
         }
+    }
+
+    /// A wrong field.
+    pub(super) fn invalid(violation: Violation) -> Self {
+        Self::Invalid {
+            violations: vec![violation],
+            position: None,
+        }
+    }
+
+    /// The same, found at that place in the order of commits.
+    pub(super) fn at(mut self, place: Position) -> Self {
+        if let Self::NotFound { position, .. } | Self::Invalid { position, .. } = &mut self {
+            *position = Some(place);
+        }
+        self
     }
 }

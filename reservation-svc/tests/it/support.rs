@@ -299,6 +299,16 @@ pub(crate) fn reason(status: &Status) -> String {
         .unwrap_or_default()
 }
 
+/// The position at which a refusal was decided, if it tells.
+pub(crate) fn decided_at(status: &Status) -> Option<v1::CommitPosition> {
+    let details = status.get_error_details();
+    let metadata = &details.error_info()?.metadata;
+    Some(v1::CommitPosition {
+        incarnation: metadata.get("incarnation")?.clone(),
+        sequence: metadata.get("commit_sequence")?.parse().unwrap(),
+    })
+}
+
 /// The cells that a refusal names.
 pub(crate) fn cells(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
