@@ -229,7 +229,7 @@ async fn a_list_that_cannot_be_trusted_is_not_adopted() {
         let client = Client::new(service.channel.clone());
         let failed = catch_up(&client).await.unwrap_err();
         assert_eq!(reason(&failed), "POLL_FAILED");
-        assert!(ids(&service).await.is_empty());
+        assert_eq!(status(&client).await.adopted, 0);
         let report = service.process.readiness().report();
         let monolith = report
             .dependencies
