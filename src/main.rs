@@ -7,7 +7,7 @@ mod cli;
 mod service;
 mod up;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use clap::Parser as _;
 
@@ -17,19 +17,24 @@ use crate::cli::{Cli, Command};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If even this cannot be written, the exit code still tells.
-            let _ = std::io::Write::write_fmt(
-                &mut std::io::stderr(),
-                format_args!("error: {error:#}\n"),
-            );
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn start(cli: Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended = runtime.block_on(run(cli));
+    // What was already started when something failed ends first: the error is the last word in the log.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
