@@ -14,12 +14,15 @@ const binary = "target/release/banyan";
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
+// Below the range that the system takes ports from by itself, so that nobody else is given them meanwhile.
 const freePort = () =>
   new Promise((found) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => found(port));
-    });
+    const next = () => {
+      const port = 20000 + Math.floor(Math.random() * 10000);
+      const server = createServer().once("error", next);
+      server.listen(port, "127.0.0.1", () => server.close(() => found(port)));
+    };
+    next();
   });
 
 async function until(url, deadline) {

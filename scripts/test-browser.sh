@@ -4,7 +4,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 folder=$(mktemp -d)
-port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); });'; }
+# Below the range that the system takes ports from by itself, so that nobody else is given them meanwhile.
+port() {
+    node -e '
+        const { createServer } = require("net");
+        const next = () => {
+            const port = 20000 + Math.floor(Math.random() * 10000);
+            const server = createServer().once("error", next);
+            server.listen(port, "127.0.0.1", () => server.close(() => console.log(port)));
+        };
+        next();'
+}
 public=$(port)
 ops=$(port)
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use banyan_mesh::testing::TestDatabase;
+use banyan_mesh::testing::{TestDatabase, free_port};
 use reqwest::Client;
 use serde_json::json;
 use tempfile::TempDir;
@@ -25,14 +25,6 @@ fn banyan() -> PathBuf {
         binary.display()
     );
     binary
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 /// A process that is killed when its test is over.
