@@ -58,6 +58,8 @@ async fn accept(
 ) -> std::io::Result<(TcpStream, Option<OwnedSemaphorePermit>)> {
     let permit = Arc::clone(room).acquire_owned().await.ok();
     let (stream, _) = listener.accept().await?;
+    // Answers are written whole; waiting for more to send only delays them.
+    stream.set_nodelay(true).ok();
     Ok((stream, permit))
 }
 
