@@ -1,3 +1,5 @@
+//! What can be said in `gateway.toml` and the environment, and what is refused by name.
+
 use std::collections::HashMap;
 
 use super::*;

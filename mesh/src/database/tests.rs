@@ -1,3 +1,5 @@
+//! How a database is opened, owned and watched, on SQLite and with a PostgreSQL that is away or silent.
+
 use sea_orm_migration::MigrationTrait;
 
 use super::*;

@@ -5,7 +5,10 @@ use tonic::{Request, Response, Status};
 
 use super::{guest::guest, page::Page, parse, status};
 use crate::{
-    domain::{name::BookingId, request::Principal},
+    domain::{
+        name::BookingId,
+        request::{Principal, RequestKey},
+    },
     inventory::{Action, Command, Inventory, Outcome, Position},
     store::{BookingFilter, StoredBooking},
     wire,
@@ -23,6 +26,21 @@ impl Bookings {
     pub(super) fn new(inventory: Inventory) -> Self {
         Self { inventory }
     }
+
+    /// Hands a parsed request to the inventory and awaits its answer.
+    async fn submit(
+        &self,
+        principal: Principal,
+        request: Option<RequestKey>,
+        action: Action,
+    ) -> Result<Outcome, Status> {
+        let command = Command {
+            principal,
+            request,
+            action,
+        };
+        Ok(self.inventory.submit(command).await?)
+    }
 }
 
 #[tonic::async_trait]
@@ -34,14 +52,7 @@ impl BookingService for Bookings {
         let principal = guest(request.metadata())?;
         let (hold, request) = parse::hold(request.get_ref())?;
         let action = Action::Hold(hold);
-        let outcome = self
-            .inventory
-            .submit(Command {
-                principal,
-                request,
-                action,
-            })
-            .await?;
+        let outcome = self.submit(principal, request, action).await?;
         Ok(Response::new(v1::HoldBookingResponse {
             position: position(&outcome),
             booking: Some(outcome.booking),
@@ -62,14 +73,7 @@ impl BookingService for Bookings {
             message,
         )?;
         let action = Action::Confirm { booking, etag };
-        let outcome = self
-            .inventory
-            .submit(Command {
-                principal,
-                request,
-                action,
-            })
-            .await?;
+        let outcome = self.submit(principal, request, action).await?;
         Ok(Response::new(v1::ConfirmBookingResponse {
             position: position(&outcome),
             booking: Some(outcome.booking),
@@ -86,14 +90,7 @@ impl BookingService for Bookings {
         let (etag, request) =
             parse::simple("CancelBooking", &message.etag, &message.request_id, message)?;
         let action = Action::Cancel { booking, etag };
-        let outcome = self
-            .inventory
-            .submit(Command {
-                principal,
-                request,
-                action,
-            })
-            .await?;
+        let outcome = self.submit(principal, request, action).await?;
         Ok(Response::new(v1::CancelBookingResponse {
             position: position(&outcome),
             booking: Some(outcome.booking),
@@ -113,14 +110,7 @@ impl BookingService for Bookings {
             etag,
             claim,
         };
-        let outcome = self
-            .inventory
-            .submit(Command {
-                principal,
-                request,
-                action,
-            })
-            .await?;
+        let outcome = self.submit(principal, request, action).await?;
         Ok(Response::new(v1::MoveBookingResponse {
             position: position(&outcome),
             booking: Some(outcome.booking),

@@ -1,3 +1,5 @@
+//! Which route a request finds, which routes conflict, and what a path that fits none is told.
+
 use super::*;
 
 #[derive(Default)]
