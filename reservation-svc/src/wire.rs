@@ -72,6 +72,9 @@ pub(crate) fn booking(it: &Booking, now: Timestamp) -> v1::Booking {
         update_time: Some(timestamp(it.updated_at)),
         etag: it.etag(),
         claim: Some(claim(it)),
+        kind: v1::booking::Kind::Guest.into(),
+        payment_state: v1::booking::PaymentState::None.into(),
+        ..v1::Booking::default()
     }
 }
 
@@ -87,6 +90,7 @@ fn claim(it: &Booking) -> v1::booking::Claim {
             screening: selection.screening.to_string(),
             seats: selection.seats.iter().map(ToString::to_string).collect(),
             start_time: it.starts_at.map(timestamp),
+            best: None,
         }),
     }
 }
@@ -154,6 +158,9 @@ fn booking_changed(it: &Booking, previous: Option<State>, items: &[Item]) -> v1:
         items: items.collect(),
         expire_time: it.expires_at.map(timestamp),
         total_price: Some(money(it.total)),
+        kind: v1::booking::Kind::Guest.into(),
+        payment_state: v1::booking::PaymentState::None.into(),
+        cancellation_fee: None,
     }
 }
 

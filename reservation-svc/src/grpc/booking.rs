@@ -111,11 +111,57 @@ impl BookingService for Bookings {
             claim,
         };
         let outcome = self.submit(principal, request, action).await?;
+        let minor = |money: Option<&v1::Money>| money.map_or(0, |it| it.amount_minor);
+        let now = minor(outcome.booking.total_price.as_ref());
+        let before = minor(outcome.previous_total.as_ref());
         Ok(Response::new(v1::MoveBookingResponse {
             position: position(&outcome),
+            price_difference_minor: now - before,
             booking: Some(outcome.booking),
             previous_total_price: outcome.previous_total,
         }))
+    }
+
+    async fn batch_hold(
+        &self,
+        _: Request<v1::BatchHoldRequest>,
+    ) -> Result<Response<v1::BatchHoldResponse>, Status> {
+        Err(Status::unimplemented("BatchHold"))
+    }
+
+    async fn extend_hold(
+        &self,
+        _: Request<v1::ExtendHoldRequest>,
+    ) -> Result<Response<v1::ExtendHoldResponse>, Status> {
+        Err(Status::unimplemented("ExtendHold"))
+    }
+
+    async fn cancel_booking_items(
+        &self,
+        _: Request<v1::CancelBookingItemsRequest>,
+    ) -> Result<Response<v1::CancelBookingItemsResponse>, Status> {
+        Err(Status::unimplemented("CancelBookingItems"))
+    }
+
+    async fn update_contact(
+        &self,
+        _: Request<v1::UpdateContactRequest>,
+    ) -> Result<Response<v1::UpdateContactResponse>, Status> {
+        Err(Status::unimplemented("UpdateContact"))
+    }
+
+    async fn erase_contact(
+        &self,
+        _: Request<v1::EraseContactRequest>,
+    ) -> Result<Response<v1::EraseContactResponse>, Status> {
+        Err(Status::unimplemented("EraseContact"))
+    }
+
+    async fn list_booking_changes(
+        &self,
+        _: Request<v1::ListBookingChangesRequest>,
+    ) -> Result<Response<v1::ListBookingChangesResponse>, Status> {
+        Err(Status::unimplemented("ListBookingChanges"))
     }
 
     async fn get_booking(

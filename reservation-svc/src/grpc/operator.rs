@@ -28,6 +28,20 @@ impl Operators {
 
 #[tonic::async_trait]
 impl OperatorService for Operators {
+    async fn release_booking(
+        &self,
+        _: Request<v1::ReleaseBookingRequest>,
+    ) -> Result<Response<v1::ReleaseBookingResponse>, Status> {
+        Err(Status::unimplemented("ReleaseBooking"))
+    }
+
+    async fn erase_guest_contact(
+        &self,
+        _: Request<v1::EraseGuestContactRequest>,
+    ) -> Result<Response<v1::EraseGuestContactResponse>, Status> {
+        Err(Status::unimplemented("EraseGuestContact"))
+    }
+
     async fn search_bookings(
         &self,
         request: Request<v1::SearchBookingsRequest>,

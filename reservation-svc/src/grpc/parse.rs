@@ -242,6 +242,7 @@ mod tests {
             }),
             request_id: "a b".into(),
             claim: None,
+            ..v1::HoldBookingRequest::default()
         };
         let message = hold(&request).unwrap_err().message().to_owned();
         for field in ["claim", "contact.email", "hold_duration", "request_id"] {

@@ -236,7 +236,7 @@ async fn a_move_may_reuse_its_own_cells_and_a_failed_one_changes_nothing() {
         elsewhere.claim = Some(v1::move_booking_request::Claim::Seats(v1::SeatSelection {
             screening: service.screening().await.name,
             seats: vec!["A1".into()],
-            start_time: None,
+            ..v1::SeatSelection::default()
         }));
         let refusal = service
             .bookings()
@@ -470,7 +470,7 @@ async fn what_has_begun_for_good_is_not_changed_any_more() {
         moved.claim = Some(v1::move_booking_request::Claim::Seats(v1::SeatSelection {
             screening: elsewhere.name,
             seats: vec!["A1".into()],
-            start_time: None,
+            ..v1::SeatSelection::default()
         }));
         let moved = service.bookings().move_booking(by(ALICE, moved)).await;
         for refused in [

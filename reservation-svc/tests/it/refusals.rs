@@ -26,7 +26,7 @@ async fn a_screening_that_cannot_be_is_not_found_whoever_asks() {
             claim: Some(v1::move_booking_request::Claim::Seats(v1::SeatSelection {
                 screening: name.clone(),
                 seats: vec!["A1".into()],
-                start_time: None,
+                ..v1::SeatSelection::default()
             })),
             ..Default::default()
         };
@@ -52,7 +52,7 @@ async fn a_mistake_that_only_the_inventory_can_tell_says_where_it_was_decided() 
             claim: Some(v1::move_booking_request::Claim::Seats(v1::SeatSelection {
                 screening: screening.clone(),
                 seats: vec!["A1".into()],
-                start_time: None,
+                ..v1::SeatSelection::default()
             })),
             ..Default::default()
         };

@@ -282,7 +282,7 @@ pub(crate) fn seats(screening: &str, seats: &[&str]) -> v1::HoldBookingRequest {
     let selection = v1::SeatSelection {
         screening: screening.to_owned(),
         seats: seats.iter().map(ToString::to_string).collect(),
-        start_time: None,
+        ..v1::SeatSelection::default()
     };
     v1::HoldBookingRequest {
         claim: Some(v1::hold_booking_request::Claim::Seats(selection)),
