@@ -13,7 +13,7 @@
 //! | `ops`, `site`, `probes` | who may use the operators' address, and from whose pages; which upstreams can be reached |
 //! | [`rollouts`], [`store`] | which side serves a request; what operators decided |
 //! | `forward`, `follow` | passing a request on to the legacy side, and waiting for who follows it |
-//! | `transcoded`, `guest` | calling gRPC, and as whom |
+//! | `transcoded`, `guest`, `idempotency` | calling gRPC, as whom, and as which request |
 //! | `body`, `cookies`, `cells` | bodies in flight, cookies, one set of routes for several upstreams |
 //! | `profile`, `surfaces`, `refusal` | how JSON and errors look, and the gateway's own errors |
 //! | `access_log`, `metrics` | one line and one count per request |
@@ -31,6 +31,7 @@ mod edge;
 mod follow;
 mod forward;
 mod guest;
+mod idempotency;
 mod listener;
 mod metrics;
 mod migration;

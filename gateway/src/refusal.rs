@@ -102,6 +102,14 @@ impl Refusal {
         )
     }
 
+    /// `predicate`: what is wrong with the header.
+    pub(crate) fn bad_idempotency_key(predicate: &str) -> Refusal {
+        let (status, code) = (StatusCode::BAD_REQUEST, Code::InvalidArgument);
+        let message = format!("the header Idempotency-Key {predicate}");
+        let title = "Validation failed";
+        Refusal::new(status, code, "BAD_IDEMPOTENCY_KEY", title, message)
+    }
+
     pub(crate) fn too_large() -> Refusal {
         let message = "the request body is too large".to_owned();
         let status = StatusCode::PAYLOAD_TOO_LARGE;

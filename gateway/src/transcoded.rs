@@ -20,6 +20,7 @@ use crate::{
     body::{BodyLimits, Broken, limited},
     context::Context,
     guest::{Guest, Guests},
+    idempotency,
     profile::Profile,
     refusal::Refusal,
     site,
@@ -74,12 +75,21 @@ impl Call {
                 "requests from pages of other sites are refused",
             ));
         }
+        // Only where it has a meaning: elsewhere it is a header like any other.
+        let request_id = match self.transcoder.takes_request_id() {
+            true => idempotency::key(&parts.headers)?,
+            false => None,
+        };
         let body = if self.takes_body {
             read(body, caller.limits).await?
         } else {
             Bytes::new()
         };
-        let message = match self.transcoder.request(captures, parts.uri.query(), &body) {
+        let query = parts.uri.query();
+        let message = match self
+            .transcoder
+            .request(captures, query, &body, request_id.as_deref())
+        {
             Ok(message) => message,
             Err(violations) => return Ok(profile.error(&violations.to_status())),
         };

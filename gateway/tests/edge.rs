@@ -6,6 +6,7 @@ mod calls;
 mod cells;
 mod forwarding;
 mod guests;
+mod idempotency;
 mod limits;
 mod operators;
 mod shop;

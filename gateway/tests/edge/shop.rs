@@ -42,6 +42,8 @@ struct CreateItem {
     title: String,
     #[prost(int64, tag = "2")]
     price: i64,
+    #[prost(string, tag = "3")]
+    request_id: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -99,7 +101,7 @@ pub(crate) fn router(label: &'static str, catch_ups: Arc<AtomicUsize>) -> Router
         Ok(Item {
             name: request.title,
             price: request.price,
-            tags: vec!["grpc".to_owned()],
+            tags: vec!["grpc".to_owned(), request.request_id],
         })
     };
     let find = |request: FindItem| async move {

@@ -30,7 +30,7 @@ pub use write::DecodeError;
 
 pub(crate) use number::put_string;
 pub(crate) use place::Spelling;
-pub(crate) use plan::{FieldPlan, Kind, MessageId, Named, Shape, Special};
+pub(crate) use plan::{FieldPlan, Kind, MessageId, MessagePlan, Named, Scalar, Shape, Special};
 pub(crate) use read::Reader;
 pub(crate) use scalar::{Fault, from_text};
 pub(crate) use text::put_text_content;

@@ -8,6 +8,7 @@
 
 mod bind;
 mod query;
+mod request_id;
 
 use bytes::Bytes;
 use prost_reflect::MethodDescriptor;
@@ -49,6 +50,8 @@ pub struct Transcoder {
     response_field: Option<usize>,
     /// The variables as numbers from the root of the body.
     provided: Vec<Vec<u32>>,
+    /// Index of the field of the request message for the id of a request.
+    request_id: Option<usize>,
 }
 
 impl Transcoder {
@@ -67,12 +70,13 @@ impl Transcoder {
     }
 
     /// The request message on the wire. `captures` are those of the rule's own template; the query and the body are
-    /// as they came.
+    /// as they came. `request_id` came beside them, and fills the message's field of that name if it has one.
     pub fn request(
         &self,
         captures: &Captures,
         raw_query: Option<&str>,
         body: &[u8],
+        request_id: Option<&str>,
     ) -> Result<Bytes, Violations> {
         let mut bound = Bound::new(self);
         let (mut out, mut violations) = self.read_body(body, &mut bound);
@@ -85,6 +89,9 @@ impl Transcoder {
         }
         if self.options.required && self.body != Body::Whole {
             bound.require(&mut violations);
+        }
+        if let Some(id) = request_id {
+            self.identify(&mut out, &mut violations, id);
         }
         if violations.is_empty() {
             Ok(out.into())

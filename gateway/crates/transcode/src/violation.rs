@@ -84,6 +84,12 @@ impl Violations {
         });
     }
 
+    /// Takes back what turned out otherwise.
+    pub(crate) fn forgive(&mut self, field: &str, kind: ViolationKind) {
+        self.0
+            .retain(|violation| violation.field != field || violation.kind != kind);
+    }
+
     /// The violations in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
         self.0.iter()

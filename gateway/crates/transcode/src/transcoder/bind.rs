@@ -2,7 +2,7 @@
 
 use prost_reflect::{MessageDescriptor, MethodDescriptor};
 
-use super::{Body, Transcoder};
+use super::{Body, Transcoder, request_id};
 use crate::json::{FieldPlan, Kind, MessageId, Named, Plans, Shape, Special};
 use crate::options::Options;
 use crate::rule::HttpRule;
@@ -85,6 +85,7 @@ pub(super) fn bind(
         .iter()
         .filter_map(|steps| provided(&binder.plans, steps, body))
         .collect();
+    let request_id = request_id::field(binder.plans.message(input));
     Ok(Transcoder {
         grpc_path: format!("/{}/{}", method.parent_service().full_name(), method.name()),
         plans: binder.plans,
@@ -95,6 +96,7 @@ pub(super) fn bind(
         body,
         response_field,
         provided,
+        request_id,
     })
 }
 

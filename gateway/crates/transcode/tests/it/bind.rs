@@ -37,13 +37,18 @@ impl Route {
 
     /// The message as JSON, or the violations as `field: KIND description`.
     fn send(&self, target: &str, body: &str) -> String {
+        self.send_with_id(target, body, None)
+    }
+
+    /// With the id of the request beside it.
+    fn send_with_id(&self, target: &str, body: &str, id: Option<&str>) -> String {
         let (path, query) = target
             .split_once('?')
             .map_or((target, None), |(p, q)| (p, Some(q)));
         let Lookup::Found { route, captures } = self.table.find(&self.http, path, query) else {
             panic!("no route for {target}");
         };
-        match route.request(&captures, query, body.as_bytes()) {
+        match route.request(&captures, query, body.as_bytes(), id) {
             Ok(wire) => show(plans(), &self.input, &wire),
             Err(violations) => {
                 let lines = violations
@@ -459,5 +464,68 @@ fn an_answer_is_the_message_or_any_field_of_it() {
     list("bookings", &lax()).answer_wire(
         &unhex("0a030a0161 1803 0a030a0162"),
         r#"[{"name":"a"},{"name":"b"}]"#,
+    );
+}
+
+#[test]
+fn the_id_of_a_request_fills_its_field() {
+    #[track_caller]
+    fn check(route: &Route, target: &str, body: &str, want: &str) {
+        assert_eq!(
+            route.send_with_id(target, body, Some("a-1")),
+            want,
+            "{target} {body}"
+        );
+    }
+    let strict = Options {
+        required: true,
+        strict: true,
+        ..lax()
+    };
+    let whole = Route::new("Claim", "POST /v1/claims *", &strict);
+    let both = r#"{"name":"n","request_id":"a-1"}"#;
+    check(&whole, "/v1/claims", r#"{"name":"n"}"#, both);
+    check(
+        &whole,
+        "/v1/claims",
+        r#"{"name":"n","requestId":"a-1"}"#,
+        both,
+    );
+    check(&whole, "/v1/claims", r#"{"name":"n","requestId":""}"#, both);
+    check(
+        &whole,
+        "/v1/claims",
+        r#"{"name":"n","requestId":"b-2"}"#,
+        "requestId: CONFLICT requestId differs from the id in the header Idempotency-Key",
+    );
+    check(&whole, "/v1/claims", "{}", "name: MISSING name is required");
+    whole.check(
+        "/v1/claims",
+        r#"{"name":"n"}"#,
+        "requestId: MISSING requestId is required",
+    );
+
+    let parameters = Route::new("Claim", "POST /v1/{name}", &lax());
+    check(&parameters, "/v1/n", "", both);
+    check(&parameters, "/v1/n?request_id=a-1", "", both);
+    check(
+        &parameters,
+        "/v1/n?requestId=b-2",
+        "",
+        "requestId: CONFLICT requestId differs from the id in the header Idempotency-Key",
+    );
+}
+
+#[test]
+fn only_a_single_string_of_its_own_takes_the_id_of_a_request() {
+    for (name, takes) in [("Claim", true), ("List", false), ("Recall", false)] {
+        let transcoder = Transcoder::new(&method(name), &rule("POST /v1/x *"), &lax()).unwrap();
+        assert_eq!(transcoder.takes_request_id(), takes, "{name}");
+    }
+    Route::new("List", "POST /v1/x *", &lax()).check("/v1/x", r#"{"name":"n"}"#, r#"{"name":"n"}"#);
+    let other = Route::new("List", "POST /v1/x *", &lax());
+    assert_eq!(
+        other.send_with_id("/v1/x", r#"{"name":"n"}"#, Some("a-1")),
+        r#"{"name":"n"}"#
     );
 }

@@ -181,7 +181,7 @@ fn violations_of_the_gateway_and_of_a_service_look_the_same() {
     };
     let made = |body: &str| {
         transcoder
-            .request(&captures, None, body.as_bytes())
+            .request(&captures, None, body.as_bytes(), None)
             .unwrap_err()
             .to_status()
     };

@@ -167,7 +167,7 @@ proptest! {
         }
         for verb in [Method::GET, Method::PATCH, Method::HEAD] {
             if let Lookup::Found { route, captures } = table.find(&verb, &path, query.as_deref()) {
-                let _ = route.request(&captures, query.as_deref(), &body);
+                let _ = route.request(&captures, query.as_deref(), &body, Some("id"));
             }
         }
     }

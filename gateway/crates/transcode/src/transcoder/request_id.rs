@@ -1,0 +1,63 @@
+//! The id of a request (AIP-155) that came beside its message, in a header.
+//!
+//! It belongs into the top-level string field `request_id`, where a method has one. A message that names an id itself
+//! keeps it; two ids that differ are a contradiction, since only one of them can make a repetition safe. Looked for in
+//! the finished message: body, query and path may all have filled the field, and the last one counts.
+
+use super::Transcoder;
+use crate::json::{FieldPlan, Kind, MessagePlan, Scalar, Shape};
+use crate::violation::{ViolationKind, Violations};
+use crate::wire::{self, Cursor, WireError};
+
+const FIELD: &str = "request_id";
+
+/// The index of the field for ids of requests. A member of a oneof is none: to fill it would take away another.
+pub(super) fn field(message: &MessagePlan) -> Option<usize> {
+    let index = message.by_name(FIELD).filter(|named| named.is_proto)?.field;
+    let field = &message.fields[index];
+    let is_fit = field.shape == Shape::Single
+        && field.kind == Kind::Scalar(Scalar::String)
+        && field.oneof.is_none();
+    is_fit.then_some(index)
+}
+
+impl Transcoder {
+    /// Whether the method has a place for the id of a request.
+    pub fn takes_request_id(&self) -> bool {
+        self.request_id.is_some()
+    }
+
+    /// Appends the id, unless the message has one; nothing happens on a method without the field.
+    pub(super) fn identify(&self, out: &mut Vec<u8>, violations: &mut Violations, id: &str) {
+        let Some(index) = self.request_id else {
+            return;
+        };
+        let field = &self.plans.message(self.input).fields[index];
+        let name = self.show(&vec![(self.input, index)]);
+        violations.forgive(&name, ViolationKind::Missing);
+        match given(out, field) {
+            // What is not a message has its violations already.
+            Err(_) => {}
+            Ok([]) => wire::put_bytes(out, field.number, id.as_bytes()),
+            Ok(given) if given == id.as_bytes() => {}
+            Ok(_) => {
+                let predicate = "differs from the id in the header Idempotency-Key";
+                violations.push(name, ViolationKind::Conflict, predicate);
+            }
+        }
+    }
+}
+
+/// The last value of a field of bytes; empty where there is none.
+fn given<'m>(message: &'m [u8], field: &FieldPlan) -> Result<&'m [u8], WireError> {
+    let mut cursor = Cursor::new(message);
+    let mut last = 0..0;
+    while !cursor.is_done() {
+        let (number, wire) = cursor.tag()?;
+        let (start, end) = cursor.skip(number, wire, 0)?;
+        if number == field.number {
+            last = start..end;
+        }
+    }
+    Ok(&message[last])
+}
