@@ -207,17 +207,21 @@ impl ProviderService for Provider {
         &self,
         request: Request<CreateSeanceBookingRequest>,
     ) -> Result<Response<CreateSeanceBookingResponse>, Status> {
+        let request = request.into_inner();
+        parse::booking(&request.email, &request.seats_ids)?;
+        let key = parse::request_key("CreateSeanceBooking", &request.request_id, &request)?;
         let CreateSeanceBookingRequest {
             movie_id,
             seance_id,
             email,
             seats_ids,
-        } = request.into_inner();
-        parse::booking(&email, &seats_ids)?;
+            ..
+        } = request;
         let session = self.read().await?;
         let movie = find::movie(&session, movie_id).await?;
         let screening = find::seance(&session, seance_id, Some(movie.id)).await?;
-        let data = booking::book(&self.inventory, session, &screening, email, &seats_ids).await?;
+        let data = booking::book(&self.inventory, session, &screening, email, &seats_ids, key);
+        let data = data.await?;
         Ok(Response::new(CreateSeanceBookingResponse { data }))
     }
 
@@ -225,15 +229,19 @@ impl ProviderService for Provider {
         &self,
         request: Request<CreateBookingRequest>,
     ) -> Result<Response<CreateBookingResponse>, Status> {
+        let request = request.into_inner();
+        parse::booking(&request.email, &request.seats_ids)?;
+        let key = parse::request_key("CreateBooking", &request.request_id, &request)?;
         let CreateBookingRequest {
             seance_id,
             email,
             seats_ids,
-        } = request.into_inner();
-        parse::booking(&email, &seats_ids)?;
+            ..
+        } = request;
         let session = self.read().await?;
         let screening = find::seance(&session, seance_id, None).await?;
-        let data = booking::book(&self.inventory, session, &screening, email, &seats_ids).await?;
+        let data = booking::book(&self.inventory, session, &screening, email, &seats_ids, key);
+        let data = data.await?;
         Ok(Response::new(CreateBookingResponse { data }))
     }
 }

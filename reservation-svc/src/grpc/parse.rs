@@ -140,7 +140,7 @@ fn etag(seen: &str) -> Parsed<Option<String>> {
 }
 
 /// The key of a request: its content is all of it as encoded, which for our messages (no maps) is one form only.
-fn request_key(
+pub(super) fn request_key(
     method: &'static str,
     id: &str,
     request: &impl Message,

@@ -106,6 +106,7 @@ impl Partner {
             seance_id,
             email: EMAIL.to_owned(),
             seats_ids: seats_ids.to_vec(),
+            ..Default::default()
         };
         self.client
             .create_seance_booking(request)

@@ -6,6 +6,7 @@
 mod architecture;
 mod canonical_api;
 mod cinema_api;
+mod idempotency;
 mod mesh;
 mod processes;
 mod provider_api;

@@ -13,19 +13,21 @@ use crate::{
         claim::{Claim, SeatSelection},
         name::SeatId,
         refusal::Reason,
-        request::Principal,
+        request::{Principal, RequestKey},
     },
     inventory::{Action, Command, Hold, Inventory, Refusal, Rejection},
     store::Session,
 };
 
-/// Books seats of a screening, all or none, and answers one number a seat, in the order asked for.
+/// Books seats of a screening, all or none, and answers one number a seat, in the order asked for. Under the key of a
+/// request that was decided before it answers the same again.
 pub(super) async fn book(
     inventory: &Inventory,
     session: Session,
     screening: &Screening,
     email: String,
     seats_ids: &[i64],
+    request: Option<RequestKey>,
 ) -> Result<Vec<i64>, Status> {
     let seats = pick(find::seats(&session, screening.hall).await?, seats_ids)?;
     // Only one may read or write at a time on SQLite.
@@ -45,7 +47,7 @@ pub(super) async fn book(
     };
     let command = Command {
         principal: Principal::provider(),
-        request: None,
+        request,
         action: Action::Hold(hold),
     };
     let outcome = inventory

@@ -5,9 +5,14 @@ use std::collections::HashSet;
 
 use banyan_proto::compat::provider::v1::{CreateMovieRequest, CreateSeanceRequest};
 use jiff::Timestamp;
+use prost::Message;
 use tonic::{Code, Status};
 
-use super::super::compat_status::{Violation, Violations, titled};
+use super::super::{
+    compat_status::{Violation, Violations, titled},
+    parse, status,
+};
+use crate::domain::request::RequestKey;
 
 const LIST_DEFAULT: u64 = 50;
 const LIST_MAX: i32 = 1000;
@@ -67,6 +72,15 @@ pub(super) fn seance(request: &CreateSeanceRequest) -> Result<Timestamp, Status>
     }
     violations.check()?;
     Ok(start.unwrap_or_default())
+}
+
+/// The key under which a request may be repeated.
+pub(super) fn request_key(
+    method: &'static str,
+    id: &str,
+    request: &impl Message,
+) -> Result<Option<RequestKey>, Status> {
+    parse::request_key(method, id, request).map_err(status::invalid)
 }
 
 /// Refuses a booking without an e-mail address, or with seats that nobody can mean. A seat may lie beyond the hall.

@@ -33,6 +33,7 @@ async fn seats_are_booked_in_the_order_asked_for() {
             seance_id: seance.id,
             email: EMAIL.to_owned(),
             seats_ids: vec![1],
+            ..Default::default()
         };
         let second = partner
             .client
@@ -104,6 +105,7 @@ async fn of_two_who_want_the_same_seat_one_gets_it() {
                     seance_id: seance,
                     email: EMAIL.to_owned(),
                     seats_ids: vec![seat],
+                    ..Default::default()
                 };
                 async move { client.create_booking(request).await }
             });
@@ -132,6 +134,7 @@ async fn wrong_requests_name_their_fields() {
         seance_id,
         email: EMAIL.to_owned(),
         seats_ids: vec![0],
+        ..Default::default()
     };
     let empty = CreateSeanceBookingRequest {
         seats_ids: vec![],
@@ -163,11 +166,23 @@ async fn wrong_requests_name_their_fields() {
             seance_id,
             email: EMAIL.to_owned(),
             seats_ids,
+            ..Default::default()
         };
         invalid(
             partner.client.create_booking(request).await,
             "seatsIds",
             kind,
+        );
+    }
+    for request_id in ["a b", &"x".repeat(129)] {
+        let request = CreateSeanceBookingRequest {
+            request_id: request_id.to_owned(),
+            ..good.clone()
+        };
+        invalid(
+            partner.client.create_seance_booking(request).await,
+            "request_id",
+            "FORMAT",
         );
     }
     not_found(
@@ -186,6 +201,7 @@ async fn wrong_requests_name_their_fields() {
         seance_id: 4711,
         email: EMAIL.to_owned(),
         seats_ids: vec![0],
+        ..Default::default()
     };
     not_found(
         partner.client.create_booking(request).await,
