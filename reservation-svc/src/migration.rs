@@ -5,6 +5,7 @@
 
 mod m0001_bookings;
 mod m0002_followed_movies;
+mod m0003_batches;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_bookings::Migration),
             Box::new(m0002_followed_movies::Migration),
+            Box::new(m0003_batches::Migration),
         ]
     }
 }

@@ -4,6 +4,7 @@
 //! to its commit: so the order of commit sequences is the order of commits, replicas cannot deadlock, and what a write
 //! reads nobody changes under it. Nothing here decides; rules live in the domain.
 
+mod batch;
 mod bookings;
 mod cells;
 mod cinemas;
@@ -24,7 +25,13 @@ use sea_orm::{
     DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
+use uuid::Uuid;
 
+#[allow(
+    unused_imports,
+    reason = "the committer of batches, which uses all of it, is on its way"
+)]
+pub(crate) use batch::{AnswerKey, BatchId, Changes, NewAnswer, NewEvent};
 pub use bookings::{BookingFilter, StoredBooking};
 pub use error::StoreError;
 pub(crate) use followed_movies::FollowedMovies;
@@ -54,6 +61,7 @@ pub struct Session {
 pub struct Write {
     session: Session,
     head: Head,
+    batch: BatchId,
 }
 
 impl Store {
@@ -98,7 +106,11 @@ impl Store {
         };
         let session = self.begin(options).await?;
         let head = session.lock_head().await?;
-        Ok(Write { session, head })
+        Ok(Write {
+            session,
+            head,
+            batch: BatchId(Uuid::now_v7()),
+        })
     }
 
     /// Begins a transaction of any kind.
@@ -119,9 +131,15 @@ impl Write {
         &self.head
     }
 
+    /// What [`Store::committed`] knows it by once it is committed.
+    pub(crate) fn batch(&self) -> BatchId {
+        self.batch
+    }
+
     /// Makes all of it durable, with the head as it is from now on. [`StoreError::Unconfirmed`] if it may be durable
     /// although the database did not say so.
     pub async fn commit(self, head: &Head) -> Result<(), StoreError> {
+        self.record_batch(head).await?;
         self.session.update_head(head).await?;
         let committing = self.session.transaction.commit();
         let unconfirmed = |source| StoreError::Unconfirmed { source };

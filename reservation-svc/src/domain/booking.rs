@@ -56,11 +56,44 @@ impl fmt::Display for State {
     }
 }
 
+/// What a booking is for. Whatever takes cells is a booking, so that what is taken is always what bookings hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BookingKind {
+    /// Somebody comes.
+    #[default]
+    Guest,
+    /// Rooms kept apart for a group until a release date.
+    Block,
+    /// A room that cannot be sold.
+    OutOfOrder,
+}
+
+impl BookingKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Guest, Self::Block, Self::OutOfOrder];
+
+    /// UPPER_SNAKE_CASE, as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guest => "GUEST",
+            Self::Block => "BLOCK",
+            Self::OutOfOrder => "OUT_OF_ORDER",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 /// An all-or-nothing claim.
 #[derive(Clone, Debug)]
 pub struct Booking {
     /// Its name.
     pub id: BookingId,
+    /// What it is for.
+    pub kind: BookingKind,
     /// Whose it is.
     pub principal: Principal,
     /// As recorded; see [`Booking::state_at`].
@@ -263,6 +296,7 @@ mod tests {
         };
         Booking {
             id: BookingId(Uuid::nil()),
+            kind: BookingKind::Guest,
             principal: Principal::guest("x".into()),
             recorded_state: State::Held,
             claim: Claim::Stay(Stay {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        booking::{Booking, Contact, Item, State},
+        booking::{Booking, BookingKind, Contact, Item, State},
         cell::{Cell, CellKey},
         claim::Claim,
         event::Event,
@@ -157,6 +157,7 @@ fn new_booking(
     };
     Booking {
         id: BookingId(Uuid::now_v7()),
+        kind: BookingKind::Guest,
         principal: principal.clone(),
         recorded_state: state,
         claim: hold.claim.clone(),

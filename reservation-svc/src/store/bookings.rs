@@ -16,7 +16,7 @@ use super::{
     rows::{currency, day, micros, timestamp},
 };
 use crate::domain::{
-    booking::{Booking, Contact, Item, State},
+    booking::{Booking, BookingKind, Contact, Item, State},
     cell::{CellKey, CellRef, PoolId, Slot},
     claim::{Claim, Nights, SeatSelection, Stay},
     money::Money,
@@ -230,6 +230,7 @@ fn to_row(it: &Booking) -> booking::Model {
         updated_at: micros(it.updated_at),
         created_sequence: it.created_sequence,
         updated_sequence: it.updated_sequence,
+        kind: it.kind.as_str().to_owned(),
     };
     match &it.claim {
         Claim::Stay(stay) => {
@@ -251,6 +252,8 @@ fn from_row(row: booking::Model) -> Result<Booking, StoreError> {
     let claim = claim(&row)?;
     Ok(Booking {
         id: booking_id(&row.id)?,
+        kind: BookingKind::parse(&row.kind)
+            .ok_or_else(|| StoreError::corrupt("kind", &row.kind))?,
         principal: Principal::stored(row.principal),
         recorded_state: State::parse(&row.state)
             .ok_or_else(|| StoreError::corrupt("state", &row.state))?,

@@ -44,6 +44,21 @@ impl Session {
         row.during("read a cinema")?.map(rows::cinema).transpose()
     }
 
+    /// Some cinemas, those that exist.
+    pub async fn cinemas_of(
+        &self,
+        ids: &[CinemaId],
+    ) -> Result<HashMap<CinemaId, Cinema>, StoreError> {
+        let rows = cinema::Entity::find()
+            .filter(cinema::Column::Id.is_in(ids.iter().map(|id| id.0.as_str())))
+            .all(&self.transaction)
+            .await;
+        let cinemas = rows.during("read cinemas")?.into_iter().map(rows::cinema);
+        cinemas
+            .map(|cinema| cinema.map(|cinema| (cinema.id.clone(), cinema)))
+            .collect()
+    }
+
     /// The halls of a cinema, by number.
     pub async fn halls(&self, cinema: &CinemaId) -> Result<Vec<Hall>, StoreError> {
         let rows = hall::Entity::find()

@@ -31,6 +31,8 @@ entity!(
     pub decided_at: i64,
     pub last_pool: i64,
     pub last_item: i64,
+    pub catalogue_version: i64,
+    pub waiting: i64,
 });
 
 entity!(hotel, "hotels", {
@@ -163,6 +165,7 @@ entity!(booking, "bookings", {
     pub updated_at: i64,
     pub created_sequence: i64,
     pub updated_sequence: i64,
+    pub kind: String,
 });
 
 entity!(
@@ -205,4 +208,5 @@ entity!(outbox, "outbox", {
     pub sequence: i64,
     pub decided_at: i64,
     pub event: Vec<u8>,
+    pub booking: Option<String>,
 });

@@ -23,6 +23,10 @@ pub struct Head {
     pub last_pool: i64,
     /// The last booking item's number.
     pub last_item: i64,
+    /// Raised by every change of the catalogue: what was read of it under the same version still holds.
+    pub catalogue_version: i64,
+    /// How many entries of the waitlist are open.
+    pub waiting: i64,
 }
 
 impl Session {
@@ -52,6 +56,8 @@ impl Session {
             decided_at: Set(micros(head.decided_at)),
             last_pool: Set(head.last_pool),
             last_item: Set(head.last_item),
+            catalogue_version: Set(head.catalogue_version),
+            waiting: Set(head.waiting),
             ..Default::default()
         };
         commit_head::Entity::update_many()
@@ -71,5 +77,7 @@ fn head(row: Option<commit_head::Model>) -> Result<Head, StoreError> {
         decided_at: timestamp(row.decided_at)?,
         last_pool: row.last_pool,
         last_item: row.last_item,
+        catalogue_version: row.catalogue_version,
+        waiting: row.waiting,
     })
 }

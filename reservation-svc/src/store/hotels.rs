@@ -1,6 +1,9 @@
 //! Hotels, their room types and rates.
 
-use std::ops::Range;
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -37,6 +40,61 @@ impl Session {
             .one(&self.transaction)
             .await;
         row.during("read a hotel")?.map(rows::hotel).transpose()
+    }
+
+    /// Some hotels, those that exist.
+    pub async fn hotels_of(&self, ids: &[HotelId]) -> Result<HashMap<HotelId, Hotel>, StoreError> {
+        let rows = hotel::Entity::find()
+            .filter(hotel::Column::Id.is_in(ids.iter().map(|id| id.0.as_str())))
+            .all(&self.transaction)
+            .await;
+        let hotels = rows.during("read hotels")?.into_iter().map(rows::hotel);
+        hotels
+            .map(|hotel| hotel.map(|hotel| (hotel.id.clone(), hotel)))
+            .collect()
+    }
+
+    /// Some room types, those that exist.
+    pub async fn room_types_of(
+        &self,
+        ids: &[RoomTypeId],
+    ) -> Result<HashMap<RoomTypeId, RoomType>, StoreError> {
+        // Of their hotels all are read: an id alone is unique only within its hotel.
+        let hotels: HashSet<_> = ids.iter().map(|id| id.hotel.0.as_str()).collect();
+        let rows = room_type::Entity::find()
+            .filter(room_type::Column::Hotel.is_in(hotels))
+            .filter(room_type::Column::Id.is_in(ids.iter().map(|id| id.id.as_str())))
+            .all(&self.transaction)
+            .await;
+        let wanted: HashSet<_> = ids.iter().collect();
+        let found = rows
+            .during("read room types")?
+            .into_iter()
+            .map(rows::room_type);
+        Ok(found
+            .filter(|room_type| wanted.contains(&room_type.id))
+            .map(|room_type| (room_type.id.clone(), room_type))
+            .collect())
+    }
+
+    /// All rates of some room types, by room type in the order in which they were set.
+    pub async fn rates_of(
+        &self,
+        pools: &[PoolId],
+    ) -> Result<HashMap<PoolId, Vec<Rate>>, StoreError> {
+        let rows = rate::Entity::find()
+            .filter(rate::Column::Pool.is_in(pools.iter().map(|pool| pool.0)))
+            .order_by_asc(rate::Column::Id)
+            .all(&self.transaction)
+            .await;
+        let mut rates: HashMap<PoolId, Vec<Rate>> = HashMap::new();
+        for row in rows.during("read rates")? {
+            rates
+                .entry(PoolId(row.pool))
+                .or_default()
+                .push(rows::rate(row));
+        }
+        Ok(rates)
     }
 
     /// Room types of a hotel after that id, by id.

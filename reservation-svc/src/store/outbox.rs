@@ -42,6 +42,7 @@ impl Write {
                 sequence: Set(sequence),
                 decided_at: Set(micros(decided_at)),
                 event: Set(event),
+                booking: Set(None),
             });
         loop {
             let chunk: Vec<_> = rows.by_ref().take(ROWS_PER_INSERT).collect();

@@ -30,11 +30,18 @@ impl Session {
         principal: &Principal,
         key: &RequestKey,
     ) -> Result<Option<StoredAnswer>, StoreError> {
-        let id = (
-            principal.as_str().to_owned(),
-            key.method.to_owned(),
-            key.id.clone(),
-        );
+        self.answer_to(principal.as_str(), key.method, &key.id)
+            .await
+    }
+
+    /// The answer given to a principal's request id for a method, if any.
+    pub(super) async fn answer_to(
+        &self,
+        principal: &str,
+        method: &str,
+        id: &str,
+    ) -> Result<Option<StoredAnswer>, StoreError> {
+        let id = (principal.to_owned(), method.to_owned(), id.to_owned());
         let row = request_id::Entity::find_by_id(id)
             .one(&self.transaction)
             .await;

@@ -117,6 +117,28 @@ impl Session {
         Ok(found.filter(|screening| screening.id == *id))
     }
 
+    /// Some screenings, those that are in the listings.
+    pub async fn screenings_of(
+        &self,
+        ids: &[ScreeningId],
+    ) -> Result<HashMap<ScreeningId, Screening>, StoreError> {
+        let rows = screening::Entity::find()
+            .filter(screening::Column::Id.is_in(ids.iter().map(|id| id.number)))
+            .filter(screening::Column::Deleted.eq(false))
+            .all(&self.transaction)
+            .await
+            .during("read screenings")?;
+        let wanted: HashSet<_> = ids.iter().collect();
+        let mut found = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let screening = rows::screening(row)?;
+            if wanted.contains(&screening.id) {
+                found.insert(screening.id.clone(), screening);
+            }
+        }
+        Ok(found)
+    }
+
     /// What the seats of some screenings cost.
     pub async fn seat_prices(
         &self,
