@@ -12,6 +12,7 @@ pub mod followed_movie;
 pub mod money;
 pub mod name;
 pub mod offer;
+pub mod packing;
 pub mod rate;
 pub mod refusal;
 pub mod request;
