@@ -16,4 +16,5 @@ pub mod packing;
 pub mod rate;
 pub mod refusal;
 pub mod request;
+pub mod restriction;
 pub mod violation;

@@ -201,10 +201,10 @@ fn deny(reason: Reason, what: &str, cells: Vec<(CellRef, String)>) -> Result<(),
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    let message = format!("{what}: {}{more}", labels.join(", "));
     Err(Denial {
-        reason,
-        message: format!("{what}: {}{more}", labels.join(", ")),
         cells,
+        ..Denial::new(reason, message)
     })
 }
 

@@ -118,7 +118,9 @@ fn pack_components(
             .and_then(|()| pack_component(rooms, &members, &mut budget));
         match packed {
             Ok(board) => {
-                let taken = board.places().filter_map(|(member, room)| Some((member, room?)));
+                let taken = board
+                    .places()
+                    .filter_map(|(member, room)| Some((member, room?)));
                 taken.for_each(|(member, room)| placed(component[member], RoomIndex(room)));
             }
             Err(mut fragmented) => {

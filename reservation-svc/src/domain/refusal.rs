@@ -19,11 +19,27 @@ pub enum Reason {
     EtagMismatch,
     /// The request id was used for something else.
     RequestIdReused,
+    /// Every night has a room left, but with the rooms that are fixed no plan gives each stay one room.
+    RoomFragmented,
+    /// Too few nights for the day of arrival.
+    MinStay,
+    /// Too many nights for the day of arrival.
+    MaxStay,
+    /// Nobody arrives on that day.
+    ClosedToArrival,
+    /// Nobody leaves on that day.
+    ClosedToDeparture,
+    /// A night is not sold.
+    StopSell,
+    /// Too late for the day of arrival.
+    CutOff,
+    /// Too few or too many days ahead.
+    AdvanceWindow,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 15] = [
         Self::CellUnavailable,
         Self::NotSold,
         Self::ScreeningStarted,
@@ -31,6 +47,14 @@ impl Reason {
         Self::BookingState,
         Self::EtagMismatch,
         Self::RequestIdReused,
+        Self::RoomFragmented,
+        Self::MinStay,
+        Self::MaxStay,
+        Self::ClosedToArrival,
+        Self::ClosedToDeparture,
+        Self::StopSell,
+        Self::CutOff,
+        Self::AdvanceWindow,
     ];
 
     /// UPPER_SNAKE_CASE, as in the contract.
@@ -43,6 +67,14 @@ impl Reason {
             Self::BookingState => "BOOKING_STATE",
             Self::EtagMismatch => "ETAG_MISMATCH",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
+            Self::RoomFragmented => "ROOM_FRAGMENTED",
+            Self::MinStay => "MIN_STAY",
+            Self::MaxStay => "MAX_STAY",
+            Self::ClosedToArrival => "CLOSED_TO_ARRIVAL",
+            Self::ClosedToDeparture => "CLOSED_TO_DEPARTURE",
+            Self::StopSell => "STOP_SELL",
+            Self::CutOff => "CUT_OFF",
+            Self::AdvanceWindow => "ADVANCE_WINDOW",
         }
     }
 
@@ -61,6 +93,8 @@ pub struct Denial {
     pub message: String,
     /// The cells that could not be had, each with why; empty where it is not about cells.
     pub cells: Vec<(CellRef, String)>,
+    /// Facts that programs decide on, such as `min_nights` and `3`.
+    pub details: Vec<(&'static str, String)>,
 }
 
 impl Denial {
@@ -70,6 +104,13 @@ impl Denial {
             reason,
             message: message.into(),
             cells: Vec::new(),
+            details: Vec::new(),
         }
+    }
+
+    /// The same with one more fact.
+    pub fn with(mut self, key: &'static str, value: impl ToString) -> Self {
+        self.details.push((key, value.to_string()));
+        self
     }
 }

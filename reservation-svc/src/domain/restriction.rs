@@ -1,28 +1,24 @@
 //! Which stays a hotel sells at all, whatever is free: shortest and longest stay, days without arrival or departure,
 //! nights not sold, and how long before the arrival one can book.
 //!
-//! Restrictions are set like rates, by room type, dates and weekdays: of those of one kind that cover a date the one set
-//! last wins, and a rule can be lifted again for some of the dates ([`Rule`] has a value for that). Each kind looks at
-//! its own dates:
+//! Restrictions are set like rates, by room type, dates and weekdays, but all of them at once: of the sets that cover a
+//! date the one set last holds there, as a whole. Which date's set is asked depends on the rule:
 //!
 //! - the day of arrival: MIN_STAY, MAX_STAY, CLOSED_TO_ARRIVAL, CUT_OFF, ADVANCE_WINDOW;
 //! - the day of leaving, which is not a night of the stay: CLOSED_TO_DEPARTURE;
 //! - every night of the stay: STOP_SELL.
 //!
-//! There are no "through" rules, which ask for a shortest stay of whoever sleeps on some night, whenever they came: a
-//! guest who changes the day of arrival could not be told which stay would do. Where a festival asks for three nights,
-//! its nights are closed to arrival but for the first, which has a shortest stay of three.
+//! There are no "through" rules, which ask a shortest stay of whoever sleeps on some night, whenever they came: a guest
+//! who then changes the day of arrival could not be told which stay would do. Where a festival asks for three nights, its
+//! nights are closed to arrival but for the first, and that one has a shortest stay of three.
 //!
-//! Restrictions bind sales and moves of guests at the moment of the decision; what has been sold stays sold. Times are
-//! those of the hotel: where a clock change skips the cut-off time it is at the same distance from midnight.
+//! Restrictions bind what is sold or moved from now on; what has been sold stays sold. Times are the hotel's: the cut-off
+//! is counted back in hours that pass from the midnight at the end of the day of arrival, so where the clocks change on
+//! that day it is an hour off on the wall.
 
 use std::ops::Range;
 
-use jiff::{
-    Timestamp,
-    civil::{Date, Time},
-    tz::TimeZone,
-};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
     cell::{CellRef, PoolId, Slot},
@@ -31,7 +27,7 @@ use super::{
     refusal::{Denial, Reason},
 };
 
-/// A rule over some dates of a room type.
+/// Restrictions of a room type over some dates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restriction {
     /// Of which room type.
@@ -41,47 +37,57 @@ pub struct Restriction {
     /// On which of them.
     pub weekdays: Weekdays,
     /// What holds there.
-    pub rule: Rule,
+    pub rules: Rules,
 }
 
-/// What holds; nothing, 0 or false lifts what was set before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// Who arrives must stay this many nights at least.
-    MinStay(i64),
-    /// Who arrives must stay this many nights at most; 0 for any number.
-    MaxStay(i64),
-    /// Nobody may arrive.
-    ClosedToArrival(bool),
-    /// Nobody may leave.
-    ClosedToDeparture(bool),
-    /// No night is sold.
-    StopSell(bool),
-    /// Until when one can book.
-    CutOff(Option<CutOff>),
-    /// At least this many days ahead must be booked, from today to the day of arrival.
-    AdvanceMin(i64),
-    /// At most this many days ahead can be booked; nothing for any number.
-    AdvanceMax(Option<i64>),
+/// Under which restrictions a date is sold; by default none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Who arrives stays this many nights at least; 0 for any number.
+    pub nights_min: i64,
+    /// Who arrives stays this many nights at most; 0 for any number.
+    pub nights_max: i64,
+    /// Nobody arrives.
+    pub closed_to_arrival: bool,
+    /// Nobody leaves.
+    pub closed_to_departure: bool,
+    /// The night is not sold.
+    pub stop_sell: bool,
+    /// An arrival is booked until this many hours before the day of arrival ends.
+    pub cut_off_hours: Option<i64>,
+    /// An arrival is booked this many days ahead at least.
+    pub advance_days_min: i64,
+    /// An arrival is booked this many days ahead at most; 0 for any number.
+    pub advance_days_max: i64,
 }
 
-/// The last moment at which a stay can be booked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CutOff {
-    /// This time of the day of arrival.
-    OnArrival(Time),
-    /// This many hours before the day of arrival begins.
-    HoursBefore(i64),
+impl Rules {
+    /// No restrictions.
+    pub fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// When it is too late to book an arrival on that date; nothing where the day's end is early enough, or beyond the
+    /// calendar.
+    fn cut_off(&self, arrival: Date, zone: &TimeZone) -> Option<Timestamp> {
+        let hours = SignedDuration::from_hours(self.cut_off_hours?);
+        let midnight = arrival.tomorrow().ok()?.to_zoned(zone.clone()).ok()?;
+        midnight.timestamp().checked_sub(hours).ok()
+    }
 }
 
-/// The restrictions of a room type as they hold for one stay.
-struct Rules<'a> {
-    restrictions: &'a [Restriction],
-    pool: PoolId,
+/// What holds for a room type on a date. `restrictions` is in the order in which they were set.
+pub fn rules_on(restrictions: &[Restriction], pool: PoolId, date: Date) -> Rules {
+    let slot = Slot::of_night(date);
+    let covers = |it: &&Restriction| {
+        it.pool == pool && it.dates.contains(&slot) && it.weekdays.contains(date.weekday())
+    };
+    let latest = restrictions.iter().rev().find(covers);
+    latest.map(|it| it.rules).unwrap_or_default()
 }
 
 /// Whether a stay can be sold at that time. `restrictions` is in the order in which they were set; those of other room
-/// types are skipped. A denial names the first rule broken, and the nights that it is about.
+/// types are skipped. A denial is about the first rule broken and names the nights that are not to be had for it.
 pub fn check(
     stay: &Stay,
     pool: PoolId,
@@ -89,153 +95,94 @@ pub fn check(
     now: Timestamp,
     zone: &TimeZone,
 ) -> Result<(), Denial> {
-    let rules = Rules { restrictions, pool };
-    rules.sold_on_every_night(stay)?;
-    rules.booked_in_time(stay, now, zone)?;
-    rules.open_on_both_days(stay)?;
-    rules.of_right_length(stay)
-}
-
-impl Rules<'_> {
-    fn sold_on_every_night(&self, stay: &Stay) -> Result<(), Denial> {
-        let closed = |night: &Date| self.on(*night, stop_sell).unwrap_or(false);
-        let nights: Vec<Date> = stay.nights.iter().filter(closed).collect();
-        if nights.is_empty() {
-            return Ok(());
-        }
+    let on = |date| rules_on(restrictions, pool, date);
+    let stopped = stay.nights.iter().filter(|night| on(*night).stop_sell);
+    let stopped: Vec<Date> = stopped.collect();
+    if !stopped.is_empty() {
         let message = "not sold on some of these nights";
-        Err(denial(Reason::StopSell, message, stay, nights))
+        return Err(denial(Reason::StopSell, message, stay, stopped));
     }
-
-    fn booked_in_time(&self, stay: &Stay, now: Timestamp, zone: &TimeZone) -> Result<(), Denial> {
-        let arrival = stay.nights.check_in();
-        if let Some(end) = self.on(arrival, cut_off).flatten()
-            && let Some(end) = end.moment(arrival, zone)
-            && end <= now
-        {
-            let message = format!("for an arrival on {arrival} it had to be booked before {end}");
-            let denial = denial(Reason::CutOff, message, stay, vec![arrival]);
-            return Err(denial.with("cut_off", end));
-        }
-        let today = now.to_zoned(zone.clone()).date();
-        let ahead = Slot::of_night(arrival).0 - Slot::of_night(today).0;
-        let least = self.on(arrival, advance_min).unwrap_or(0);
-        let most = self.on(arrival, advance_max).flatten();
-        if ahead >= least && most.is_none_or(|most| ahead <= most) {
-            return Ok(());
-        }
-        let bounds = match most {
-            Some(most) => format!("{least} to {most}"),
-            None => format!("at least {least}"),
-        };
-        let message = format!("must be booked {bounds} days before arrival, this is {ahead}");
-        let denial = denial(Reason::AdvanceWindow, message, stay, vec![arrival])
-            .with("days_ahead", ahead)
-            .with("min_days", least);
-        Err(match most {
-            Some(most) => denial.with("max_days", most),
-            None => denial,
-        })
+    let arrival = on(stay.nights.check_in());
+    in_time(stay, &arrival, now, zone)?;
+    within_window(stay, &arrival, now, zone)?;
+    if arrival.closed_to_arrival {
+        let message = format!("nobody arrives on {}", stay.nights.check_in());
+        return Err(of_arrival(Reason::ClosedToArrival, message, stay));
     }
-
-    fn open_on_both_days(&self, stay: &Stay) -> Result<(), Denial> {
-        let (arrival, departure) = (stay.nights.check_in(), stay.nights.check_out());
-        if self.on(arrival, closed_to_arrival).unwrap_or(false) {
-            let message = format!("no arrivals on {arrival}");
-            let denial = denial(Reason::ClosedToArrival, message, stay, vec![arrival]);
-            return Err(denial.with("date", arrival));
-        }
-        if self.on(departure, closed_to_departure).unwrap_or(false) {
-            let message = format!("no departures on {departure}");
-            let last = stay.nights.iter().last().unwrap_or(arrival);
-            let denial = denial(Reason::ClosedToDeparture, message, stay, vec![last]);
-            return Err(denial.with("date", departure));
-        }
-        Ok(())
+    if on(stay.nights.check_out()).closed_to_departure {
+        let date = stay.nights.check_out();
+        let message = format!("nobody leaves on {date}");
+        let last = stay.nights.iter().last().into_iter().collect();
+        let denial = denial(Reason::ClosedToDeparture, message, stay, last);
+        return Err(denial.with("check_out_date", date));
     }
+    of_right_length(stay, &arrival)
+}
 
-    fn of_right_length(&self, stay: &Stay) -> Result<(), Denial> {
-        let arrival = stay.nights.check_in();
-        let nights = stay.nights.count();
-        let least = self.on(arrival, min_stay).unwrap_or(0);
-        if nights < least {
-            let message = format!("at least {least} nights from {arrival}, this is {nights}");
-            let denial = denial(Reason::MinStay, message, stay, vec![arrival]);
-            return Err(denial.with("min_nights", least).with("nights", nights));
+fn in_time(stay: &Stay, rules: &Rules, now: Timestamp, zone: &TimeZone) -> Result<(), Denial> {
+    let arrival = stay.nights.check_in();
+    match rules.cut_off(arrival, zone) {
+        Some(end) if end <= now => {
+            let message = format!("an arrival on {arrival} had to be booked before {end}");
+            Err(of_arrival(Reason::CutOff, message, stay).with("cut_off_time", end))
         }
-        let most = self.on(arrival, max_stay).filter(|most| *most > 0);
-        match most {
-            Some(most) if nights > most => {
-                let message = format!("at most {most} nights from {arrival}, this is {nights}");
-                let denial = denial(Reason::MaxStay, message, stay, vec![arrival]);
-                Err(denial.with("max_nights", most).with("nights", nights))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// What the one set last of a kind says for a date; nothing if none covers it.
-    fn on<T>(&self, date: Date, of_kind: impl Fn(Rule) -> Option<T>) -> Option<T> {
-        let slot = Slot::of_night(date);
-        let mut latest_first = self.restrictions.iter().rev();
-        latest_first.find_map(|it| {
-            let covers = it.pool == self.pool
-                && it.dates.contains(&slot)
-                && it.weekdays.contains(date.weekday());
-            if covers { of_kind(it.rule) } else { None }
-        })
+        _ => Ok(()),
     }
 }
 
-impl CutOff {
-    /// The first moment that is too late for an arrival on that date; nothing beyond the calendar.
-    pub fn moment(self, arrival: Date, zone: &TimeZone) -> Option<Timestamp> {
-        match self {
-            Self::OnArrival(time) => {
-                let local = arrival.to_datetime(time);
-                zone.to_ambiguous_timestamp(local).compatible().ok()
-            }
-            Self::HoursBefore(hours) => {
-                let midnight = arrival.to_datetime(Time::midnight());
-                let begins = zone.to_ambiguous_timestamp(midnight).compatible().ok()?;
-                let before = jiff::SignedDuration::from_hours(hours);
-                begins.checked_sub(before).ok()
-            }
-        }
-    }
+fn within_window(
+    stay: &Stay,
+    rules: &Rules,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Result<(), Denial> {
+    let today = now.to_zoned(zone.clone()).date();
+    let ahead = Slot::of_night(stay.nights.check_in()).0 - Slot::of_night(today).0;
+    let (bound, limit) = if ahead < rules.advance_days_min {
+        ("min_advance_days", rules.advance_days_min)
+    } else if rules.advance_days_max > 0 && ahead > rules.advance_days_max {
+        ("max_advance_days", rules.advance_days_max)
+    } else {
+        return Ok(());
+    };
+    let side = if ahead < limit { "least" } else { "most" };
+    let message = format!("must be booked at {side} {limit} days ahead, this is {ahead}");
+    let denial = of_arrival(Reason::AdvanceWindow, message, stay);
+    Err(denial.with(bound, limit).with("advance_days", ahead))
+}
+
+fn of_right_length(stay: &Stay, rules: &Rules) -> Result<(), Denial> {
+    let nights = stay.nights.count();
+    let (reason, bound, limit) = if nights < rules.nights_min {
+        (Reason::MinStay, "min_nights", rules.nights_min)
+    } else if rules.nights_max > 0 && nights > rules.nights_max {
+        (Reason::MaxStay, "max_nights", rules.nights_max)
+    } else {
+        return Ok(());
+    };
+    let side = if nights < limit { "least" } else { "most" };
+    let arrival = stay.nights.check_in();
+    let message = format!("a stay from {arrival} has at {side} {limit} nights, this has {nights}");
+    let denial = of_arrival(reason, message, stay);
+    Err(denial.with(bound, limit).with("nights", nights))
+}
+
+/// A denial for what holds on the day of arrival.
+fn of_arrival(reason: Reason, message: impl Into<String>, stay: &Stay) -> Denial {
+    let arrival = stay.nights.check_in();
+    denial(reason, message, stay, vec![arrival]).with("check_in_date", arrival)
 }
 
 fn denial(reason: Reason, message: impl Into<String>, stay: &Stay, nights: Vec<Date>) -> Denial {
+    let message = message.into();
     let cells = nights.into_iter().map(|date| {
         let room_type = stay.room_type.clone();
-        (CellRef::Night { room_type, date }, reason.as_str().to_owned())
+        (CellRef::Night { room_type, date }, message.clone())
     });
     Denial {
         cells: cells.collect(),
-        ..Denial::new(reason, message)
+        ..Denial::new(reason, message.clone())
     }
-}
-
-macro_rules! kinds {
-    ($($name:ident: $kind:ident -> $type:ty;)*) => {$(
-        fn $name(rule: Rule) -> Option<$type> {
-            match rule {
-                Rule::$kind(value) => Some(value),
-                _ => None,
-            }
-        }
-    )*};
-}
-
-kinds! {
-    min_stay: MinStay -> i64;
-    max_stay: MaxStay -> i64;
-    closed_to_arrival: ClosedToArrival -> bool;
-    closed_to_departure: ClosedToDeparture -> bool;
-    stop_sell: StopSell -> bool;
-    cut_off: CutOff -> Option<CutOff>;
-    advance_min: AdvanceMin -> i64;
-    advance_max: AdvanceMax -> Option<i64>;
 }
 
 #[cfg(test)]

@@ -185,6 +185,7 @@ fn refused(refusal: Refusal) -> Status {
     if !refusal.unmet.is_empty() {
         metadata.insert("cells".to_owned(), refusal.unmet.len().to_string());
     }
+    metadata.extend(refusal.details);
     let mut details = vec![info(refusal.reason.as_str(), metadata)];
     if !refusal.unmet.is_empty() {
         let violations = refusal.unmet.into_iter().take(CELLS_MAX).map(|cell| {
@@ -219,7 +220,15 @@ fn code(reason: Reason) -> Code {
         | Reason::NotSold
         | Reason::ScreeningStarted
         | Reason::HoldExpired
-        | Reason::BookingState => Code::FailedPrecondition,
+        | Reason::BookingState
+        | Reason::RoomFragmented
+        | Reason::MinStay
+        | Reason::MaxStay
+        | Reason::ClosedToArrival
+        | Reason::ClosedToDeparture
+        | Reason::StopSell
+        | Reason::CutOff
+        | Reason::AdvanceWindow => Code::FailedPrecondition,
         // AIP-154: whoever read first and lost the race may read and try again.
         Reason::EtagMismatch => Code::Aborted,
         Reason::RequestIdReused => Code::AlreadyExists,

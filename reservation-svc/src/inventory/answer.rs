@@ -81,6 +81,16 @@ struct Kept {
     message: String,
     #[prost(message, repeated, tag = "7")]
     unmet: Vec<KeptUnmet>,
+    #[prost(message, repeated, tag = "8")]
+    details: Vec<KeptDetail>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct KeptDetail {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -112,10 +122,19 @@ fn encode(result: &Result<Outcome, Refusal>) -> Vec<u8> {
             reason: refusal.reason.as_str().to_owned(),
             message: refusal.message.clone(),
             unmet: refusal.unmet.iter().cloned().map(KeptUnmet::from).collect(),
+            details: details(&refusal.details),
             ..Kept::default()
         },
     };
     kept.encode_to_vec()
+}
+
+fn details(details: &[(String, String)]) -> Vec<KeptDetail> {
+    let kept = |(key, value): &(String, String)| KeptDetail {
+        key: key.clone(),
+        value: value.clone(),
+    };
+    details.iter().map(kept).collect()
 }
 
 fn decode(bytes: &[u8]) -> Result<Result<Outcome, Refusal>, StoreError> {
@@ -138,6 +157,11 @@ fn decode(bytes: &[u8]) -> Result<Result<Outcome, Refusal>, StoreError> {
         reason: reason.ok_or_else(|| StoreError::corrupt("reason", &kept.reason))?,
         message: kept.message,
         unmet: kept.unmet.into_iter().map(Unmet::from).collect(),
+        details: kept
+            .details
+            .into_iter()
+            .map(|it| (it.key, it.value))
+            .collect(),
         position,
     }))
 }
@@ -198,6 +222,7 @@ mod tests {
             reason: Reason::NotSold,
             message: "m".into(),
             unmet: vec![unmet],
+            details: vec![("min_nights".into(), "3".into())],
             position,
         };
         assert_eq!(

@@ -98,10 +98,13 @@ pub(super) fn deny(commit: &mut Commit, denial: Denial) -> Refusal {
         label: cell.label(),
         description,
     });
+    let details = denial.details.into_iter();
+    let details = details.map(|(key, value)| (key.to_owned(), value));
     Refusal {
         reason: denial.reason,
         message: denial.message,
         unmet: unmet.collect(),
+        details: details.collect(),
         position: commit.position(),
     }
 }
@@ -363,6 +366,7 @@ pub(super) fn reused(commit: &Commit) -> Refusal {
         reason: Reason::RequestIdReused,
         message: "the request id was used for another request".to_owned(),
         unmet: Vec::new(),
+        details: Vec::new(),
         position: commit.position(),
     }
 }

@@ -55,6 +55,8 @@ pub struct Refusal {
     pub message: String,
     /// The cells that could not be had; empty where it is not about cells.
     pub unmet: Vec<Unmet>,
+    /// Facts that programs decide on.
+    pub details: Vec<(String, String)>,
     /// Where it was decided.
     pub position: Position,
 }

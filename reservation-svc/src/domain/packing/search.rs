@@ -28,7 +28,9 @@ pub(super) enum Found<'a> {
 /// still be looked at.
 pub(super) fn search<'a>(pinned: Board<'a>, order: &[usize], nodes: &mut usize) -> Found<'a> {
     let mut search = Search {
-        pins: (0..pinned.rooms()).map(|room| pinned.stays_of(room).to_vec()).collect(),
+        pins: (0..pinned.rooms())
+            .map(|room| pinned.stays_of(room).to_vec())
+            .collect(),
         occupied: vec![Slot(i64::MIN); pinned.rooms()],
         board: pinned,
         path: Vec::with_capacity(order.len()),
@@ -124,6 +126,7 @@ impl Search<'_> {
     fn free_of_pins_to(&self, room: usize, night: Slot) -> Slot {
         let row = &self.pins[room];
         let next = row.partition_point(|pin| self.board.nights(*pin).end <= night);
-        row.get(next).map_or(Slot(i64::MAX), |pin| self.board.nights(*pin).start)
+        row.get(next)
+            .map_or(Slot(i64::MAX), |pin| self.board.nights(*pin).start)
     }
 }

@@ -24,10 +24,16 @@ fn check(rooms: usize, stays: &[RoomStay], plan: &[RoomIndex]) {
     assert_eq!(plan.len(), stays.len());
     for (at, (one, room)) in stays.iter().zip(plan).enumerate() {
         assert!(room.0 < rooms, "stay {at} is in {room:?}");
-        assert!(one.pin.is_none_or(|pin| pin == *room), "stay {at} left its pin");
+        assert!(
+            one.pin.is_none_or(|pin| pin == *room),
+            "stay {at} left its pin"
+        );
         for (other, there) in stays.iter().zip(plan).skip(at + 1) {
             let meets = one.nights.start < other.nights.end && other.nights.start < one.nights.end;
-            assert!(!meets || room != there, "{one:?} and {other:?} are both in {room:?}");
+            assert!(
+                !meets || room != there,
+                "{one:?} and {other:?} are both in {room:?}"
+            );
         }
     }
 }
@@ -60,25 +66,34 @@ fn packs_by_force(rooms: usize, stays: &[RoomStay]) -> bool {
 
 fn most_on_a_night(stays: &[RoomStay]) -> usize {
     let on = |night| stays.iter().filter(|it| it.nights.contains(&night)).count();
-    stays.iter().map(|it| on(it.nights.start)).max().unwrap_or(0)
+    stays
+        .iter()
+        .map(|it| on(it.nights.start))
+        .max()
+        .unwrap_or(0)
 }
 
 fn some_stays(count: usize, nights: i64, rooms: usize) -> impl Strategy<Value = Vec<RoomStay>> {
     let pin = prop::option::weighted(0.4, (0..rooms).prop_map(RoomIndex));
     let previous = prop::option::weighted(0.3, (0..rooms + 1).prop_map(RoomIndex));
-    let one = (0..nights, 1..=nights / 2, pin, previous).prop_map(|(first, length, pin, previous)| {
-        RoomStay {
-            pin,
-            previous,
-            ..stay(first, first + length)
-        }
-    });
+    let one =
+        (0..nights, 1..=nights / 2, pin, previous).prop_map(|(first, length, pin, previous)| {
+            RoomStay {
+                pin,
+                previous,
+                ..stay(first, first + length)
+            }
+        });
     prop::collection::vec(one, 0..=count)
 }
 
 /// Stays that have a plan, which is their previous rooms; some of them pinned to it.
 fn planted(rooms: usize, nights: i64) -> impl Strategy<Value = Vec<RoomStay>> {
-    let piece = (1..8i64, prop::bool::weighted(0.85), prop::bool::weighted(0.15));
+    let piece = (
+        1..8i64,
+        prop::bool::weighted(0.85),
+        prop::bool::weighted(0.15),
+    );
     let row = prop::collection::vec(piece, 1..nights as usize);
     prop::collection::vec(row, rooms).prop_map(move |rows| {
         let mut stays = Vec::new();
@@ -191,28 +206,54 @@ fn a_new_stay_moves_no_more_than_it_must() {
     stays.push(stay(4, 6));
     let plan = pack(3, &stays).unwrap();
     check(3, &stays, &plan);
-    let moved = stays.iter().zip(&plan).filter(|(it, room)| it.previous.is_some_and(|was| was != **room));
+    let moved = stays
+        .iter()
+        .zip(&plan)
+        .filter(|(it, room)| it.previous.is_some_and(|was| was != **room));
     assert!(moved.count() <= 1, "{plan:?}");
 }
 
 #[test]
 fn two_pins_on_one_room_are_in_each_others_way() {
-    let stays = [stay(0, 9), pinned(0, 3, 1), pinned(5, 6, 1), pinned(2, 5, 1)];
+    let stays = [
+        stay(0, 9),
+        pinned(0, 3, 1),
+        pinned(5, 6, 1),
+        pinned(2, 5, 1),
+    ];
     let fragmented = pack(3, &stays).unwrap_err();
-    assert_eq!(fragmented, Fragmented { stays: vec![1, 3], proven: true });
+    assert_eq!(
+        fragmented,
+        Fragmented {
+            stays: vec![1, 3],
+            proven: true
+        }
+    );
 }
 
 #[test]
 fn a_pin_to_a_room_that_is_not_there_is_in_its_own_way() {
     let fragmented = pack(2, &[stay(0, 1), pinned(0, 1, 2)]).unwrap_err();
-    assert_eq!(fragmented, Fragmented { stays: vec![1], proven: true });
+    assert_eq!(
+        fragmented,
+        Fragmented {
+            stays: vec![1],
+            proven: true
+        }
+    );
 }
 
 #[test]
 fn too_many_on_one_night_are_all_in_the_way() {
     let stays = [stay(0, 2), stay(4, 5), stay(1, 3), stay(3, 5)];
     let fragmented = pack(1, &stays).unwrap_err();
-    assert_eq!(fragmented, Fragmented { stays: vec![0, 2], proven: true });
+    assert_eq!(
+        fragmented,
+        Fragmented {
+            stays: vec![0, 2],
+            proven: true
+        }
+    );
 }
 
 #[test]
