@@ -9,6 +9,7 @@ pub mod cell;
 pub mod claim;
 pub mod event;
 pub mod followed_movie;
+pub mod hall;
 pub mod money;
 pub mod name;
 pub mod offer;

@@ -2,10 +2,12 @@
 
 mod booking;
 mod cinema;
+mod cinema_rules;
 mod compat_cinema;
 mod compat_provider;
 mod compat_status;
 mod feed;
+mod fields;
 mod guest;
 mod hotel;
 mod operator;
@@ -22,9 +24,10 @@ use banyan_proto::{
     },
     follow::v1::follow_service_server::FollowServiceServer,
     reservation::v1::{
-        booking_service_server::BookingServiceServer, cinema_service_server::CinemaServiceServer,
-        feed_service_server::FeedServiceServer, hotel_service_server::HotelServiceServer,
-        operator_service_server::OperatorServiceServer,
+        booking_service_server::BookingServiceServer,
+        cinema_rules_service_server::CinemaRulesServiceServer,
+        cinema_service_server::CinemaServiceServer, feed_service_server::FeedServiceServer,
+        hotel_service_server::HotelServiceServer, operator_service_server::OperatorServiceServer,
     },
 };
 
@@ -55,6 +58,9 @@ pub(crate) fn serve(server: GrpcServer, rooms: Rooms, process: &Process) -> Grpc
         .add(CinemaServiceServer::new(cinema::Cinemas::new(
             inventory.clone(),
         )))
+        .add(CinemaRulesServiceServer::new(
+            cinema_rules::CinemaRules::new(inventory.clone()),
+        ))
         .add(OperatorServiceServer::new(operator::Operators::new(
             inventory.clone(),
         )))

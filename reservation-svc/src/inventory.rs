@@ -10,6 +10,7 @@
 
 mod answer;
 mod catalogue;
+mod cinema_rules;
 mod clock;
 mod command;
 mod commit;
@@ -35,6 +36,7 @@ use decide::Stop;
 use metrics::Metrics;
 
 pub use catalogue::{NewMovie, NewScreening};
+pub use cinema_rules::PricedScreening;
 pub use clock::{Clock, SystemClock};
 pub use command::{Action, Command, Hold, Outcome, Position};
 pub use rejection::{Refusal, Rejection, Unmet};

@@ -7,6 +7,7 @@
 mod batch;
 mod bookings;
 mod cells;
+mod cinema_rules;
 mod cinemas;
 mod entity;
 mod error;

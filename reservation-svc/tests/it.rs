@@ -9,6 +9,7 @@ mod it {
     pub(crate) mod support;
 
     mod bookings;
+    mod cinema_rules;
     mod feed;
     mod lists;
     mod lost_commits;

@@ -85,6 +85,8 @@ pub struct Hall {
     pub cinema: CinemaId,
     /// What it is called.
     pub display_name: String,
+    /// A booking may not leave a single free seat where that can be avoided.
+    pub no_single_seats: bool,
 }
 
 /// Where one sits.

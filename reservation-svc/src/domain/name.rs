@@ -59,6 +59,15 @@ pub struct ScreeningId {
     pub number: i64,
 }
 
+/// `cinemas/{cinema}/halls/{hall}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HallId {
+    /// Where it is.
+    pub cinema: CinemaId,
+    /// The last part of the name, unique among all cinemas.
+    pub number: i64,
+}
+
 /// A seat's id in its hall, such as `F7`: 1 to 16 letters and digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeatId(pub String);
@@ -152,6 +161,21 @@ impl ScreeningId {
     }
 }
 
+impl HallId {
+    const PATTERN: &str = "cinemas/{cinema}/halls/{hall}";
+
+    /// Parses `cinemas/{cinema}/halls/{hall}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        match segments(name).as_deref() {
+            Some(["cinemas", cinema, "halls", hall]) => Ok(Self {
+                cinema: CinemaId((*cinema).to_owned()),
+                number: number(hall)?,
+            }),
+            _ => Err(NameError::Malformed(Self::PATTERN)),
+        }
+    }
+}
+
 impl SeatId {
     /// A seat's id, or nothing if it is empty, too long or not of ASCII letters and digits.
     pub fn parse(id: &str) -> Option<Self> {
@@ -223,6 +247,7 @@ display! {
     CinemaId: |it, f| write!(f, "cinemas/{}", it.0);
     MovieId: |it, f| write!(f, "movies/{}", it.0);
     ScreeningId: |it, f| write!(f, "{}/screenings/{}", it.cinema, it.number);
+    HallId: |it, f| write!(f, "{}/halls/{}", it.cinema, it.number);
     SeatId: |it, f| f.write_str(&it.0);
     BookingId: |it, f| write!(f, "bookings/{}", it.0);
     Venue: |it, f| match it {

@@ -2,85 +2,92 @@
 
 use super::cell::CellRef;
 
-/// Why; part of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
+        /// Why; part of the contract.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// UPPER_SNAKE_CASE, as in the contract.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
     /// A cell has too little left.
-    CellUnavailable,
+    CellUnavailable => "CELL_UNAVAILABLE",
     /// A cell has no price.
-    NotSold,
-    /// The screening has started.
-    ScreeningStarted,
-    /// The hold has run out.
-    HoldExpired,
-    /// The booking's state does not allow it.
-    BookingState,
-    /// The booking has changed since.
-    EtagMismatch,
-    /// The request id was used for something else.
-    RequestIdReused,
+    NotSold => "NOT_SOLD",
     /// Every night has a room left, but with the rooms that are fixed no plan gives each stay one room.
-    RoomFragmented,
+    RoomFragmented => "ROOM_FRAGMENTED",
+    /// Somebody else has the room for certain.
+    RoomTaken => "ROOM_TAKEN",
+    /// So many seats are free, but not side by side.
+    SeatsNotTogether => "SEATS_NOT_TOGETHER",
+    /// It would leave a single free seat, against the rule of the hall.
+    LeavesSingleSeat => "LEAVES_SINGLE_SEAT",
+    /// The screening has started.
+    ScreeningStarted => "SCREENING_STARTED",
     /// Too few nights for the day of arrival.
-    MinStay,
+    MinStay => "MIN_STAY",
     /// Too many nights for the day of arrival.
-    MaxStay,
+    MaxStay => "MAX_STAY",
     /// Nobody arrives on that day.
-    ClosedToArrival,
+    ClosedToArrival => "CLOSED_TO_ARRIVAL",
     /// Nobody leaves on that day.
-    ClosedToDeparture,
+    ClosedToDeparture => "CLOSED_TO_DEPARTURE",
     /// A night is not sold.
-    StopSell,
+    StopSell => "STOP_SELL",
     /// Too late for the day of arrival.
-    CutOff,
+    CutOff => "CUT_OFF",
     /// Too few or too many days ahead.
-    AdvanceWindow,
+    AdvanceWindow => "ADVANCE_WINDOW",
+    /// The price is not what the caller expected.
+    PriceChanged => "PRICE_CHANGED",
+    /// More people than the rooms take.
+    PartyTooLarge => "PARTY_TOO_LARGE",
+    /// The hold has run out.
+    HoldExpired => "HOLD_EXPIRED",
+    /// It would be held for too long in all.
+    HoldLimit => "HOLD_LIMIT",
+    /// The booking's state does not allow it.
+    BookingState => "BOOKING_STATE",
+    /// Cancelling costs a fee that the caller has not accepted.
+    OutsideCancellationWindow => "OUTSIDE_CANCELLATION_WINDOW",
+    /// Paid for a hold that had run out: pay it back.
+    PaidButExpired => "PAID_BUT_EXPIRED",
+    /// It is paid under another reference.
+    PaymentReferenceMismatch => "PAYMENT_REFERENCE_MISMATCH",
+    /// The booking has changed since.
+    EtagMismatch => "ETAG_MISMATCH",
+    /// The request id was used for something else.
+    RequestIdReused => "REQUEST_ID_REUSED",
+    /// There is nothing to wait for.
+    AlreadyAvailable => "ALREADY_AVAILABLE",
+    /// Too many wait already.
+    WaitlistFull => "WAITLIST_FULL",
+    /// The place in line's state does not allow it.
+    EntryState => "ENTRY_STATE",
+    /// The hall shows something else at that time.
+    HallBusy => "HALL_BUSY",
 }
 
 impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 15] = [
-        Self::CellUnavailable,
-        Self::NotSold,
-        Self::ScreeningStarted,
-        Self::HoldExpired,
-        Self::BookingState,
-        Self::EtagMismatch,
-        Self::RequestIdReused,
-        Self::RoomFragmented,
-        Self::MinStay,
-        Self::MaxStay,
-        Self::ClosedToArrival,
-        Self::ClosedToDeparture,
-        Self::StopSell,
-        Self::CutOff,
-        Self::AdvanceWindow,
-    ];
-
-    /// UPPER_SNAKE_CASE, as in the contract.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CellUnavailable => "CELL_UNAVAILABLE",
-            Self::NotSold => "NOT_SOLD",
-            Self::ScreeningStarted => "SCREENING_STARTED",
-            Self::HoldExpired => "HOLD_EXPIRED",
-            Self::BookingState => "BOOKING_STATE",
-            Self::EtagMismatch => "ETAG_MISMATCH",
-            Self::RequestIdReused => "REQUEST_ID_REUSED",
-            Self::RoomFragmented => "ROOM_FRAGMENTED",
-            Self::MinStay => "MIN_STAY",
-            Self::MaxStay => "MAX_STAY",
-            Self::ClosedToArrival => "CLOSED_TO_ARRIVAL",
-            Self::ClosedToDeparture => "CLOSED_TO_DEPARTURE",
-            Self::StopSell => "STOP_SELL",
-            Self::CutOff => "CUT_OFF",
-            Self::AdvanceWindow => "ADVANCE_WINDOW",
-        }
-    }
-
     /// The reason of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|reason| reason.as_str() == name)
     }
 }
 

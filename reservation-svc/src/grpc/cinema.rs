@@ -168,7 +168,8 @@ impl CinemaService for Cinemas {
     }
 }
 
-async fn cinema(session: &Session, id: &CinemaId) -> Result<Cinema, Status> {
+/// A cinema that must be there.
+pub(super) async fn cinema(session: &Session, id: &CinemaId) -> Result<Cinema, Status> {
     let found = session.cinema(id).await?;
     found.ok_or_else(|| status::not_found(CINEMA, vec![id.to_string()]))
 }
@@ -223,7 +224,8 @@ fn after(page: &Page) -> Result<Option<(Timestamp, i64)>, Status> {
     )))
 }
 
-fn cinema_message(it: Cinema) -> v1::Cinema {
+/// A cinema as guests see it.
+pub(super) fn cinema_message(it: Cinema) -> v1::Cinema {
     v1::Cinema {
         name: it.id.to_string(),
         display_name: it.display_name,

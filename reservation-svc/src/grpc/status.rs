@@ -90,15 +90,26 @@ fn not_found_at(kind: &'static str, names: Vec<String>, position: Option<Positio
     };
     let message = format!("{}{more} not found", names[..shown].join(", "));
     let mut details = vec![info("NOT_FOUND", decided_at(position))];
-    details.extend(names.into_iter().map(|resource_name| {
-        let resource = rpc::ResourceInfo {
-            resource_type: kind.to_owned(),
-            resource_name,
-            ..rpc::ResourceInfo::default()
-        };
-        any("ResourceInfo", &resource)
-    }));
+    details.extend(
+        names
+            .into_iter()
+            .map(|resource_name| resource(kind, resource_name)),
+    );
     status(Code::NotFound, message, details)
+}
+
+/// ALREADY_EXISTS, naming what is there.
+fn exists(kind: &'static str, names: Vec<String>) -> Status {
+    let shown = names.len().min(NAMES_SHOWN);
+    let message = format!("{} exists already", names[..shown].join(", "));
+    let mut details = vec![info("ALREADY_EXISTS", HashMap::new())];
+    details.extend(
+        names
+            .into_iter()
+            .take(CELLS_MAX)
+            .map(|resource_name| resource(kind, resource_name)),
+    );
+    status(Code::AlreadyExists, message, details)
 }
 
 /// A status with a reason and facts that programs decide on.
@@ -121,6 +132,7 @@ impl From<Rejection> for Status {
                 names,
                 position,
             } => not_found_at(kind, names, position),
+            Rejection::Exists { kind, names } => exists(kind, names),
             Rejection::Invalid {
                 violations,
                 position,
@@ -216,23 +228,20 @@ fn decided_at(position: Option<Position>) -> HashMap<String, String> {
 
 fn code(reason: Reason) -> Code {
     match reason {
-        Reason::CellUnavailable
-        | Reason::NotSold
-        | Reason::ScreeningStarted
-        | Reason::HoldExpired
-        | Reason::BookingState
-        | Reason::RoomFragmented
-        | Reason::MinStay
-        | Reason::MaxStay
-        | Reason::ClosedToArrival
-        | Reason::ClosedToDeparture
-        | Reason::StopSell
-        | Reason::CutOff
-        | Reason::AdvanceWindow => Code::FailedPrecondition,
         // AIP-154: whoever read first and lost the race may read and try again.
         Reason::EtagMismatch => Code::Aborted,
         Reason::RequestIdReused => Code::AlreadyExists,
+        _ => Code::FailedPrecondition,
     }
+}
+
+fn resource(kind: &str, resource_name: String) -> prost_types::Any {
+    let resource = rpc::ResourceInfo {
+        resource_type: kind.to_owned(),
+        resource_name,
+        ..rpc::ResourceInfo::default()
+    };
+    any("ResourceInfo", &resource)
 }
 
 fn info(reason: &str, metadata: HashMap<String, String>) -> prost_types::Any {

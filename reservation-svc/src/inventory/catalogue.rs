@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Commit, Inventory, clock, rejection::Rejection};
+use super::{Commit, Inventory, Position, clock, rejection::Rejection};
 use crate::{
     domain::{
         catalogue::{SCREENING_HOURS, Screening, SeatPrice},
@@ -118,15 +118,16 @@ impl Inventory {
         Ok(screening)
     }
 
-    /// Takes a screening out of the listings; bookings stay.
-    pub async fn delete_screening(&self, id: &ScreeningId) -> Result<(), Rejection> {
+    /// Takes a screening out of the listings; bookings stay. Where that was decided.
+    pub async fn delete_screening(&self, id: &ScreeningId) -> Result<Position, Rejection> {
         let mut turn = self.turn().await?;
         let screening = turn.commit.write.screening(id).await?;
         let screening =
             screening.ok_or_else(|| Rejection::not_found("reservation.banyan/Screening", id))?;
         remove(&mut turn.commit, &[screening]).await?;
+        let position = turn.commit.position();
         turn.finish().await?;
-        Ok(())
+        Ok(position)
     }
 }
 

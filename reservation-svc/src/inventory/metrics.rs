@@ -87,6 +87,7 @@ impl Metrics {
             }
             Err(Rejection::Refused(refusal)) => refusal.reason.as_str(),
             Err(Rejection::NotFound { .. }) => "NOT_FOUND",
+            Err(Rejection::Exists { .. }) => "EXISTS",
             Err(Rejection::Invalid { .. }) => "INVALID",
             Err(Rejection::Store(StoreError::Unconfirmed { .. })) => "OUTCOME_UNKNOWN",
             Err(Rejection::Store(error)) if error.is_transient() => "UNAVAILABLE",

@@ -24,6 +24,14 @@ pub enum Rejection {
         /// Where that was so; nothing if nobody says.
         position: Option<Position>,
     },
+    /// Something that the command would add is there already.
+    #[error("{} exists already", names.join(", "))]
+    Exists {
+        /// Of what kind, such as `reservation.banyan/Hotel`.
+        kind: &'static str,
+        /// Which.
+        names: Vec<String>,
+    },
     /// The command makes no sense for what it names.
     #[error("the request is not valid")]
     Invalid {

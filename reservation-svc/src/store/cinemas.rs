@@ -18,6 +18,9 @@ use crate::domain::{
     name::{CinemaId, MovieId},
 };
 
+/// Seats of one INSERT statement.
+const SEATS_PER_INSERT: usize = 1_000;
+
 impl Session {
     /// Cinemas after that id, by id.
     pub async fn cinemas(
@@ -164,27 +167,20 @@ impl Write {
             id: Set(number),
             cinema: Set(cinema.0.clone()),
             display_name: Set(name.to_owned()),
+            no_single_seats: Set(false),
         };
         let done = hall::Entity::insert(row)
             .exec_without_returning(&self.transaction)
             .await;
         done.during("add a hall")?;
-        let rows = seats.iter().map(|it| seat::ActiveModel {
-            pool: Set(it.pool.0),
-            hall: Set(number),
-            id: Set(it.id.0.clone()),
-            idx: Set(it.index),
-            row_label: Set(it.row.clone()),
-            number: Set(it.number),
-            x: Set(it.x),
-            y: Set(it.y),
-            category: Set(it.category.clone()),
-            accessible: Set(it.accessible),
-        });
-        let done = seat::Entity::insert_many(rows)
-            .exec_without_returning(&self.transaction)
-            .await;
-        done.during("add seats")?;
+        // Both databases limit the parameters of a statement.
+        for chunk in seats.chunks(SEATS_PER_INSERT) {
+            let rows: Vec<_> = chunk.iter().map(|it| seat_row(number, it)).collect();
+            let done = seat::Entity::insert_many(rows)
+                .exec_without_returning(&self.transaction)
+                .await;
+            done.during("add seats")?;
+        }
         Ok(number)
     }
 
@@ -219,5 +215,20 @@ impl Write {
             .await
             .during("remove a movie")
             .map(drop)
+    }
+}
+
+fn seat_row(hall: i64, it: &Seat) -> seat::ActiveModel {
+    seat::ActiveModel {
+        pool: Set(it.pool.0),
+        hall: Set(hall),
+        id: Set(it.id.0.clone()),
+        idx: Set(it.index),
+        row_label: Set(it.row.clone()),
+        number: Set(it.number),
+        x: Set(it.x),
+        y: Set(it.y),
+        category: Set(it.category.clone()),
+        accessible: Set(it.accessible),
     }
 }

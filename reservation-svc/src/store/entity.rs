@@ -89,6 +89,7 @@ entity!(hall, "halls", {
     pub id: i64,
     pub cinema: String,
     pub display_name: String,
+    pub no_single_seats: bool,
 });
 
 entity!(seat, "seats", {

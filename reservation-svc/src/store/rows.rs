@@ -87,6 +87,7 @@ pub(super) fn hall(row: hall::Model) -> Hall {
         number: row.id,
         cinema: CinemaId(row.cinema),
         display_name: row.display_name,
+        no_single_seats: row.no_single_seats,
     }
 }
 

@@ -209,13 +209,10 @@ impl Write {
             .exec_without_returning(&self.transaction)
             .await;
         done.during("add screenings")?;
-        let rows = screenings.iter().flat_map(|(it, prices)| {
-            prices.iter().map(|price| screening_price::ActiveModel {
-                screening: Set(it.id.number),
-                category: Set(price.category.clone()),
-                price_minor: Set(price.price_minor),
-            })
-        });
+        let rows: Vec<_> = screenings.iter().flat_map(price_rows).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
         let done = screening_price::Entity::insert_many(rows)
             .exec_without_returning(&self.transaction)
             .await;
@@ -232,6 +229,15 @@ impl Write {
             .during("remove screenings")
             .map(drop)
     }
+}
+
+fn price_rows((it, prices): &(Screening, Vec<SeatPrice>)) -> Vec<screening_price::ActiveModel> {
+    let row = |price: &SeatPrice| screening_price::ActiveModel {
+        screening: Set(it.id.number),
+        category: Set(price.category.clone()),
+        price_minor: Set(price.price_minor),
+    };
+    prices.iter().map(row).collect()
 }
 
 fn condition(filter: &ScreeningFilter) -> Condition {

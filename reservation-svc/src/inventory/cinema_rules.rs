@@ -1,0 +1,196 @@
+//! What operators set of cinemas. Each change takes the commit head like any decision.
+
+use jiff::Timestamp;
+
+use super::{
+    Inventory, clock,
+    rejection::{Refusal, Rejection},
+};
+use crate::{
+    domain::{
+        catalogue::{Cinema, Hall, Screening, SeatPrice},
+        event::Event,
+        hall::HallPlan,
+        name::{CinemaId, HallId, MovieId, ScreeningId},
+        refusal::Reason,
+        violation::{Fault, Violation},
+    },
+    store::Write,
+};
+
+const CINEMA: &str = "reservation.banyan/Cinema";
+const HALL: &str = "reservation.banyan/Hall";
+const MOVIE: &str = "reservation.banyan/Movie";
+const SCREENING: &str = "reservation.banyan/Screening";
+
+/// A screening to add.
+#[derive(Clone, Debug)]
+pub struct PricedScreening {
+    /// In which hall.
+    pub hall: HallId,
+    /// Of what.
+    pub movie: MovieId,
+    /// When it starts.
+    pub starts_at: Timestamp,
+    /// When it ends, after the start.
+    pub ends_at: Timestamp,
+    /// What a seat of each category that is sold costs.
+    pub prices: Vec<SeatPrice>,
+}
+
+impl Inventory {
+    /// Adds a cinema.
+    ///
+    /// # Errors
+    /// [`Rejection::Exists`] if there is one of that name.
+    pub async fn create_cinema(&self, cinema: &Cinema) -> Result<(), Rejection> {
+        let turn = self.turn().await?;
+        if turn.commit.write.cinema(&cinema.id).await?.is_some() {
+            return Err(Rejection::Exists {
+                kind: CINEMA,
+                names: vec![cinema.id.to_string()],
+            });
+        }
+        turn.commit.write.insert_cinema(cinema).await?;
+        Ok(turn.finish().await?)
+    }
+
+    /// Adds a hall with its seats.
+    ///
+    /// # Errors
+    /// If the cinema is not there.
+    pub async fn create_hall(
+        &self,
+        cinema: CinemaId,
+        name: &str,
+        no_single_seats: bool,
+        plan: HallPlan,
+    ) -> Result<Hall, Rejection> {
+        let mut turn = self.turn().await?;
+        existing_cinema(&turn.commit.write, &cinema).await?;
+        let seats = plan.seats(|| turn.commit.next_pool());
+        let number = turn.commit.write.insert_hall(&cinema, name, &seats).await?;
+        let hall = Hall {
+            number,
+            cinema,
+            display_name: name.to_owned(),
+            no_single_seats,
+        };
+        turn.commit.write.update_hall(&hall).await?;
+        turn.finish().await?;
+        Ok(hall)
+    }
+
+    /// Sets the rules of a hall.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub async fn set_hall_rules(
+        &self,
+        id: &HallId,
+        no_single_seats: bool,
+    ) -> Result<Hall, Rejection> {
+        let turn = self.turn().await?;
+        let mut hall = existing_hall(&turn.commit.write, id).await?;
+        hall.no_single_seats = no_single_seats;
+        turn.commit.write.update_hall(&hall).await?;
+        turn.finish().await?;
+        Ok(hall)
+    }
+
+    /// Adds a screening with a price for each category that is sold.
+    ///
+    /// # Errors
+    /// If the hall or the movie is not there, a category is none of the hall's, or the hall is busy.
+    pub async fn schedule_screening(&self, new: &PricedScreening) -> Result<Screening, Rejection> {
+        let mut turn = self.turn().await?;
+        let write = &turn.commit.write;
+        let hall = existing_hall(write, &new.hall).await?;
+        let movie = write.movie(new.movie).await?;
+        movie.ok_or_else(|| Rejection::not_found(MOVIE, new.movie))?;
+        let capacity = sold_by_category(write, hall.number, &new.prices).await?;
+        let screening = Screening {
+            id: ScreeningId {
+                cinema: hall.cinema,
+                number: write.next_screening_number().await?,
+            },
+            movie: new.movie,
+            hall: hall.number,
+            starts_at: clock::stored(new.starts_at),
+            ends_at: clock::stored(new.ends_at),
+        };
+        if write.hall_is_busy(&screening).await? {
+            return Err(Rejection::Refused(Refusal {
+                reason: Reason::HallBusy,
+                message: format!("{} shows something else then", new.hall),
+                unmet: Vec::new(),
+                details: Vec::new(),
+                position: turn.commit.position(),
+            }));
+        }
+        let priced = [(screening.clone(), new.prices.clone())];
+        write.insert_screenings(&priced).await?;
+        turn.commit.record(&Event::Screening {
+            screening: screening.clone(),
+            capacity,
+            removed: false,
+        });
+        turn.finish().await?;
+        Ok(screening)
+    }
+
+    /// Sets all prices of a screening.
+    ///
+    /// # Errors
+    /// If it is not there, or a category is none of its hall's.
+    pub async fn set_screening_prices(
+        &self,
+        id: &ScreeningId,
+        prices: &[SeatPrice],
+    ) -> Result<Screening, Rejection> {
+        let turn = self.turn().await?;
+        let write = &turn.commit.write;
+        let screening = write.screening(id).await?;
+        let screening = screening.ok_or_else(|| Rejection::not_found(SCREENING, id))?;
+        sold_by_category(write, screening.hall, prices).await?;
+        write.replace_prices(id.number, prices).await?;
+        turn.finish().await?;
+        Ok(screening)
+    }
+}
+
+async fn existing_cinema(write: &Write, id: &CinemaId) -> Result<Cinema, Rejection> {
+    let found = write.cinema(id).await?;
+    found.ok_or_else(|| Rejection::not_found(CINEMA, id))
+}
+
+async fn existing_hall(write: &Write, id: &HallId) -> Result<Hall, Rejection> {
+    let found = write.hall(id).await?;
+    found.ok_or_else(|| Rejection::not_found(HALL, id))
+}
+
+/// Seats of a hall, once all categories that have a price are known to be the hall's.
+async fn sold_by_category(
+    write: &Write,
+    hall: i64,
+    prices: &[SeatPrice],
+) -> Result<i64, Rejection> {
+    let seats = write.seats(&[hall]).await?.remove(&hall);
+    let seats = seats.unwrap_or_default();
+    let is_there = |it: &SeatPrice| seats.iter().any(|seat| seat.category == it.category);
+    let unknown = prices.iter().enumerate().filter(|(_, it)| !is_there(it));
+    let violations: Vec<_> = unknown
+        .map(|(at, it)| {
+            let field = format!("prices[{at}].category");
+            let description = format!("the hall has no seats of category {}", it.category);
+            Violation::new(field, Fault::Range, description)
+        })
+        .collect();
+    if !violations.is_empty() {
+        return Err(Rejection::Invalid {
+            violations,
+            position: None,
+        });
+    }
+    Ok(i64::try_from(seats.len()).unwrap_or(i64::MAX))
+}
