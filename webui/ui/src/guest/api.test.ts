@@ -1,5 +1,6 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { searchAvailability } from "./api";
+import { ApiError } from "../shared/api/error";
+import { cancel, feeOf, searchAvailability } from "./api";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -16,4 +17,16 @@ it("reads all pages of what is free", async () => {
   const [, second] = fetch.mock.calls.map((call) => (call as [string])[0]);
   expect(second).toContain("checkInDate=2026-12-01");
   expect(second).toContain("pageToken=more");
+});
+
+it("knows the fee of a refused cancellation and accepts it", async () => {
+  const facts = { fee_minor: "500", currency_code: "EUR" };
+  const fee = feeOf(new ApiError(400, "FAILED_PRECONDITION", "", "OUTSIDE_CANCELLATION_WINDOW", [], facts));
+  expect(fee).toEqual({ amountMinor: "500", currencyCode: "EUR" });
+  expect(feeOf(new ApiError(400, "FAILED_PRECONDITION", "", "BOOKING_STATE", [], facts))).toBeUndefined();
+  const fetch = vi.fn().mockResolvedValue(Response.json({ booking: { name: "bookings/1" } }));
+  vi.stubGlobal("fetch", fetch);
+  await cancel({ name: "bookings/1" }, fee, "one");
+  const [, init] = fetch.mock.calls[0] as [string, RequestInit];
+  expect(JSON.parse(String(init.body))).toEqual({ acceptedFee: fee, requestId: "one" });
 });

@@ -1,5 +1,6 @@
 // The calls of the guests' app. Resource names are paths: `hotels/3` is read at `/v1/hotels/3`.
 import { all, get, post } from "../shared/api/client";
+import { ApiError } from "../shared/api/error";
 import type {
   Booking,
   Cinema,
@@ -50,8 +51,23 @@ export async function confirm(booking: Booking, requestId: string): Promise<Book
   return answer.booking;
 }
 
-export async function cancel(booking: Booking, requestId: string): Promise<Booking> {
-  const answer = await post<{ booking: Booking }>(`${booking.name}:cancel`, { requestId });
+/** Gives a booking back. What costs a fee is refused unless it was accepted: see `feeOf`. */
+export async function cancel(booking: Booking, acceptedFee: Money | undefined, requestId: string): Promise<Booking> {
+  const fee = acceptedFee ? { acceptedFee } : {};
+  const answer = await post<{ booking: Booking }>(`${booking.name}:cancel`, { ...fee, requestId });
+  return answer.booking;
+}
+
+/** The fee that a refused cancellation would cost; undefined where it was refused for another reason. */
+export function feeOf(failure: unknown): Money | undefined {
+  if (!(failure instanceof ApiError) || failure.reason !== "OUTSIDE_CANCELLATION_WINDOW") return undefined;
+  const { fee_minor: amountMinor, currency_code: currencyCode } = failure.facts;
+  return amountMinor && currencyCode ? { amountMinor, currencyCode } : undefined;
+}
+
+/** Ten more minutes for a hold. */
+export async function extend(booking: Booking, requestId: string): Promise<Booking> {
+  const answer = await post<{ booking: Booking }>(`${booking.name}:extend`, { requestId });
   return answer.booking;
 }
 

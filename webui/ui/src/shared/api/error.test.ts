@@ -39,7 +39,24 @@ describe("a refusal", () => {
     expect(explain(refusal("CELL_UNAVAILABLE"), say("en"), "en")).toContain("a part of your choice");
   });
 
-  it.each(["NOT_SOLD", "SCREENING_STARTED", "HOLD_EXPIRED", "BOOKING_STATE", "ETAG_MISMATCH", "REQUEST_ID_REUSED"])(
+  it("carries its facts", () => {
+    const details = [{ reason: "X", metadata: { fee_minor: "500" } }];
+    const error = parseError(400, JSON.stringify({ error: { status: "FAILED_PRECONDITION", details } }));
+    expect(error.facts).toEqual({ fee_minor: "500" });
+    expect(refusal("X").facts).toEqual({});
+  });
+
+  it.each([
+    "NOT_SOLD",
+    "SCREENING_STARTED",
+    "HOLD_EXPIRED",
+    "BOOKING_STATE",
+    "ETAG_MISMATCH",
+    "REQUEST_ID_REUSED",
+    "MIN_STAY",
+    "OUTSIDE_CANCELLATION_WINDOW",
+    "PAID_BUT_EXPIRED",
+  ])(
     "%s has a sentence of its own",
     (reason) => expect(failureKey(refusal(reason))).toBe(`error.${reason}`),
   );

@@ -15,14 +15,24 @@ export class ApiError extends Error {
   readonly reason: string;
   /** What exactly stood in the way (PreconditionFailure) or was wrong (BadRequest). */
   readonly violations: readonly Violation[];
+  /** ErrorInfo.metadata: facts to decide on, such as the fee that cancelling costs. */
+  readonly facts: Readonly<Record<string, string>>;
 
-  constructor(code: number, status: string, message: string, reason = "", violations: readonly Violation[] = []) {
+  constructor(
+    code: number,
+    status: string,
+    message: string,
+    reason = "",
+    violations: readonly Violation[] = [],
+    facts: Readonly<Record<string, string>> = {},
+  ) {
     super(message);
     this.name = "ApiError";
     this.code = code;
     this.status = status;
     this.reason = reason;
     this.violations = violations;
+    this.facts = facts;
   }
 
   /** Whether the request may have had an effect that nobody told us about, or none yet: asking again is right. */
@@ -44,6 +54,7 @@ export function noAnswer(cause: unknown): ApiError {
 interface Detail {
   "@type"?: string;
   reason?: string;
+  metadata?: Record<string, string>;
   violations?: { subject?: string; type?: string; description?: string }[];
   fieldViolations?: { field?: string; description?: string }[];
 }
@@ -59,12 +70,14 @@ export function parseError(code: number, body: string): ApiError {
   if (typeof error !== "object" || error === null) return new ApiError(code, statusOf(code), "");
   const { status, message, details } = error as { status?: unknown; message?: unknown; details?: unknown };
   const list = Array.isArray(details) ? (details as Detail[]) : [];
+  const info = list.find((detail) => typeof detail.reason === "string");
   return new ApiError(
     code,
     typeof status === "string" ? status : statusOf(code),
     typeof message === "string" ? message : "",
-    list.find((detail) => typeof detail.reason === "string")?.reason ?? "",
+    info?.reason ?? "",
     list.flatMap(violationsOf),
+    info?.metadata ?? {},
   );
 }
 

@@ -113,6 +113,12 @@ export interface SeatSelection {
   startTime?: string;
 }
 
+export interface CancellationTerms {
+  freeUntilTime?: string;
+  percent?: number;
+  nights?: number;
+}
+
 export interface Booking {
   name: string;
   state?: BookingState;
@@ -127,6 +133,9 @@ export interface Booking {
   createTime?: string;
   updateTime?: string;
   etag?: string;
+  cancellationTerms?: CancellationTerms;
+  cancellationFee?: Money;
+  rooms?: string[];
 }
 
 export type Stage = "STAGE_LEGACY" | "STAGE_SHADOW" | "STAGE_SPLIT" | "STAGE_GRPC";
