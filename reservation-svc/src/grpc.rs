@@ -10,6 +10,7 @@ mod feed;
 mod fields;
 mod guest;
 mod hotel;
+mod hotel_rules;
 mod operator;
 mod page;
 mod parse;
@@ -27,6 +28,7 @@ use banyan_proto::{
         booking_service_server::BookingServiceServer,
         cinema_rules_service_server::CinemaRulesServiceServer,
         cinema_service_server::CinemaServiceServer, feed_service_server::FeedServiceServer,
+        hotel_rules_service_server::HotelRulesServiceServer,
         hotel_service_server::HotelServiceServer, operator_service_server::OperatorServiceServer,
     },
 };
@@ -53,6 +55,9 @@ pub(crate) fn serve(server: GrpcServer, rooms: Rooms, process: &Process) -> Grpc
             inventory.clone(),
         )))
         .add(HotelServiceServer::new(hotel::Hotels::new(
+            inventory.clone(),
+        )))
+        .add(HotelRulesServiceServer::new(hotel_rules::HotelRules::new(
             inventory.clone(),
         )))
         .add(CinemaServiceServer::new(cinema::Cinemas::new(

@@ -15,6 +15,7 @@ mod clock;
 mod command;
 mod commit;
 mod decide;
+mod hotel_rules;
 mod lookup;
 mod metrics;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use catalogue::{NewMovie, NewScreening};
 pub use cinema_rules::PricedScreening;
 pub use clock::{Clock, SystemClock};
 pub use command::{Action, Command, Hold, Outcome, Position};
+pub use hotel_rules::NewRoomType;
 pub use rejection::{Refusal, Rejection, Unmet};
 
 /// Commands that wait for their turn; more are turned away at once, before they cost anything. Half of the calls that

@@ -6,6 +6,7 @@
 mod m0001_bookings;
 mod m0002_followed_movies;
 mod m0003_batches;
+mod m0004_restrictions;
 mod m0006_venue_rules;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_bookings::Migration),
             Box::new(m0002_followed_movies::Migration),
             Box::new(m0003_batches::Migration),
+            Box::new(m0004_restrictions::Migration),
             Box::new(m0006_venue_rules::Migration),
         ]
     }

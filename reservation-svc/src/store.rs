@@ -13,6 +13,7 @@ mod entity;
 mod error;
 mod followed_movies;
 mod head;
+mod hotel_rules;
 mod hotels;
 mod outbox;
 mod requests;

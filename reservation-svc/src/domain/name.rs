@@ -30,7 +30,7 @@ impl NameError {
 }
 
 /// `hotels/{hotel}`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HotelId(pub String);
 
 /// `hotels/{hotel}/roomTypes/{room_type}`.
@@ -40,6 +40,15 @@ pub struct RoomTypeId {
     pub hotel: HotelId,
     /// The last part of the name.
     pub id: String,
+}
+
+/// `hotels/{hotel}/rooms/{room}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomId {
+    /// Whose room.
+    pub hotel: HotelId,
+    /// Its number there, the last part of the name.
+    pub number: String,
 }
 
 /// `cinemas/{cinema}`.
@@ -106,6 +115,21 @@ impl RoomTypeId {
             Some(["hotels", hotel, "roomTypes", id]) => Ok(Self {
                 hotel: HotelId((*hotel).to_owned()),
                 id: (*id).to_owned(),
+            }),
+            _ => Err(NameError::Malformed(Self::PATTERN)),
+        }
+    }
+}
+
+impl RoomId {
+    const PATTERN: &str = "hotels/{hotel}/rooms/{room}";
+
+    /// Parses `hotels/{hotel}/rooms/{room}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        match segments(name).as_deref() {
+            Some(["hotels", hotel, "rooms", number]) => Ok(Self {
+                hotel: HotelId((*hotel).to_owned()),
+                number: (*number).to_owned(),
             }),
             _ => Err(NameError::Malformed(Self::PATTERN)),
         }
@@ -244,6 +268,7 @@ macro_rules! display {
 display! {
     HotelId: |it, f| write!(f, "hotels/{}", it.0);
     RoomTypeId: |it, f| write!(f, "{}/roomTypes/{}", it.hotel, it.id);
+    RoomId: |it, f| write!(f, "{}/rooms/{}", it.hotel, it.number);
     CinemaId: |it, f| write!(f, "cinemas/{}", it.0);
     MovieId: |it, f| write!(f, "movies/{}", it.0);
     ScreeningId: |it, f| write!(f, "{}/screenings/{}", it.cinema, it.number);

@@ -1,11 +1,13 @@
 //! Fields of requests that set something up: every mistake of a request is found before it is refused.
 
 use banyan_proto::reservation::v1;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use tonic::Status;
 
 use super::status;
 use crate::domain::{
+    cell::Slot,
+    claim::parse_date,
     money::Currency,
     violation::{Fault, Violation},
 };
@@ -39,6 +41,49 @@ impl Fields {
             true => Ok(()),
             false => Err(status::invalid(self.violations)),
         }
+    }
+
+    /// INVALID_ARGUMENT if anything was wrong, or what was read; nothing is read without noting why not.
+    pub(super) fn end_with<T>(self, read: Option<T>) -> Result<T, Status> {
+        self.end()?;
+        read.ok_or_else(|| status::invalid(Vec::new()))
+    }
+
+    /// A number from least to most.
+    pub(super) fn within(&mut self, field: &str, value: i32, least: i32, most: i32) -> i64 {
+        if !(least..=most).contains(&value) {
+            self.wrong(field, Fault::Range, format!("must be {least} to {most}"));
+        }
+        value.into()
+    }
+
+    /// The fields `from_date` and `to_date`: a run of days, without the last one.
+    pub(super) fn dates(&mut self, from: &str, to: &str) -> Option<(Date, Date)> {
+        self.dates_within(from, to, i64::MAX)
+    }
+
+    /// As [`Fields::dates`], of at most so many days.
+    pub(super) fn dates_within(
+        &mut self,
+        from: &str,
+        to: &str,
+        days_max: i64,
+    ) -> Option<(Date, Date)> {
+        let from = parse_date("from_date", from, &mut self.violations);
+        let to = parse_date("to_date", to, &mut self.violations);
+        let (from, to) = from.zip(to)?;
+        let days = Slot::of_night(to).0 - Slot::of_night(from).0;
+        if days < 1 {
+            self.wrong(
+                "to_date",
+                Fault::Range,
+                format!("must be after from_date {from}"),
+            );
+        } else if days > days_max {
+            let description = format!("must be at most {days_max} days after from_date");
+            self.wrong("to_date", Fault::Range, description);
+        }
+        Some((from, to))
     }
 
     /// A text without control characters, of at most so many characters.

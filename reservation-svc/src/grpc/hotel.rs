@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use banyan_proto::reservation::v1::{self, hotel_service_server::HotelService};
+use jiff::Timestamp;
 use tonic::{Request, Response, Status};
 
 use super::{page::Page, status};
@@ -11,9 +12,10 @@ use crate::{
     domain::{
         catalogue::{Hotel, RoomType},
         cell::{Block, Cell, CellKey, Slot},
-        claim::Nights,
+        claim::{Nights, Stay},
         name::{HotelId, RoomTypeId},
         rate::{self, Rate},
+        restriction::{self, Restriction},
     },
     inventory::Inventory,
     store::Session,
@@ -133,8 +135,12 @@ impl HotelService for Hotels {
             pools: room_types.iter().map(|it| it.pool).collect(),
             slots: nights.slots(),
         };
+        // The day of leaving may be restricted too.
+        let dates = block.slots.start..block.slots.end.next();
         let calendar = Calendar {
             rates: session.rates(&block.pools, &block.slots).await?,
+            restrictions: session.restrictions(&block.pools, &dates).await?,
+            now,
             cells: session.cells(&block).await?,
             lapsed: session.lapsed(&block, now).await?,
         };
@@ -152,6 +158,8 @@ impl HotelService for Hotels {
 /// What is known of some nights of a hotel.
 struct Calendar {
     rates: Vec<Rate>,
+    restrictions: Vec<Restriction>,
+    now: Timestamp,
     cells: HashMap<CellKey, Cell>,
     lapsed: HashMap<CellKey, i64>,
 }
@@ -181,6 +189,9 @@ impl Calendar {
                 price: price.map(|price| wire::amount(hotel.currency, price)),
             });
         }
+        if !self.is_sold(hotel, room_type, nights) {
+            available = 0;
+        }
         v1::RoomTypeAvailability {
             room_type: room_type.id.to_string(),
             display_name: room_type.display_name.clone(),
@@ -191,6 +202,23 @@ impl Calendar {
         }
     }
 
+    /// Whether the restrictions let a stay over these nights be sold now.
+    fn is_sold(&self, hotel: &Hotel, room_type: &RoomType, nights: &Nights) -> bool {
+        let stay = Stay {
+            room_type: room_type.id.clone(),
+            nights: *nights,
+            rooms: 1,
+        };
+        let checked = restriction::check(
+            &stay,
+            room_type.pool,
+            &self.restrictions,
+            self.now,
+            &hotel.zone,
+        );
+        checked.is_ok()
+    }
+
     fn free(&self, key: CellKey, capacity: i64) -> i64 {
         let untouched = Cell { capacity, taken: 0 };
         let mut cell = self.cells.get(&key).copied().unwrap_or(untouched);
@@ -199,12 +227,12 @@ impl Calendar {
     }
 }
 
-async fn hotel(session: &Session, id: &HotelId) -> Result<Hotel, Status> {
+pub(super) async fn hotel(session: &Session, id: &HotelId) -> Result<Hotel, Status> {
     let found = session.hotel(id).await?;
     found.ok_or_else(|| status::not_found(HOTEL, vec![id.to_string()]))
 }
 
-fn hotel_message(it: Hotel) -> v1::Hotel {
+pub(super) fn hotel_message(it: Hotel) -> v1::Hotel {
     v1::Hotel {
         name: it.id.to_string(),
         display_name: it.display_name,
@@ -215,7 +243,7 @@ fn hotel_message(it: Hotel) -> v1::Hotel {
     }
 }
 
-fn room_type_message(it: RoomType) -> v1::RoomType {
+pub(super) fn room_type_message(it: RoomType) -> v1::RoomType {
     v1::RoomType {
         name: it.id.to_string(),
         display_name: it.display_name,

@@ -74,6 +74,23 @@ entity!(rate, "rates", {
     pub price_minor: i64,
 });
 
+entity!(restriction, "restrictions", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    pub pool: i64,
+    pub from_day: i64,
+    pub to_day: i64,
+    pub weekdays: i64,
+    pub nights_min: i64,
+    pub nights_max: i64,
+    pub closed_to_arrival: bool,
+    pub closed_to_departure: bool,
+    pub stop_sell: bool,
+    pub cut_off_hours: Option<i64>,
+    pub advance_days_min: i64,
+    pub advance_days_max: i64,
+});
+
 entity!(cinema, "cinemas", {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,

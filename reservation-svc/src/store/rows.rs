@@ -4,7 +4,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
     StoreError,
-    entity::{cinema, hall, hotel, movie, rate, room_type, screening, seat},
+    entity::{cinema, hall, hotel, movie, rate, restriction, room_type, screening, seat},
 };
 use crate::domain::{
     catalogue::{Cinema, Hall, Hotel, Movie, RoomType, Screening, Seat},
@@ -12,6 +12,7 @@ use crate::domain::{
     money::Currency,
     name::{CinemaId, HotelId, MovieId, RoomTypeId, ScreeningId, SeatId},
     rate::{Rate, Weekdays},
+    restriction::{Restriction, Rules},
 };
 
 /// Times are stored in microseconds since 1970, UTC.
@@ -67,6 +68,24 @@ pub(super) fn rate(row: rate::Model) -> Rate {
         nights: Slot(row.from_day)..Slot(row.to_day),
         weekdays: Weekdays::from_mask(row.weekdays),
         price_minor: row.price_minor,
+    }
+}
+
+pub(super) fn restriction(row: restriction::Model) -> Restriction {
+    Restriction {
+        pool: PoolId(row.pool),
+        dates: Slot(row.from_day)..Slot(row.to_day),
+        weekdays: Weekdays::from_mask(row.weekdays),
+        rules: Rules {
+            nights_min: row.nights_min,
+            nights_max: row.nights_max,
+            closed_to_arrival: row.closed_to_arrival,
+            closed_to_departure: row.closed_to_departure,
+            stop_sell: row.stop_sell,
+            cut_off_hours: row.cut_off_hours,
+            advance_days_min: row.advance_days_min,
+            advance_days_max: row.advance_days_max,
+        },
     }
 }
 

@@ -19,7 +19,8 @@ use banyan_proto::reservation::v1::{
     self, booking_service_client::BookingServiceClient,
     cinema_rules_service_client::CinemaRulesServiceClient,
     cinema_service_client::CinemaServiceClient, feed_service_client::FeedServiceClient,
-    hotel_service_client::HotelServiceClient, operator_service_client::OperatorServiceClient,
+    hotel_rules_service_client::HotelRulesServiceClient, hotel_service_client::HotelServiceClient,
+    operator_service_client::OperatorServiceClient,
 };
 use banyan_reservation::{Settings, inventory::Clock};
 use jiff::{SignedDuration, Timestamp};
@@ -119,6 +120,10 @@ impl Service {
 
     pub(crate) fn operators(&self) -> OperatorServiceClient<Channel> {
         OperatorServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn hotel_rules(&self) -> HotelRulesServiceClient<Channel> {
+        HotelRulesServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn cinema_rules(&self) -> CinemaRulesServiceClient<Channel> {
