@@ -105,7 +105,12 @@ bench-run: ui ## Time to ready, idle memory and first request of `banyan up`
 	cargo build --release --locked
 	scripts/bench-run.mjs
 
+.PHONY: conformance
+conformance: ## The codec of the gateway against the protobuf conformance suite
+	cargo build --package banyan-transcode --example conformance --locked
+	scripts/conformance.mjs
+
 .PHONY: clean
 clean: ## Remove what was built (not ./data)
 	cargo clean
-	rm -rf $(UI)/dist/* $(UI)/node_modules tools/node_modules
+	rm -rf $(UI)/dist/* $(UI)/node_modules tools/node_modules tools/conformance/node_modules

@@ -2,10 +2,11 @@
 // Measures `banyan up` as a user meets it: from the start of the process until it is ready, its memory when idle, and
 // its first answer. Five runs on fresh data, medians; regenerates its table in docs/benchmarks.md.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { report } from "./figures.mjs";
 
 const RUNS = 5;
 const IDLE_SECONDS = 5;
@@ -75,18 +76,4 @@ const figures = [
   ["first_request_ms", median(runs.map((run) => run.first)).toFixed(1), "ms"],
 ];
 
-const machine = `${cpus().length} x ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
-const table = [
-  "<!-- bench-run -->",
-  `Release build on ${machine}, ${new Date().toISOString().slice(0, 10)}: median of ${RUNS} starts with fresh data.`,
-  "",
-  "| figure | value | unit |",
-  "| --- | ---: | --- |",
-  ...figures.map(([name, value, unit]) => `| ${name} | ${value} | ${unit} |`),
-  "<!-- /bench-run -->",
-].join("\n");
-const page = "docs/benchmarks.md";
-const text = readFileSync(page, "utf8");
-writeFileSync(page, text.replace(/<!-- bench-run -->[\s\S]*?<!-- \/bench-run -->/, table));
-
-for (const [name, value, unit] of figures) console.log(`figure ${name} ${value} ${unit}`);
+report("bench-run", `Release build, median of ${RUNS} starts with fresh data.`, figures);

@@ -8,8 +8,8 @@ use std::io::Write;
 const SECONDS_MIN: i64 = -62_135_596_800;
 /// 9999-12-31T23:59:59Z.
 const SECONDS_MAX: i64 = 253_402_300_799;
-/// About 10,000 years.
-const DURATION_MAX: i64 = 315_576_000_000;
+/// About 10,000 years; any fraction of a second may come on top, as the conformance suite has it.
+const DURATION_MAX: u64 = 315_576_000_000;
 const DAY: i64 = 86_400;
 
 /// Seconds and nanoseconds of a text like `2020-01-18T00:00:00.5+03:00` (RFC 3339); `None` when it is no such text or
@@ -159,14 +159,14 @@ pub(super) fn parse_duration(text: &str) -> Option<(i64, i32)> {
     let len = text.bytes().take_while(u8::is_ascii_digit).count();
     let seconds: i64 = text[..len].parse().ok()?;
     let (nanos, rest) = fraction(&text.as_bytes()[len..])?;
-    let in_range = seconds < DURATION_MAX || (seconds == DURATION_MAX && nanos == 0);
+    let in_range = seconds.unsigned_abs() <= DURATION_MAX;
     (rest.is_empty() && in_range).then_some((sign * seconds, sign as i32 * nanos))
 }
 
 /// Prints `"-1.500s"`; `None` when out of range or of two signs.
 pub(super) fn put_duration(out: &mut Vec<u8>, seconds: i64, nanos: i64) -> Option<()> {
     let one_sign = seconds == 0 || nanos == 0 || (seconds < 0) == (nanos < 0);
-    if seconds.abs() > DURATION_MAX || nanos.abs() >= 1_000_000_000 || !one_sign {
+    if seconds.unsigned_abs() > DURATION_MAX || nanos.unsigned_abs() >= 1_000_000_000 || !one_sign {
         return None;
     }
     let sign = if seconds < 0 || nanos < 0 { "-" } else { "" };
@@ -255,7 +255,11 @@ mod tests {
         }
         check("1s", Some((1, 0)));
         check("-0.5s", Some((0, -500_000_000)));
-        check("315576000000s", Some((DURATION_MAX, 0)));
+        check("315576000000s", Some((315_576_000_000, 0)));
+        check(
+            "-315576000000.999999999s",
+            Some((-315_576_000_000, -999_999_999)),
+        );
         for bad in [
             "1",
             "s",
@@ -263,7 +267,7 @@ mod tests {
             ".5s",
             "1 s",
             "+1s",
-            "315576000000.1s",
+            "315576000001s",
             "99999999999999999999s",
             "--1s",
         ] {
@@ -272,6 +276,8 @@ mod tests {
         let mut out = Vec::new();
         put_duration(&mut out, -1, -500_000_000).unwrap();
         assert_eq!(out, b"\"-1.500s\"");
-        assert_eq!(put_duration(&mut out, 1, -1), None);
+        for (seconds, nanos) in [(1, -1), (i64::MIN, 0), (0, i64::MIN)] {
+            assert_eq!(put_duration(&mut out, seconds, nanos), None);
+        }
     }
 }
