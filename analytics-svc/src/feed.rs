@@ -129,6 +129,7 @@ impl Follower {
                      sequence,
                  }| { wire::position(incarnation.clone(), *sequence) },
             ),
+            ..ReadRequest::default()
         };
         let opening = tokio::time::timeout(SILENCE_MAX, self.client.read(request));
         let mut stream = match opening.await {

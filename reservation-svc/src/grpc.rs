@@ -7,6 +7,7 @@ mod compat_cinema;
 mod compat_provider;
 mod compat_status;
 mod feed;
+mod feed_admin;
 mod fields;
 mod guest;
 mod hotel;
@@ -27,7 +28,8 @@ use banyan_proto::{
     reservation::v1::{
         booking_service_server::BookingServiceServer,
         cinema_rules_service_server::CinemaRulesServiceServer,
-        cinema_service_server::CinemaServiceServer, feed_service_server::FeedServiceServer,
+        cinema_service_server::CinemaServiceServer,
+        feed_admin_service_server::FeedAdminServiceServer, feed_service_server::FeedServiceServer,
         hotel_rules_service_server::HotelRulesServiceServer,
         hotel_service_server::HotelServiceServer, operator_service_server::OperatorServiceServer,
     },
@@ -49,7 +51,7 @@ pub(crate) fn serve(server: GrpcServer, rooms: Rooms, process: &Process) -> Grpc
         movies,
         follower,
     } = rooms;
-    let feed = feed::Feed::new(inventory.clone(), process.shutdown().clone());
+    let feed = feed::Feed::new(inventory.clone(), process);
     server
         .add(BookingServiceServer::new(booking::Bookings::new(
             inventory.clone(),
@@ -70,6 +72,9 @@ pub(crate) fn serve(server: GrpcServer, rooms: Rooms, process: &Process) -> Grpc
             inventory.clone(),
         )))
         .add(FeedServiceServer::new(feed))
+        .add(FeedAdminServiceServer::new(feed_admin::FeedAdmin::new(
+            inventory.clone(),
+        )))
         .add(MovieServiceServer::new(compat_cinema::Movies::new(
             movies.clone(),
             follower.clone(),

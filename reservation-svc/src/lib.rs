@@ -4,11 +4,13 @@
 //! - [`inventory`]: the one place that decides who gets what
 //! - [`store`]: where it is kept
 //! - `grpc`: the contracts as answered here; `wire`: domain values as their messages
+//! - `feed`: how much of the feed is kept
 //! - `follow`: keeping level with the cinema monolith
 //! - `demo`: something to try it out on
 
 mod demo;
 pub mod domain;
+mod feed;
 mod follow;
 mod grpc;
 pub mod inventory;
@@ -27,6 +29,7 @@ use banyan_mesh::{
 };
 
 use crate::{
+    feed::Trimmer,
     follow::Follower,
     inventory::{Clock, Inventory, SystemClock},
     migration::Migrator,
@@ -70,6 +73,9 @@ pub async fn start_by(
         .context("setting legacy_url (MONOLITH_URL)")?;
     let inventory = Inventory::new(Store::new(database), clock, process);
     inventory.sweep_in_background(process);
+    if let Some(days) = settings.feed_retention_days {
+        Trimmer::new(inventory.clone()).trim_in_background(days.get(), process);
+    }
     if settings.demo {
         demo::fill_in_background(inventory.clone(), process);
     }

@@ -1,6 +1,9 @@
 //! What an operator can set for the reservation service.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+};
 
 use banyan_mesh::{database::DatabaseSettings, settings::EnvVar};
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,7 @@ pub const ENV: &[EnvVar] = &[
     EnvVar::text("RESERVATION_DATABASE_URL", "database.url"),
     EnvVar::boolean("BANYAN_DEMO", "demo"),
     EnvVar::text("MONOLITH_URL", "legacy_url"),
+    EnvVar::integer("RESERVATION_FEED_RETENTION_DAYS", "feed_retention_days"),
 ];
 
 /// Settings of the reservation service.
@@ -25,6 +29,9 @@ pub struct Settings {
     pub demo: bool,
     /// The cinema monolith that is followed; without one, nothing is followed.
     pub legacy_url: Option<String>,
+    /// Events of the feed that are older than so many days, from 1, are put into its snapshot; all are kept where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feed_retention_days: Option<NonZeroU32>,
 }
 
 impl Default for Settings {
@@ -34,6 +41,7 @@ impl Default for Settings {
             database: DatabaseSettings::new("sqlite://./data/reservation.db"),
             demo: false,
             legacy_url: None,
+            feed_retention_days: None,
         }
     }
 }
@@ -49,11 +57,24 @@ mod tests {
         let environment = |name: &str| match name {
             "RESERVATION_LISTEN" => Some("127.0.0.1:9".to_owned()),
             "BANYAN_DEMO" => Some("true".to_owned()),
+            "RESERVATION_FEED_RETENTION_DAYS" => Some("90".to_owned()),
             _ => None,
         };
         let settings: Settings = load(None, ENV, &environment).unwrap();
         assert_eq!(settings.listen.port(), 9);
         assert!(settings.demo);
         assert_eq!(settings.legacy_url, None);
+        assert_eq!(settings.feed_retention_days.map(NonZeroU32::get), Some(90));
+    }
+
+    #[test]
+    fn a_feed_is_kept_for_a_day_at_least() {
+        for value in ["0", "-1", "1.5", "soon", "99999999999"] {
+            let environment =
+                |name: &str| (name == "RESERVATION_FEED_RETENTION_DAYS").then(|| value.to_owned());
+            let error = load::<Settings>(None, ENV, &environment).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("RESERVATION_FEED_RETENTION_DAYS"), "{error}");
+        }
     }
 }

@@ -19,6 +19,7 @@ mod outbox;
 mod requests;
 mod rows;
 mod screenings;
+mod snapshot;
 
 use std::{ops::Deref, time::Duration};
 
@@ -40,6 +41,7 @@ pub(crate) use followed_movies::FollowedMovies;
 pub use head::Head;
 pub use requests::StoredAnswer;
 pub use screenings::ScreeningFilter;
+pub(crate) use snapshot::{SnapshotRow, StoredEvent};
 
 use error::During;
 

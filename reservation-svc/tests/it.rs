@@ -11,6 +11,7 @@ mod it {
     mod bookings;
     mod cinema_rules;
     mod feed;
+    mod feed_trimming;
     mod hotel_rules;
     mod lists;
     mod lost_commits;

@@ -215,6 +215,7 @@ mod tests {
             }),
             decide_time: Some(prost_types::Timestamp::default()),
             event: None,
+            ..wire::FeedEvent::default()
         };
         let error = events(vec![event]).unwrap_err();
         assert_eq!(

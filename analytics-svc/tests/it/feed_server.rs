@@ -145,6 +145,7 @@ impl Feed {
                     nanos: 0,
                 }),
                 event: Some(state.log[index].clone()),
+                ..FeedEvent::default()
             })
             .collect();
         Ok(Some(ReadResponse {

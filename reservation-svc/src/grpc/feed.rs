@@ -1,53 +1,44 @@
-//! FeedService: the outbox as a stream, from any position on and then for ever.
+//! FeedService: the outbox as a stream, from any position on and then for ever; before it the snapshot of what is no
+//! longer in it, where there is one.
 //!
-//! Each reader has a task that reads batches and sends them through a short queue: a slow reader stops its own task and
-//! costs nothing more. It wakes at this process's commits, looks for other replicas' every so often, and says that it
-//! is alive when there is nothing to tell.
+//! Each reader has a task of its own ([`reader`]) and a short queue; how far there is to read is known to all of them
+//! at once ([`tip`]).
 
-use std::{sync::Arc, time::Duration};
+mod reader;
+mod tip;
 
+use std::sync::Arc;
+
+use banyan_mesh::process::Process;
 use banyan_proto::reservation::v1::{self, feed_service_server::FeedService};
-use prost::Message as _;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
 use super::status;
-use crate::{
-    domain::violation::Fault,
-    inventory::Inventory,
-    store::{Head, StoreError},
-    wire,
-};
+use crate::{domain::violation::Fault, inventory::Inventory, store::Head};
+use reader::Reader;
+use tip::Tip;
 
-/// Events of one message; a multiple of those read at once.
-const EVENTS_MAX: usize = 1_000;
-/// Events read at once: the largest are of some 70 KiB, and a message must stay in its limits with one batch too many.
-const EVENTS_READ: u64 = 25;
-/// A message is closed when it has this many bytes of events; gRPC clients refuse 4 MiB.
-const MESSAGE_BYTES: usize = 1 << 20;
 /// Messages that wait for a slow reader.
 const QUEUE: usize = 4;
-/// How often other replicas' commits are looked for.
-const POLL: Duration = Duration::from_millis(500);
-/// A reader hears something at least about this often; the contract promises every 10 seconds.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Answers FeedService.
 #[derive(Clone)]
 pub(super) struct Feed {
     inventory: Inventory,
     shutdown: CancellationToken,
-    heartbeat: Duration,
+    tip: watch::Sender<Tip>,
 }
 
 impl Feed {
-    pub(super) fn new(inventory: Inventory, shutdown: CancellationToken) -> Self {
+    pub(super) fn new(inventory: Inventory, process: &Process) -> Self {
+        let tip = tip::watch_in_background(inventory.clone(), process);
         Self {
             inventory,
-            shutdown,
-            heartbeat: HEARTBEAT,
+            shutdown: process.shutdown().clone(),
+            tip,
         }
     }
 }
@@ -60,15 +51,26 @@ impl FeedService for Feed {
         &self,
         request: Request<v1::ReadRequest>,
     ) -> Result<Response<Self::ReadStream>, Status> {
-        let after = request.into_inner().after;
-        let head = self.inventory.store().read().await?.head().await?;
+        let v1::ReadRequest {
+            after,
+            takes_snapshot,
+        } = request.into_inner();
+        let session = self.inventory.store().read().await?;
+        let (head, trimmed) = (session.head().await?, session.trimmed().await?);
+        drop(session);
         let sequence = check(after, &head)?;
+        let is_starting = sequence == 0;
+        if sequence < trimmed && !is_starting && !takes_snapshot {
+            return Err(expired(&head.incarnation, trimmed));
+        }
         let (sender, receiver) = mpsc::channel(QUEUE);
         let reader = Reader {
             feed: self.clone(),
             sender,
             incarnation: Arc::from(head.incarnation.as_str()),
             sequence,
+            takes_snapshot,
+            is_starting,
         };
         tokio::spawn(reader.run());
         Ok(Response::new(ReceiverStream::new(receiver)))
@@ -114,97 +116,11 @@ fn incarnation_changed(now: &str) -> Status {
     status::reasoned(Code::OutOfRange, "INCARNATION_CHANGED", message, metadata)
 }
 
-/// One reader's task.
-struct Reader {
-    feed: Feed,
-    sender: mpsc::Sender<Result<v1::ReadResponse, Status>>,
-    incarnation: Arc<str>,
-    sequence: i64,
-}
-
-impl Reader {
-    async fn run(self) {
-        let shutdown = self.feed.shutdown.clone();
-        let sender = self.sender.clone();
-        tokio::select! {
-            status = self.follow() => drop(sender.send(Err(status)).await),
-            () = sender.closed() => {}
-            () = shutdown.cancelled() => {
-                // The reader is told why, if it listens right now; it comes back elsewhere with its position.
-                drop(sender.try_send(Err(Status::unavailable("the service is ending"))));
-            }
-        }
-    }
-
-    /// Sends what there is and what comes; ends when it cannot any more.
-    async fn follow(mut self) -> Status {
-        let mut commits = self.feed.inventory.commits();
-        let mut heard = None;
-        loop {
-            let message = match self.next().await {
-                Ok(Ok(message)) => message,
-                Ok(Err(status)) => return status,
-                Err(error) => return error.into(),
-            };
-            let news = !message.events.is_empty();
-            if news || heard.is_none_or(|heard: Instant| heard.elapsed() >= self.feed.heartbeat) {
-                heard = Some(Instant::now());
-                if self.sender.send(Ok(message)).await.is_err() {
-                    return Status::cancelled("the reader has gone");
-                }
-            }
-            if !news {
-                tokio::time::timeout(POLL, commits.changed()).await.ok();
-            }
-        }
-    }
-
-    /// The next message: the events after the last ones sent, or none.
-    async fn next(&mut self) -> Result<Result<v1::ReadResponse, Status>, StoreError> {
-        let session = self.feed.inventory.store().read().await?;
-        let head = session.head().await?;
-        if *head.incarnation != *self.incarnation {
-            return Ok(Err(incarnation_changed(&head.incarnation)));
-        }
-        let mut events = Vec::new();
-        let mut bytes = 0;
-        while self.sequence < head.sequence && events.len() < EVENTS_MAX && bytes < MESSAGE_BYTES {
-            let read = session.events_after(self.sequence, EVENTS_READ).await?;
-            if read.is_empty() {
-                return Err(gap("none", self.sequence));
-            }
-            for encoded in read {
-                let event = decode(&encoded, &head)?;
-                self.sequence = follows(self.sequence, &event)?;
-                events.push(event);
-                bytes += encoded.len();
-            }
-        }
-        Ok(Ok(v1::ReadResponse {
-            events,
-            head: Some(wire::position(&head.incarnation, head.sequence)),
-        }))
-    }
-}
-
-/// The event's sequence, which is the one after the last: a reader is never led over a gap.
-fn follows(last: i64, event: &v1::FeedEvent) -> Result<i64, StoreError> {
-    match event.position.as_ref().map(|it| it.sequence) {
-        Some(sequence) if sequence == last + 1 => Ok(sequence),
-        other => Err(gap(&format!("{other:?}"), last)),
-    }
-}
-
-fn gap(found: &str, last: i64) -> StoreError {
-    StoreError::corrupt("order of events", format!("{found} after {last}"))
-}
-
-/// An event as stored, which keeps the incarnation that it was written under: it is told under the present one.
-fn decode(bytes: &[u8], head: &Head) -> Result<v1::FeedEvent, StoreError> {
-    let decoded = v1::FeedEvent::decode(bytes);
-    let mut event = decoded.map_err(|error| StoreError::corrupt("event", error))?;
-    if let Some(position) = &mut event.position {
-        position.incarnation.clone_from(&head.incarnation);
-    }
-    Ok(event)
+fn expired(incarnation: &str, trimmed: i64) -> Status {
+    let message = format!("events up to {trimmed} are no longer kept");
+    let metadata = [
+        ("incarnation", incarnation.to_owned()),
+        ("snapshot_sequence", trimmed.to_string()),
+    ];
+    status::reasoned(Code::OutOfRange, "POSITION_EXPIRED", message, metadata)
 }

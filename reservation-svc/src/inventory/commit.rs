@@ -59,6 +59,7 @@ impl Commit {
             position: Some(wire::position(&self.head.incarnation, self.head.sequence)),
             decide_time: Some(wire::timestamp(self.now)),
             event: Some(wire::event(event)),
+            snapshot: false,
         };
         self.events
             .push((self.head.sequence, encoded.encode_to_vec()));

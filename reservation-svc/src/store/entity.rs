@@ -228,3 +228,12 @@ entity!(outbox, "outbox", {
     pub event: Vec<u8>,
     pub booking: Option<String>,
 });
+
+entity!(
+    /// What is left of the events that are no longer in the outbox.
+    feed_snapshot, "feed_snapshot", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub thing: String,
+    pub sequence: i64,
+    pub event: Vec<u8>,
+});

@@ -46,6 +46,7 @@ impl Service {
             database: DatabaseSettings::new(&database.url),
             demo,
             legacy_url,
+            ..Settings::default()
         };
         let running = banyan_reservation::start(settings, &process).await.unwrap();
         let mut ready = process.readiness().watch();

@@ -56,6 +56,7 @@ async fn a_reader_hears_of_a_commit_as_it_happens() {
             .feed()
             .read(v1::ReadRequest {
                 after: after.clone(),
+                ..Default::default()
             })
             .await
             .unwrap()
@@ -105,7 +106,10 @@ async fn a_position_of_another_database_or_of_the_future_is_out_of_range() {
         });
         let refusal = service
             .feed()
-            .read(v1::ReadRequest { after })
+            .read(v1::ReadRequest {
+                after,
+                ..Default::default()
+            })
             .await
             .unwrap_err();
         assert_eq!(
@@ -119,7 +123,10 @@ async fn a_position_of_another_database_or_of_the_future_is_out_of_range() {
     });
     let refusal = service
         .feed()
-        .read(v1::ReadRequest { after })
+        .read(v1::ReadRequest {
+            after,
+            ..Default::default()
+        })
         .await
         .unwrap_err();
     assert_eq!(refusal.code(), Code::InvalidArgument);
@@ -197,6 +204,7 @@ async fn a_reader_is_never_led_over_a_gap() {
                         sequence: lost - 1,
                         incarnation: incarnation.clone(),
                     }),
+                    ..Default::default()
                 })
                 .await
                 .unwrap()

@@ -18,9 +18,9 @@ use banyan_mesh::{
 use banyan_proto::reservation::v1::{
     self, booking_service_client::BookingServiceClient,
     cinema_rules_service_client::CinemaRulesServiceClient,
-    cinema_service_client::CinemaServiceClient, feed_service_client::FeedServiceClient,
-    hotel_rules_service_client::HotelRulesServiceClient, hotel_service_client::HotelServiceClient,
-    operator_service_client::OperatorServiceClient,
+    cinema_service_client::CinemaServiceClient, feed_admin_service_client::FeedAdminServiceClient,
+    feed_service_client::FeedServiceClient, hotel_rules_service_client::HotelRulesServiceClient,
+    hotel_service_client::HotelServiceClient, operator_service_client::OperatorServiceClient,
 };
 use banyan_reservation::{Settings, inventory::Clock};
 use jiff::{SignedDuration, Timestamp};
@@ -106,6 +106,10 @@ impl Service {
         self.database
     }
 
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub(crate) fn bookings(&self) -> BookingServiceClient<Channel> {
         BookingServiceClient::new(self.channel.clone())
     }
@@ -132,6 +136,10 @@ impl Service {
 
     pub(crate) fn feed(&self) -> FeedServiceClient<Channel> {
         FeedServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn feed_admin(&self) -> FeedAdminServiceClient<Channel> {
+        FeedAdminServiceClient::new(self.channel.clone())
     }
 
     pub(crate) async fn hold(
@@ -216,7 +224,10 @@ impl Service {
     pub(crate) async fn events(&self, after: Option<v1::CommitPosition>) -> Vec<v1::FeedEvent> {
         let mut stream = self
             .feed()
-            .read(v1::ReadRequest { after })
+            .read(v1::ReadRequest {
+                after,
+                ..Default::default()
+            })
             .await
             .unwrap()
             .into_inner();

@@ -51,6 +51,7 @@ impl Mesh {
             database: DatabaseSettings::new(&databases[1].url),
             demo: true,
             legacy_url: Some(monolith.clone()),
+            ..banyan_reservation::Settings::default()
         };
         let reservation = banyan_reservation::start(reservation, &process)
             .await
