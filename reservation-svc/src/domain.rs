@@ -4,6 +4,7 @@
 //! night or a price cannot be wrong, only unknown.
 
 pub mod booking;
+pub mod cancellation;
 pub mod catalogue;
 pub mod cell;
 pub mod claim;
@@ -14,8 +15,12 @@ pub mod money;
 pub mod name;
 pub mod offer;
 pub mod packing;
+pub mod payment;
 pub mod rate;
 pub mod refusal;
 pub mod request;
 pub mod restriction;
+pub mod sale;
+pub mod seating;
 pub mod violation;
+pub mod waitlist;

@@ -42,6 +42,9 @@ pub(crate) fn state(state: State) -> v1::booking::State {
         State::Confirmed => v1::booking::State::Confirmed,
         State::Cancelled => v1::booking::State::Cancelled,
         State::Expired => v1::booking::State::Expired,
+        State::CheckedIn => v1::booking::State::CheckedIn,
+        State::Completed => v1::booking::State::Completed,
+        State::NoShow => v1::booking::State::NoShow,
     }
 }
 

@@ -1,4 +1,5 @@
-//! A booking and its life: HELD until it is CONFIRMED, CANCELLED or has EXPIRED; CONFIRMED until it is CANCELLED.
+//! A booking and its life: HELD until it is CONFIRMED, CANCELLED or has EXPIRED; CONFIRMED until it is CANCELLED, the
+//! guest is CHECKED_IN or never came (NO_SHOW); CHECKED_IN until it is COMPLETED. [`State::next`] is the whole of it.
 //!
 //! A hold that has run out is expired at once for everybody who looks, whether or not it has been tidied up yet:
 //! [`Booking::state_at`] is the only state that rules look at.
@@ -28,11 +29,25 @@ pub enum State {
     Cancelled,
     /// A hold that ran out.
     Expired,
+    /// The guest has come.
+    CheckedIn,
+    /// The guest has left.
+    Completed,
+    /// The guest never came.
+    NoShow,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Held, Self::Confirmed, Self::Cancelled, Self::Expired];
+    pub const ALL: [Self; 7] = [
+        Self::Held,
+        Self::Confirmed,
+        Self::Cancelled,
+        Self::Expired,
+        Self::CheckedIn,
+        Self::Completed,
+        Self::NoShow,
+    ];
 
     /// UPPER_SNAKE_CASE, as stored.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +56,19 @@ impl State {
             Self::Confirmed => "CONFIRMED",
             Self::Cancelled => "CANCELLED",
             Self::Expired => "EXPIRED",
+            Self::CheckedIn => "CHECKED_IN",
+            Self::Completed => "COMPLETED",
+            Self::NoShow => "NO_SHOW",
+        }
+    }
+
+    /// The states that may come after it; there is no other way.
+    pub fn next(self) -> &'static [Self] {
+        match self {
+            Self::Held => &[Self::Confirmed, Self::Cancelled, Self::Expired],
+            Self::Confirmed => &[Self::CheckedIn, Self::Cancelled, Self::NoShow],
+            Self::CheckedIn => &[Self::Completed],
+            Self::Cancelled | Self::Expired | Self::Completed | Self::NoShow => &[],
         }
     }
 
@@ -138,10 +166,8 @@ impl Booking {
 
     /// Whether it can be confirmed at that time, by somebody who has seen that etag.
     pub fn confirmable(&self, now: Timestamp, etag: Option<&str>) -> Result<(), Denial> {
-        match self.state_at(now) {
-            State::Held => self.unchanged_since(etag),
-            state => Err(self.wrong_state(state, "confirmed")),
-        }
+        self.may_become(State::Confirmed, now, "confirmed")?;
+        self.unchanged_since(etag)
     }
 
     /// Whether its cells can be given back or exchanged at that time, by somebody who has seen that etag.
@@ -168,7 +194,16 @@ impl Booking {
         Err(Denial::new(Reason::BookingState, message))
     }
 
-    fn unchanged_since(&self, etag: Option<&str>) -> Result<(), Denial> {
+    /// Whether it may enter that state at that time. `done` says so for people, such as "checked in".
+    pub fn may_become(&self, next: State, now: Timestamp, done: &str) -> Result<(), Denial> {
+        match self.state_at(now) {
+            state if state.next().contains(&next) => Ok(()),
+            state => Err(self.wrong_state(state, done)),
+        }
+    }
+
+    /// Whether it still has that etag, where the caller cares.
+    pub fn unchanged_since(&self, etag: Option<&str>) -> Result<(), Denial> {
         match etag {
             Some(seen) if seen != self.etag() => Err(Denial::new(
                 Reason::EtagMismatch,
@@ -178,7 +213,7 @@ impl Booking {
         }
     }
 
-    fn wrong_state(&self, state: State, done: &str) -> Denial {
+    pub(super) fn wrong_state(&self, state: State, done: &str) -> Denial {
         match state {
             State::Expired => Denial::new(
                 Reason::HoldExpired,
@@ -276,7 +311,7 @@ pub fn is_email(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jiff::{Timestamp, ToSpan, civil::date};
     use uuid::Uuid;
 
@@ -287,7 +322,7 @@ mod tests {
         name::{HotelId, RoomTypeId},
     };
 
-    fn hold(expires_at: Timestamp) -> Booking {
+    pub(in crate::domain) fn hold(expires_at: Timestamp) -> Booking {
         let hotel = HotelId("a".into());
         let nights = Nights::new(date(2026, 1, 1), date(2026, 1, 2)).unwrap();
         let room_type = RoomTypeId {
@@ -353,6 +388,30 @@ mod tests {
                 .reason,
             Reason::BookingState
         );
+    }
+
+    #[test]
+    fn no_booking_moves_but_as_the_table_says() {
+        use State::*;
+        let moves = [
+            (Held, Confirmed),
+            (Held, Cancelled),
+            (Held, Expired),
+            (Confirmed, CheckedIn),
+            (Confirmed, Cancelled),
+            (Confirmed, NoShow),
+            (CheckedIn, Completed),
+        ];
+        let now = Timestamp::UNIX_EPOCH;
+        for state in State::ALL {
+            let mut booking = hold(now + 1.hours());
+            booking.recorded_state = state;
+            for next in State::ALL {
+                let allowed = booking.may_become(next, now, "changed").is_ok();
+                assert_eq!(allowed, moves.contains(&(state, next)), "{state} {next}");
+            }
+            assert_eq!(State::parse(state.as_str()), Some(state));
+        }
     }
 
     #[test]

@@ -55,9 +55,7 @@ impl OperatorService for Operators {
             &request.page_token,
         )?;
         let now = self.inventory.now();
-        let Some(state) = state(request.state)? else {
-            return Ok(Response::new(v1::SearchBookingsResponse::default()));
-        };
+        let state = state(request.state)?;
         let filter = BookingFilter {
             principal: None,
             venue: venue(&request.venue)?,
@@ -75,8 +73,8 @@ impl OperatorService for Operators {
     }
 }
 
-/// The state asked for: any, one that bookings have here, or nothing for one that none has yet.
-fn state(number: i32) -> Result<Option<Option<State>>, Status> {
+/// The state asked for; nothing for any.
+fn state(number: i32) -> Result<Option<State>, Status> {
     use v1::booking::State as Wire;
     let wrong = || {
         status::wrong(
@@ -86,12 +84,14 @@ fn state(number: i32) -> Result<Option<Option<State>>, Status> {
         )
     };
     Ok(match Wire::try_from(number).map_err(|_| wrong())? {
-        Wire::Unspecified => Some(None),
-        Wire::Held => Some(Some(State::Held)),
-        Wire::Confirmed => Some(Some(State::Confirmed)),
-        Wire::Cancelled => Some(Some(State::Cancelled)),
-        Wire::Expired => Some(Some(State::Expired)),
-        Wire::CheckedIn | Wire::Completed | Wire::NoShow => None,
+        Wire::Unspecified => None,
+        Wire::Held => Some(State::Held),
+        Wire::Confirmed => Some(State::Confirmed),
+        Wire::Cancelled => Some(State::Cancelled),
+        Wire::Expired => Some(State::Expired),
+        Wire::CheckedIn => Some(State::CheckedIn),
+        Wire::Completed => Some(State::Completed),
+        Wire::NoShow => Some(State::NoShow),
     })
 }
 

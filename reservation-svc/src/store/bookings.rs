@@ -205,7 +205,7 @@ fn condition(filter: &BookingFilter) -> Condition {
             .add(Column::ExpiresAt.gt(micros(now))),
         // A hold that has run out but was not tidied up yet has expired all the same.
         State::Expired => condition.add(recorded.or(Column::ExpiresAt.lte(micros(now)))),
-        State::Confirmed | State::Cancelled => condition.add(recorded),
+        _ => condition.add(recorded),
     }
 }
 
