@@ -1,39 +1,67 @@
 //! The one place that decides who gets what. Handlers hand it a [`Command`] and await its answer.
 //!
-//! Every decision is made in a transaction that holds the database's `commit_head`: it allots commit sequences and the
-//! decision time (the clock, but never before the last decision), and what it reads nobody changes under it. Bookings,
-//! cells, the request id and the event of the outbox become durable together, and only then is anybody answered.
+//! Commands queue up; the [`committer`] takes all that wait and decides them as one batch, in arrival order, each on
+//! the state that the earlier ones left. A batch is one transaction: it locks the database's `commit_head`, which allots
+//! commit sequences and the decision time (the clock, but never before the last decision), loads what its commands
+//! need, decides in memory, writes in bulk, and commits once. Bookings, cells, request ids and the events of the
+//! outbox become durable together, and only then is anybody answered.
 //!
-//! One request is one transaction for now. The commands of one process wait for each other here rather than in the
-//! database, so that a crowd costs neither connections nor busy waiting; replicas wait for each other in the database.
-//! A decision runs to its end even if the caller has gone: repeating the request id tells how it ended.
+//! | file | what it is about |
+//! |---|---|
+//! | `committer` | the queue, batches, deadlines, and what is done when a batch fails |
+//! | `batch` | one batch from begin to COMMIT |
+//! | `needs`, `load` | what commands need, and fetching it for a whole batch at once |
+//! | `ledger` | the state that a batch works on, and what it changed |
+//! | `decide` | the rules applied: one file a command |
+//! | `catalogue_cache` | what is sold, in memory |
+//! | `catalogue` | changes of what is sold, one transaction each |
+//!
+//! **To add a command:** a variant of [`Action`] (`command.rs`), its arm in `Needs::of` (`needs.rs`), its decision in
+//! `decide/<command>.rs` with a line in `decide.rs`; and a step in `load.rs` if it looks at what nothing looked at
+//! before.
+//!
+//! The batches of one process wait for each other here rather than in the database; replicas wait for each other in the
+//! database. A command whose batch has begun runs to its end even if the caller has gone: repeating the request
+//! id tells how it ended.
 
 mod answer;
+mod batch;
 mod catalogue;
+mod catalogue_cache;
 mod cinema_rules;
 mod clock;
 mod command;
 mod commit;
+mod committer;
 mod decide;
 mod hotel_rules;
+mod ledger;
+mod load;
 mod lookup;
 mod metrics;
 #[cfg(test)]
 mod model;
+mod needs;
 mod rejection;
+mod stop;
 mod sweeper;
 #[cfg(test)]
 mod testing;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use banyan_mesh::process::Process;
 use jiff::Timestamp;
-use tokio::sync::{Mutex, MutexGuard, Semaphore, watch};
+use tokio::sync::{
+    Mutex, MutexGuard,
+    mpsc::{self, error::TrySendError},
+    oneshot, watch,
+};
 
 use crate::store::{Store, StoreError};
+use catalogue_cache::Catalogue;
 pub(crate) use commit::Commit;
-use decide::Stop;
+use committer::{Committer, Waiting};
 use metrics::Metrics;
 
 pub use catalogue::{NewMovie, NewScreening};
@@ -43,62 +71,75 @@ pub use command::{Action, Command, Hold, Outcome, Position};
 pub use hotel_rules::NewRoomType;
 pub use rejection::{Refusal, Rejection, Unmet};
 
-/// Commands that wait for their turn; more are turned away at once, before they cost anything. Half of the calls that
-/// the server takes at once, so that a crowd of buyers does not keep others from looking.
-const WAITING_MAX: usize = 512;
-/// A command is given up after this long, its wait included, but never while it is being committed: up to then nothing
-/// has been done for certain. Callers have gone by then.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
+/// Commands that wait for a batch; more are turned away at once, before they cost anything.
+const QUEUE_MAX: usize = 10_000;
 
 /// The inventory of one database; clones are the same one.
 #[derive(Clone)]
 pub struct Inventory {
     shared: Arc<Shared>,
+    queue: mpsc::Sender<Waiting>,
 }
 
 struct Shared {
     store: Store,
     clock: Arc<dyn Clock>,
-    waiting: Arc<Semaphore>,
-    turn: Mutex<()>,
+    /// The right to ask for the database's turn, and what only its holder needs.
+    turn: Mutex<Arc<Catalogue>>,
     committed: watch::Sender<i64>,
     metrics: Metrics,
 }
 
 impl Inventory {
-    /// An inventory that decides over that store by that clock.
+    /// An inventory that decides over that store by that clock, until its last clone has gone.
     pub fn new(store: Store, clock: Arc<dyn Clock>, process: &Process) -> Self {
-        let shared = Shared {
+        let shared = Arc::new(Shared {
             store,
             clock,
-            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
-            turn: Mutex::new(()),
+            turn: Mutex::default(),
             committed: watch::channel(0).0,
             metrics: Metrics::register(process),
-        };
-        Self {
-            shared: Arc::new(shared),
-        }
+        });
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let committer = Committer::new(Arc::clone(&shared), waiting);
+        process.spawn("inventory committer", committer.run());
+        Self { shared, queue }
     }
 
     /// Decides one command. The same request id gets the same answer again.
     pub async fn submit(&self, command: Command) -> Result<Outcome, Rejection> {
-        let Ok(waiting) = Arc::clone(&self.shared.waiting).try_acquire_owned() else {
-            return self.count(Err(Rejection::Crowded));
-        };
-        let inventory = self.clone();
-        let decided = tokio::spawn(async move {
-            let _waiting = waiting;
-            let result = inventory.carry_out(&command).await;
-            // Here rather than by the caller, who may have gone.
-            inventory.count(result)
-        });
-        decided
-            .await
-            .unwrap_or_else(|error| self.count(Err(Rejection::Aborted(error))))
+        let (answer, decided) = oneshot::channel();
+        match self.queue.try_send(Waiting { command, answer }) {
+            Ok(()) => decided.await.unwrap_or(Err(Rejection::Aborted)),
+            Err(TrySendError::Full(_)) => self.turned_away(Rejection::Crowded),
+            Err(TrySendError::Closed(_)) => self.turned_away(Rejection::Aborted),
+        }
     }
 
-    fn count(&self, result: Result<Outcome, Rejection>) -> Result<Outcome, Rejection> {
+    /// Decides commands that have nothing to do with each other, in their order and, if there is room, in one batch. One
+    /// answer each; all are turned away if they cannot all wait.
+    pub async fn submit_many(&self, commands: Vec<Command>) -> Vec<Result<Outcome, Rejection>> {
+        let Ok(places) = self.queue.try_reserve_many(commands.len()) else {
+            let crowded = |_| self.turned_away(Rejection::Crowded);
+            return commands.into_iter().map(crowded).collect();
+        };
+        let answers: Vec<_> = places
+            .zip(commands)
+            .map(|(place, command)| {
+                let (answer, decided) = oneshot::channel();
+                place.send(Waiting { command, answer });
+                decided
+            })
+            .collect();
+        let mut results = Vec::with_capacity(answers.len());
+        for decided in answers {
+            results.push(decided.await.unwrap_or(Err(Rejection::Aborted)));
+        }
+        results
+    }
+
+    fn turned_away(&self, rejection: Rejection) -> Result<Outcome, Rejection> {
+        let result = Err(rejection);
         self.shared.metrics.decided(&result);
         result
     }
@@ -110,7 +151,7 @@ impl Inventory {
 
     /// What time it is for those who only look.
     pub fn now(&self) -> Timestamp {
-        clock::read(self.shared.clock.as_ref())
+        self.shared.now()
     }
 
     /// The store that it decides over, for reading.
@@ -118,85 +159,54 @@ impl Inventory {
         &self.shared.store
     }
 
-    async fn carry_out(&self, command: &Command) -> Result<Outcome, Rejection> {
-        let decision = tokio::time::timeout(COMMAND_TIMEOUT, self.decide(command));
-        match decision.await.unwrap_or(Err(Rejection::TimedOut))? {
-            Decision::Repeated(answer) => answer,
-            Decision::Made {
-                turn,
-                result,
-                timer,
-            } => {
-                turn.finish().await?;
-                drop(timer);
-                result.map_err(Rejection::Refused)
-            }
-        }
-    }
-
-    /// Decides a command, but for making it durable.
-    async fn decide(&self, command: &Command) -> Result<Decision<'_>, Rejection> {
-        let mut turn = self.turn().await?;
-        let timer = self.shared.metrics.time_commit();
-        if let Some(answer) = answer::find(&turn.commit, command).await? {
-            return Ok(Decision::Repeated(answer));
-        }
-        let position = turn.commit.position();
-        let result = match decide::decide(&mut turn.commit, command).await {
-            Ok(outcome) => Ok(outcome),
-            Err(Stop::Denied(denial)) => Err(decide::deny(&mut turn.commit, denial)),
-            Err(Stop::Rejected(rejection)) => return Err(rejection.at(position)),
-        };
-        answer::keep(&turn.commit, command, &result).await?;
-        Ok(Decision::Made {
-            turn: Box::new(turn),
-            result,
-            timer,
-        })
-    }
-
-    /// Waits for this process's turn, then for the database's.
+    /// Waits for this process's turn, then for the database's, to change the catalogue.
     pub(crate) async fn turn(&self) -> Result<Turn<'_>, StoreError> {
         let order = self.shared.turn.lock().await;
         let write = self.shared.store.write().await?;
         Ok(Turn {
             commit: Commit::new(write, self.now()),
-            committed: &self.shared.committed,
+            shared: &self.shared,
             _order: order,
         })
     }
 }
 
-/// What became of a command.
-enum Decision<'a> {
-    /// It was decided before.
-    Repeated(Result<Outcome, Rejection>),
-    /// It counts once its turn is finished.
-    Made {
-        turn: Box<Turn<'a>>,
-        result: Result<Outcome, Refusal>,
-        timer: metrics::Timer<'a>,
-    },
+impl Shared {
+    fn now(&self) -> Timestamp {
+        clock::read(self.clock.as_ref())
+    }
+
+    /// Tells those who follow up to where this process has committed.
+    fn tell(&self, sequence: i64) {
+        self.committed.send_if_modified(|last| {
+            let is_news = sequence > *last;
+            *last = sequence.max(*last);
+            is_news
+        });
+    }
 }
 
-/// The right to decide. Dropped without being finished, it leaves nothing behind.
+/// The right to change the catalogue. Dropped without being finished, it leaves nothing behind.
 pub(crate) struct Turn<'a> {
     pub(crate) commit: Commit,
-    committed: &'a watch::Sender<i64>,
-    _order: MutexGuard<'a, ()>,
+    shared: &'a Shared,
+    _order: MutexGuard<'a, Arc<Catalogue>>,
 }
 
 impl Turn<'_> {
-    /// Makes everything durable and tells those who follow.
-    pub(crate) async fn finish(self) -> Result<(), StoreError> {
+    /// Makes everything durable, tells those who follow, and makes every process forget what it knows of the catalogue.
+    pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
+        self.commit.head.catalogue_version += 1;
         let sequence = self.commit.finish().await?;
-        self.committed.send_replace(sequence);
+        self.shared.tell(sequence);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use banyan_mesh::testing::TestDatabase;
     use jiff::{SignedDuration, civil::date};
 
@@ -204,7 +214,8 @@ mod tests {
     use crate::domain::{
         claim::{Claim, Nights, Stay},
         name::RoomTypeId,
-        request::Principal,
+        refusal::Reason,
+        request::{Principal, RequestKey},
     };
 
     fn hold() -> Command {
@@ -223,6 +234,7 @@ mod tests {
         Command {
             principal: Principal::guest("x".into()),
             request: None,
+            deadline: None,
             action: Action::Hold(hold),
         }
     }
@@ -237,29 +249,92 @@ mod tests {
         assert!(tokio::time::timeout(limit, waiting).await.is_ok(), "{what}");
     }
 
+    fn waiting(inventory: &Inventory) -> usize {
+        QUEUE_MAX - inventory.queue.capacity()
+    }
+
     #[tokio::test]
     async fn a_full_queue_turns_away_at_once() {
         let rig = Rig::start(TestDatabase::sqlite()).await;
-        let places = u32::try_from(WAITING_MAX).unwrap();
-        let all = rig.inventory.shared.waiting.try_acquire_many(places);
+        let all = rig.inventory.queue.try_reserve_many(QUEUE_MAX).unwrap();
         let refused = rig.inventory.submit(hold()).await;
         assert!(matches!(refused, Err(Rejection::Crowded)), "{refused:?}");
+        for refused in rig.inventory.submit_many(vec![hold(), hold()]).await {
+            assert!(matches!(refused, Err(Rejection::Crowded)), "{refused:?}");
+        }
         drop(all);
         assert!(rig.inventory.submit(hold()).await.is_ok());
     }
 
     #[tokio::test]
-    async fn a_command_whose_caller_has_gone_is_decided_and_counted() {
+    async fn what_nobody_waits_for_any_more_is_dropped_before_it_costs_anything() {
         let rig = Rig::start(TestDatabase::sqlite()).await;
         let before = rig.inventory.turn().await.unwrap();
         let inventory = rig.inventory.clone();
-        let caller = tokio::spawn(async move { inventory.submit(hold()).await });
-        let waiting = &rig.inventory.shared.waiting;
-        eventually("waits", || waiting.available_permits() < WAITING_MAX).await;
-        caller.abort();
-        assert!(caller.await.unwrap_err().is_cancelled());
+        let gone = tokio::spawn(async move { inventory.submit(hold()).await });
+        let mut late = hold();
+        late.deadline = Some(Instant::now());
+        let inventory = rig.inventory.clone();
+        let late = tokio::spawn(async move { inventory.submit(late).await });
+        // The committer has taken the first of them and waits for its turn.
+        eventually("waits", || waiting(&rig.inventory) == 1).await;
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
         drop(before);
+        let late = late.await.unwrap();
+        assert!(matches!(late, Err(Rejection::Late)), "{late:?}");
         let metrics = &rig.inventory.shared.metrics;
-        eventually("counted", || metrics.accepted.get() == 1).await;
+        eventually("counted", || metrics.late.get() == 2).await;
+        assert_eq!(metrics.accepted.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn many_are_decided_in_their_order_and_one_alone_is_refused() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let holds = (0..4).map(|_| hold()).collect();
+            let results = rig.inventory.submit_many(holds).await;
+            let mut last = 0;
+            for result in &results[..3] {
+                let sequence = result.as_ref().unwrap().position.sequence;
+                assert!(sequence > last, "each has a sequence of its own");
+                last = sequence;
+            }
+            let Err(Rejection::Refused(refusal)) = &results[3] else {
+                panic!("{:?}", results[3])
+            };
+            assert_eq!(refusal.reason, Reason::CellUnavailable);
+            assert_eq!(refusal.position.sequence, last);
+        }
+    }
+
+    #[tokio::test]
+    async fn two_of_one_request_id_in_one_batch_have_one_effect_and_one_answer() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let key = |fingerprint| RequestKey {
+                method: "HoldBooking",
+                id: "one".into(),
+                fingerprint: [fingerprint; 32],
+            };
+            let asked = |fingerprint| Command {
+                request: Some(key(fingerprint)),
+                ..hold()
+            };
+            let before = rig.inventory.turn().await.unwrap();
+            let inventory = rig.inventory.clone();
+            let commands = vec![asked(1), asked(1), asked(2)];
+            let results = tokio::spawn(async move { inventory.submit_many(commands).await });
+            eventually("wait", || waiting(&rig.inventory) == 2).await;
+            drop(before);
+            let results = results.await.unwrap();
+            let first = results[0].as_ref().unwrap();
+            assert_eq!(results[1].as_ref().unwrap(), first);
+            let Err(Rejection::Refused(refusal)) = &results[2] else {
+                panic!("{:?}", results[2])
+            };
+            assert_eq!(refusal.reason, Reason::RequestIdReused);
+            assert_eq!(&rig.inventory.submit(asked(1)).await.unwrap(), first);
+        }
     }
 }

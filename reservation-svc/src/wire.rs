@@ -128,11 +128,6 @@ pub(crate) fn event(event: &Event) -> v1::feed_event::Event {
             capacity: small(*capacity),
             removed: *removed,
         }),
-        Event::Booking {
-            booking,
-            previous,
-            items,
-        } => Wire::BookingChanged(booking_changed(booking, *previous, items)),
         Event::Denied {
             cell,
             reason,
@@ -143,6 +138,15 @@ pub(crate) fn event(event: &Event) -> v1::feed_event::Event {
             count: *count,
         }),
     }
+}
+
+/// A booking that was made (`previous` is nothing) or changed, for the feed.
+pub(crate) fn booking_event(
+    it: &Booking,
+    previous: Option<State>,
+    items: &[Item],
+) -> v1::feed_event::Event {
+    v1::feed_event::Event::BookingChanged(booking_changed(it, previous, items))
 }
 
 fn booking_changed(it: &Booking, previous: Option<State>, items: &[Item]) -> v1::BookingChanged {

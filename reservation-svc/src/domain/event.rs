@@ -1,7 +1,7 @@
-//! Accepted state changes, as the feed tells them: without personal data, enough to rebuild every figure.
+//! State changes other than those of bookings, as the feed tells them: without personal data, enough to rebuild every
+//! figure.
 
 use super::{
-    booking::{Booking, Item, State},
     catalogue::{Hotel, Screening},
     cell::CellRef,
     name::RoomTypeId,
@@ -28,15 +28,6 @@ pub enum Event {
         capacity: i64,
         /// No longer shown.
         removed: bool,
-    },
-    /// A booking was made or changed.
-    Booking {
-        /// As it is now.
-        booking: Box<Booking>,
-        /// Its state before; nothing for a new one.
-        previous: Option<State>,
-        /// What it claims now; empty once it has given its cells back.
-        items: Vec<Item>,
     },
     /// Somebody wanted what could not be had.
     Denied {

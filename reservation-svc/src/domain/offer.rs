@@ -90,7 +90,7 @@ impl Offer {
         cinema: &Cinema,
         movie: &Movie,
         screening: &Screening,
-        seats: &[Seat],
+        seats: &[&Seat],
         prices: &[SeatPrice],
     ) -> Self {
         let cells = seats.iter().map(|seat| OfferedCell {
@@ -130,16 +130,16 @@ impl Offer {
         }
     }
 
-    /// Takes all of it, or says what stands in the way. `cells` are those that exist; `own` is what the same booking
-    /// has of them and gives back; items are numbered after `last_item`.
+    /// Takes all of it, or says what stands in the way. `cell` tells those that exist; `own` is what the same booking has
+    /// of them and gives back; items are numbered after `last_item`.
     pub fn take(
         &self,
-        cells: &HashMap<CellKey, Cell>,
+        cell: impl Fn(CellKey) -> Option<Cell>,
         own: &HashMap<CellKey, i64>,
         last_item: i64,
     ) -> Result<Taken, Denial> {
         self.all_priced()?;
-        self.all_free(cells, own)?;
+        self.all_free(cell, own)?;
         let mut items = Vec::with_capacity(self.cells.len());
         for (number, cell) in (last_item + 1..).zip(&self.cells) {
             items.push(Item {
@@ -167,12 +167,12 @@ impl Offer {
 
     fn all_free(
         &self,
-        cells: &HashMap<CellKey, Cell>,
+        stored: impl Fn(CellKey) -> Option<Cell>,
         own: &HashMap<CellKey, i64>,
     ) -> Result<(), Denial> {
         let mut lacking = Vec::new();
         for offered in &self.cells {
-            let mut cell = cells.get(&offered.key).copied().unwrap_or(Cell {
+            let mut cell = stored(offered.key).unwrap_or(Cell {
                 capacity: offered.capacity,
                 taken: 0,
             });
@@ -244,7 +244,12 @@ mod tests {
         }
     }
 
-    fn cells(taken: [i64; 2]) -> HashMap<CellKey, Cell> {
+    fn cells(taken: [i64; 2]) -> impl Fn(CellKey) -> Option<Cell> {
+        let cells = taken_of(taken);
+        move |key| cells.get(&key).copied()
+    }
+
+    fn taken_of(taken: [i64; 2]) -> HashMap<CellKey, Cell> {
         let keys = offer(1, [None, None])
             .cells
             .into_iter()
@@ -257,7 +262,7 @@ mod tests {
     #[test]
     fn all_is_taken_at_the_price_of_each_cell() {
         let taken = offer(2, [Some(100), Some(150)])
-            .take(&cells([1, 0]), &HashMap::new(), 9)
+            .take(cells([1, 0]), &HashMap::new(), 9)
             .unwrap();
         assert_eq!(taken.total.minor, 500);
         assert_eq!(
@@ -273,7 +278,7 @@ mod tests {
     #[test]
     fn one_full_cell_refuses_all_and_is_named() {
         let denial = offer(2, [Some(1), Some(1)])
-            .take(&cells([1, 2]), &HashMap::new(), 0)
+            .take(cells([1, 2]), &HashMap::new(), 0)
             .unwrap_err();
         assert_eq!(denial.reason, Reason::CellUnavailable);
         assert_eq!(denial.cells.len(), 1);
@@ -286,15 +291,15 @@ mod tests {
 
     #[test]
     fn what_the_booking_has_itself_does_not_stand_in_its_way() {
-        let own = cells([0, 0]).into_keys().map(|key| (key, 2)).collect();
+        let own = taken_of([0, 0]).into_keys().map(|key| (key, 2)).collect();
         assert!(
             offer(2, [Some(1), Some(1)])
-                .take(&cells([3, 3]), &own, 0)
+                .take(cells([3, 3]), &own, 0)
                 .is_ok()
         );
         assert!(
             offer(3, [Some(1), Some(1)])
-                .take(&cells([3, 3]), &own, 0)
+                .take(cells([3, 3]), &own, 0)
                 .is_err()
         );
     }
@@ -302,7 +307,7 @@ mod tests {
     #[test]
     fn an_unpriced_cell_is_not_sold() {
         let denial = offer(1, [Some(1), None])
-            .take(&cells([0, 0]), &HashMap::new(), 0)
+            .take(cells([0, 0]), &HashMap::new(), 0)
             .unwrap_err();
         assert_eq!(denial.reason, Reason::NotSold);
         assert_eq!(denial.message, "not sold: 2026-01-02");
@@ -312,12 +317,12 @@ mod tests {
     fn an_untouched_cell_has_its_whole_capacity() {
         assert!(
             offer(3, [Some(1), Some(1)])
-                .take(&HashMap::new(), &HashMap::new(), 0)
+                .take(|_| None, &HashMap::new(), 0)
                 .is_ok()
         );
         assert!(
             offer(4, [Some(1), Some(1)])
-                .take(&HashMap::new(), &HashMap::new(), 0)
+                .take(|_| None, &HashMap::new(), 0)
                 .is_err()
         );
     }

@@ -3,7 +3,11 @@
 use banyan_proto::reservation::v1::{self, booking_service_server::BookingService};
 use tonic::{Request, Response, Status};
 
-use super::{guest::guest, page::Page, parse, status};
+use super::{
+    guest::{Caller, caller, guest},
+    page::Page,
+    parse, status,
+};
 use crate::{
     domain::{
         name::BookingId,
@@ -30,13 +34,18 @@ impl Bookings {
     /// Hands a parsed request to the inventory and awaits its answer.
     async fn submit(
         &self,
-        principal: Principal,
+        caller: Caller,
         request: Option<RequestKey>,
         action: Action,
     ) -> Result<Outcome, Status> {
+        let Caller {
+            principal,
+            deadline,
+        } = caller;
         let command = Command {
             principal,
             request,
+            deadline,
             action,
         };
         Ok(self.inventory.submit(command).await?)
@@ -49,10 +58,10 @@ impl BookingService for Bookings {
         &self,
         request: Request<v1::HoldBookingRequest>,
     ) -> Result<Response<v1::HoldBookingResponse>, Status> {
-        let principal = guest(request.metadata())?;
+        let caller = caller(request.metadata())?;
         let (hold, request) = parse::hold(request.get_ref())?;
         let action = Action::Hold(hold);
-        let outcome = self.submit(principal, request, action).await?;
+        let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::HoldBookingResponse {
             position: position(&outcome),
             booking: Some(outcome.booking),
@@ -63,7 +72,7 @@ impl BookingService for Bookings {
         &self,
         request: Request<v1::ConfirmBookingRequest>,
     ) -> Result<Response<v1::ConfirmBookingResponse>, Status> {
-        let principal = guest(request.metadata())?;
+        let caller = caller(request.metadata())?;
         let message = request.get_ref();
         let booking = booking_id(&message.name)?;
         let (etag, request) = parse::simple(
@@ -73,7 +82,7 @@ impl BookingService for Bookings {
             message,
         )?;
         let action = Action::Confirm { booking, etag };
-        let outcome = self.submit(principal, request, action).await?;
+        let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::ConfirmBookingResponse {
             position: position(&outcome),
             booking: Some(outcome.booking),
@@ -84,13 +93,13 @@ impl BookingService for Bookings {
         &self,
         request: Request<v1::CancelBookingRequest>,
     ) -> Result<Response<v1::CancelBookingResponse>, Status> {
-        let principal = guest(request.metadata())?;
+        let caller = caller(request.metadata())?;
         let message = request.get_ref();
         let booking = booking_id(&message.name)?;
         let (etag, request) =
             parse::simple("CancelBooking", &message.etag, &message.request_id, message)?;
         let action = Action::Cancel { booking, etag };
-        let outcome = self.submit(principal, request, action).await?;
+        let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::CancelBookingResponse {
             position: position(&outcome),
             booking: Some(outcome.booking),
@@ -101,7 +110,7 @@ impl BookingService for Bookings {
         &self,
         request: Request<v1::MoveBookingRequest>,
     ) -> Result<Response<v1::MoveBookingResponse>, Status> {
-        let principal = guest(request.metadata())?;
+        let caller = caller(request.metadata())?;
         let message = request.get_ref();
         let booking = booking_id(&message.name)?;
         let (claim, etag, request) = parse::exchange(message)?;
@@ -110,7 +119,7 @@ impl BookingService for Bookings {
             etag,
             claim,
         };
-        let outcome = self.submit(principal, request, action).await?;
+        let outcome = self.submit(caller, request, action).await?;
         let minor = |money: Option<&v1::Money>| money.map_or(0, |it| it.amount_minor);
         let now = minor(outcome.booking.total_price.as_ref());
         let before = minor(outcome.previous_total.as_ref());

@@ -1,5 +1,7 @@
 //! Who asks: a guest, by the secret token that the gateway passes on. Only its hash goes any further.
 
+use std::time::{Duration, Instant};
+
 use sha2::{Digest as _, Sha256};
 use tonic::{Code, Status, metadata::MetadataMap};
 
@@ -25,6 +27,45 @@ pub(super) fn guest(metadata: &MetadataMap) -> Result<Principal, Status> {
     }
 }
 
+/// Who asks for a change, and until when the answer is of use.
+pub(super) struct Caller {
+    pub(super) principal: Principal,
+    pub(super) deadline: Option<Instant>,
+}
+
+/// The guest of a call that changes something. UNAUTHENTICATED without one.
+pub(super) fn caller(metadata: &MetadataMap) -> Result<Caller, Status> {
+    Ok(Caller {
+        principal: guest(metadata)?,
+        deadline: deadline(metadata),
+    })
+}
+
+/// Until when the caller waits; nothing if it does not say.
+pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    Instant::now().checked_add(timeout(text)?)
+}
+
+/// A `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
+fn timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    let timeout = match unit {
+        "H" => Duration::from_secs(count * 3_600),
+        "M" => Duration::from_secs(count * 60),
+        "S" => Duration::from_secs(count),
+        "m" => Duration::from_millis(count),
+        "u" => Duration::from_micros(count),
+        "n" => Duration::from_nanos(count),
+        _ => return None,
+    };
+    Some(timeout)
+}
+
 fn unauthenticated(reason: &str, message: &str) -> Status {
     status::reasoned(Code::Unauthenticated, reason, message, [])
 }
@@ -43,6 +84,23 @@ mod tests {
             metadata.insert(GUEST, token.parse().unwrap());
         }
         guest(&metadata)
+    }
+
+    #[test]
+    fn a_timeout_is_a_count_and_a_unit() {
+        for (text, millis) in [
+            ("1H", 3_600_000),
+            ("2M", 120_000),
+            ("3S", 3_000),
+            ("40m", 40),
+        ] {
+            assert_eq!(timeout(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        assert_eq!(timeout("7u"), Some(Duration::from_micros(7)));
+        assert_eq!(timeout("99999999n"), Some(Duration::from_nanos(99_999_999)));
+        for text in ["", "S", "1", "1s", "-1S", "+1S", "999999999S", "1 S", "1é"] {
+            assert_eq!(timeout(text), None, "{text}");
+        }
     }
 
     #[test]

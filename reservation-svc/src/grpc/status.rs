@@ -137,22 +137,32 @@ impl From<Rejection> for Status {
                 violations,
                 position,
             } => invalid_at(violations, position),
-            Rejection::Store(error) => error.into(),
+            Rejection::Store(error) => error.as_ref().into(),
             Rejection::Crowded => crowded(&rejection.to_string()),
+            Rejection::Late => {
+                let message = rejection.to_string();
+                reasoned(Code::DeadlineExceeded, "DEADLINE_PASSED", message, [])
+            }
             Rejection::TimedOut => away("OVERLOADED", &rejection.to_string()),
-            Rejection::Aborted(_) => failed(&rejection),
+            Rejection::Unloaded(_) | Rejection::Aborted => failed(&rejection),
         }
     }
 }
 
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
-        if let StoreError::Unconfirmed { .. } = &error {
-            unknown(&error)
+        Self::from(&error)
+    }
+}
+
+impl From<&StoreError> for Status {
+    fn from(error: &StoreError) -> Self {
+        if let StoreError::Unconfirmed { .. } = error {
+            unknown(error)
         } else if error.is_transient() {
             away("DATABASE_UNAVAILABLE", "the reservation database is away")
         } else {
-            failed(&error)
+            failed(error)
         }
     }
 }

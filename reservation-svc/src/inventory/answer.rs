@@ -4,64 +4,124 @@
 //! request, which may go better next time. The contact of a booking is not kept twice: it is put back from where it
 //! can be erased.
 
+use std::collections::HashMap;
+
 use banyan_proto::reservation::v1;
 use jiff::SignedDuration;
 use prost::Message;
 
 use super::{
     command::{Command, Outcome, Position},
-    commit::Commit,
-    decide,
+    ledger::Ledger,
     rejection::{Refusal, Rejection, Unmet},
 };
 use crate::{
-    domain::{name::BookingId, refusal::Reason},
-    store::StoreError,
+    domain::{
+        name::BookingId,
+        refusal::{Denial, Reason},
+    },
+    store::{AnswerKey, NewAnswer, StoreError, StoredAnswer},
     wire,
 };
 
 /// How long at least.
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(48);
 
-/// The answer that this command was given before, or a refusal if its request id was used for something else.
-pub(super) async fn find(
-    commit: &Commit,
-    command: &Command,
-) -> Result<Option<Result<Outcome, Rejection>>, StoreError> {
-    let Some(request) = &command.request else {
-        return Ok(None);
-    };
-    let Some(kept) = commit.write.answer(&command.principal, request).await? else {
-        return Ok(None);
-    };
-    if kept.fingerprint != request.fingerprint {
-        return Ok(Some(Err(Rejection::Refused(decide::reused(commit)))));
-    }
-    let mut answer = decode(&kept.answer)?;
-    if let (Ok(outcome), Some(id)) = (&mut answer, kept.booking) {
-        outcome.booking.contact = commit.write.contact(id).await?.as_ref().map(wire::contact);
-    }
-    Ok(Some(answer.map_err(Rejection::Refused)))
+/// The answers that a batch knows of: those given before, and those that it has given itself.
+#[derive(Default)]
+pub(super) struct Answers {
+    known: HashMap<AnswerKey, Answered>,
 }
 
-/// Keeps what was decided.
-pub(super) async fn keep(
-    commit: &Commit,
-    command: &Command,
-    result: &Result<Outcome, Refusal>,
-) -> Result<(), StoreError> {
-    let Some(request) = &command.request else {
-        return Ok(());
+struct Answered {
+    fingerprint: [u8; 32],
+    booking: Option<BookingId>,
+    bytes: Vec<u8>,
+    is_new: bool,
+}
+
+impl Answers {
+    /// Adds one given before.
+    pub(super) fn add_stored(
+        &mut self,
+        key: AnswerKey,
+        stored: StoredAnswer,
+    ) -> Result<(), StoreError> {
+        let fingerprint = <[u8; 32]>::try_from(stored.fingerprint)
+            .map_err(|_| StoreError::corrupt("fingerprint", &key.id))?;
+        let answered = Answered {
+            fingerprint,
+            booking: stored.booking,
+            bytes: stored.answer,
+            is_new: false,
+        };
+        self.known.insert(key, answered);
+        Ok(())
+    }
+
+    /// Those to be kept.
+    pub(super) fn into_new(self) -> Vec<NewAnswer> {
+        let new = self.known.into_iter().filter(|(_, it)| it.is_new);
+        let answer = |(key, it): (_, Answered)| NewAnswer {
+            key,
+            fingerprint: it.fingerprint,
+            booking: it.booking,
+            answer: it.bytes,
+        };
+        new.map(answer).collect()
+    }
+}
+
+/// Under what a command's answer is kept, if it has a request id.
+pub(super) fn key(command: &Command) -> Option<AnswerKey> {
+    let request = command.request.as_ref()?;
+    Some(AnswerKey {
+        principal: command.principal.as_str().to_owned(),
+        method: request.method.to_owned(),
+        id: request.id.clone(),
+    })
+}
+
+/// The answer that this request was given before, or a refusal if its id was used for something else.
+pub(super) fn find(
+    ledger: &mut Ledger,
+    key: &AnswerKey,
+    fingerprint: &[u8; 32],
+) -> Option<Result<Outcome, Rejection>> {
+    let kept = ledger.answers.known.get(key)?;
+    if kept.fingerprint != *fingerprint {
+        let message = "the request id was used for another request";
+        let denial = Denial::new(Reason::RequestIdReused, message);
+        return Some(Err(Rejection::Refused(ledger.refuse(denial))));
+    }
+    let mut answer = match decode(&kept.bytes) {
+        Ok(answer) => answer,
+        Err(error) => return Some(Err(error.into())),
     };
+    if let (Ok(outcome), Some(id)) = (&mut answer, kept.booking) {
+        outcome.booking.contact = ledger.contact(id).map(wire::contact);
+    }
+    Some(answer.map_err(Rejection::Refused))
+}
+
+/// Keeps what was decided; the result stays as it was.
+pub(super) fn keep(
+    ledger: &mut Ledger,
+    key: AnswerKey,
+    fingerprint: [u8; 32],
+    result: &mut Result<Outcome, Refusal>,
+) {
     let booking = result
         .as_ref()
         .ok()
         .and_then(|it| BookingId::parse(&it.booking.name).ok());
-    let answer = encode(result);
-    commit
-        .write
-        .insert_answer(&command.principal, request, booking, answer, commit.now)
-        .await
+    let answered = Answered {
+        fingerprint,
+        booking,
+        bytes: encode(result),
+        is_new: true,
+    };
+    ledger.answers.known.insert(key, answered);
 }
 
 /// How an answer is stored. Field numbers are for ever: rows outlive an upgrade.
@@ -103,30 +163,37 @@ struct KeptUnmet {
     description: String,
 }
 
-fn encode(result: &Result<Outcome, Refusal>) -> Vec<u8> {
+fn encode(result: &mut Result<Outcome, Refusal>) -> Vec<u8> {
     let position = |at: &Position| Some(wire::position(&at.incarnation, at.sequence));
-    let kept = match result {
+    match result {
         Ok(outcome) => {
-            let mut booking = outcome.booking.clone();
-            booking.contact = None;
-            Kept {
-                booking: Some(booking),
+            // Lent rather than copied: an answer is the largest thing that a command makes.
+            let contact = outcome.booking.contact.take();
+            let mut kept = Kept {
+                booking: Some(std::mem::take(&mut outcome.booking)),
                 previous_total: outcome.previous_total.clone(),
                 position: position(&outcome.position),
-                item_ids: outcome.item_ids.clone(),
+                item_ids: std::mem::take(&mut outcome.item_ids),
                 ..Kept::default()
-            }
+            };
+            let encoded = kept.encode_to_vec();
+            outcome.booking = kept.booking.take().unwrap_or_default();
+            outcome.booking.contact = contact;
+            outcome.item_ids = kept.item_ids;
+            encoded
         }
-        Err(refusal) => Kept {
-            position: position(&refusal.position),
-            reason: refusal.reason.as_str().to_owned(),
-            message: refusal.message.clone(),
-            unmet: refusal.unmet.iter().cloned().map(KeptUnmet::from).collect(),
-            details: details(&refusal.details),
-            ..Kept::default()
-        },
-    };
-    kept.encode_to_vec()
+        Err(refusal) => {
+            let kept = Kept {
+                position: position(&refusal.position),
+                reason: refusal.reason.as_str().to_owned(),
+                message: refusal.message.clone(),
+                unmet: refusal.unmet.iter().cloned().map(KeptUnmet::from).collect(),
+                details: details(&refusal.details),
+                ..Kept::default()
+            };
+            kept.encode_to_vec()
+        }
+    }
 }
 
 fn details(details: &[(String, String)]) -> Vec<KeptDetail> {
@@ -209,9 +276,11 @@ mod tests {
             position: position.clone(),
             item_ids: vec![1, 2],
         };
-        let kept = decode(&encode(&Ok(outcome.clone()))).unwrap();
+        let mut kept = Ok(outcome.clone());
+        let bytes = encode(&mut kept);
+        assert_eq!(kept, Ok(outcome.clone()), "lent, and given back");
         outcome.booking.contact = None;
-        assert_eq!(kept, Ok(outcome));
+        assert_eq!(decode(&bytes).unwrap(), Ok(outcome));
 
         let unmet = Unmet {
             subject: "s".into(),
@@ -226,7 +295,7 @@ mod tests {
             position,
         };
         assert_eq!(
-            decode(&encode(&Err(refusal.clone()))).unwrap(),
+            decode(&encode(&mut Err(refusal.clone()))).unwrap(),
             Err(refusal)
         );
     }

@@ -1,5 +1,7 @@
 //! What can be asked of the inventory, and what it answers.
 
+use std::time::Instant;
+
 use banyan_proto::reservation::v1;
 use jiff::SignedDuration;
 
@@ -17,6 +19,8 @@ pub struct Command {
     pub principal: Principal,
     /// What makes a repetition safe; nothing if the caller does not care.
     pub request: Option<RequestKey>,
+    /// Not to be decided any more from then on; nothing if the caller sets no deadline.
+    pub deadline: Option<Instant>,
     /// What is asked.
     pub action: Action,
 }

@@ -33,11 +33,6 @@ impl Commit {
         }
     }
 
-    /// The sequence that the next event gets: what is written along with it bears the same.
-    pub(crate) fn next_sequence(&self) -> i64 {
-        self.head.sequence + 1
-    }
-
     /// Where the commit stands: at its last event.
     pub(crate) fn position(&self) -> Position {
         Position {

@@ -1,109 +1,88 @@
-//! What a claim comes to in the catalogue, within the deciding transaction.
+//! What a claim comes to in the catalogue, and whether it can be had.
 
 use std::collections::HashMap;
 
-use super::{commit::Commit, decide::Stop, rejection::Rejection};
+use super::{
+    catalogue_cache::{Seating, Showing},
+    ledger::Ledger,
+    rejection::Rejection,
+    stop::Stop,
+};
 use crate::domain::{
     catalogue::Seat,
+    cell::CellKey,
     claim::{Claim, SeatSelection, Stay},
-    offer::Offer,
+    offer::{Offer, Taken},
     refusal::{Denial, Reason},
 };
 
 /// Looks a claim up. `sells_started`: seats of a screening that has started can be had, too.
-pub(super) async fn offer(
-    commit: &Commit,
-    claim: &Claim,
-    sells_started: bool,
-) -> Result<Offer, Stop> {
+pub(super) fn offer(ledger: &Ledger, claim: &Claim, sells_started: bool) -> Result<Offer, Stop> {
     match claim {
-        Claim::Stay(claim) => stay(commit, claim).await,
-        Claim::Seats(claim) => seats(commit, claim, sells_started).await,
+        Claim::Stay(claim) => stay(ledger, claim),
+        Claim::Seats(claim) => seats(ledger, claim, sells_started),
     }
 }
 
-async fn stay(commit: &Commit, stay: &Stay) -> Result<Offer, Stop> {
-    let unknown = || Rejection::not_found("reservation.banyan/RoomType", &stay.room_type);
-    let hotel = commit
-        .write
-        .hotel(&stay.room_type.hotel)
-        .await?
-        .ok_or_else(unknown)?;
-    let room_type = commit
-        .write
-        .room_type(&stay.room_type)
-        .await?
-        .ok_or_else(unknown)?;
-    stay.nights
-        .not_before(hotel.today(commit.now))
-        .map_err(|violation| Rejection::invalid(violation.within("stay")))?;
-    let rates = commit
-        .write
-        .rates(&[room_type.pool], &stay.nights.slots())
-        .await?;
-    Ok(Offer::stay(&hotel, &room_type, &rates, stay))
+/// Whether all of an offer can be had, over the cells as they are now; `own` is what the same booking has of them and
+/// gives back. Changes nothing.
+pub(super) fn take(
+    ledger: &Ledger,
+    offer: &Offer,
+    own: &HashMap<CellKey, i64>,
+) -> Result<Taken, Stop> {
+    // A cell that was not looked up could be sold twice.
+    if !offer.cells.iter().all(|it| ledger.cells.has(it.key)) {
+        return Err(Rejection::Unloaded("cell").into());
+    }
+    let cell = |key| ledger.cells.get(key);
+    Ok(offer.take(cell, own, ledger.head.last_item)?)
 }
 
-async fn seats(commit: &Commit, claim: &SeatSelection, sells_started: bool) -> Result<Offer, Stop> {
+fn stay(ledger: &Ledger, stay: &Stay) -> Result<Offer, Stop> {
+    let unknown = || Rejection::not_found("reservation.banyan/RoomType", &stay.room_type);
+    let hotel = ledger.catalogue.hotel(&stay.room_type.hotel);
+    let hotel = hotel.ok_or_else(unknown)?;
+    let sold = ledger.catalogue.room_type(&stay.room_type);
+    let sold = sold.ok_or_else(unknown)?;
+    stay.nights
+        .not_before(hotel.today(ledger.now))
+        .map_err(|violation| Rejection::invalid(violation.within("stay")))?;
+    Ok(Offer::stay(hotel, &sold.room_type, &sold.rates, stay))
+}
+
+fn seats(ledger: &Ledger, claim: &SeatSelection, sells_started: bool) -> Result<Offer, Stop> {
     let unknown = || Rejection::not_found("reservation.banyan/Screening", &claim.screening);
-    let screening = commit
-        .write
-        .screening(&claim.screening)
-        .await?
+    let Showing {
+        screening,
+        cinema,
+        movie,
+        hall,
+        prices,
+    } = ledger
+        .catalogue
+        .showing(&claim.screening)
         .ok_or_else(unknown)?;
-    let cinema = commit
-        .write
-        .cinema(&claim.screening.cinema)
-        .await?
-        .ok_or_else(unknown)?;
-    let movies = commit.write.movies_of(&[screening.movie]).await?;
-    let movie = movies.get(&screening.movie).ok_or_else(unknown)?;
-    let hall = commit
-        .write
-        .seats(&[screening.hall])
-        .await?
-        .remove(&screening.hall);
-    let seats = pick(claim, hall.unwrap_or_default())?;
-    if screening.started(commit.now) && !sells_started {
+    let seats = pick(claim, hall)?;
+    if screening.started(ledger.now) && !sells_started {
         let message = format!("{} has started", claim.screening);
         return Err(Denial::new(Reason::ScreeningStarted, message).into());
     }
-    let prices = commit
-        .write
-        .seat_prices(&[screening.id.number])
-        .await?
-        .remove(&screening.id.number);
-    Ok(Offer::seats(
-        &cinema,
-        movie,
-        &screening,
-        &seats,
-        &prices.unwrap_or_default(),
-    ))
+    Ok(Offer::seats(cinema, movie, screening, &seats, prices))
 }
 
 /// The seats asked for, in that order; all that the hall does not have are named at once.
-fn pick(claim: &SeatSelection, hall: Vec<Seat>) -> Result<Vec<Seat>, Rejection> {
-    let mut hall: HashMap<_, _> = hall
-        .into_iter()
-        .map(|seat| (seat.id.clone(), seat))
-        .collect();
-    let mut unknown = Vec::new();
-    let mut seats = Vec::with_capacity(claim.seats.len());
-    for id in &claim.seats {
-        match hall.remove(id) {
-            Some(seat) => seats.push(seat),
-            None => unknown.push(format!("{}/seats/{id}", claim.screening)),
-        }
+fn pick<'a>(claim: &SeatSelection, hall: &'a Seating) -> Result<Vec<&'a Seat>, Rejection> {
+    let seats: Vec<_> = claim.seats.iter().filter_map(|id| hall.seat(id)).collect();
+    if seats.len() == claim.seats.len() {
+        return Ok(seats);
     }
-    if unknown.is_empty() {
-        Ok(seats)
-    } else {
-        let kind = "reservation.banyan/Seat";
-        Err(Rejection::NotFound {
-            kind,
-            names: unknown,
-            position: None,
-        })
-    }
+    let unknown = claim.seats.iter().filter(|id| hall.seat(id).is_none());
+    Err(Rejection::NotFound {
+        kind: "reservation.banyan/Seat",
+        names: unknown
+            .map(|id| format!("{}/seats/{id}", claim.screening))
+            .collect(),
+        position: None,
+    })
 }

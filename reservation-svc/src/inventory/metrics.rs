@@ -5,7 +5,13 @@ use std::time::Instant;
 use banyan_mesh::process::Process;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
 };
 
 use super::{command::Outcome, rejection::Rejection};
@@ -16,10 +22,56 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabels {
+    phase: &'static str,
+}
+
+/// What a batch spends its time on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Phase {
+    /// Waiting for the database's turn.
+    Begin,
+    /// Reading what its commands need.
+    Load,
+    /// Deciding.
+    Decide,
+    /// Writing.
+    Write,
+    /// Making it durable.
+    Commit,
+}
+
+impl Phase {
+    const ALL: [Self; 5] = [
+        Self::Begin,
+        Self::Load,
+        Self::Decide,
+        Self::Write,
+        Self::Commit,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Begin => "begin",
+            Self::Load => "load",
+            Self::Decide => "decide",
+            Self::Write => "write",
+            Self::Commit => "commit",
+        }
+    }
+}
+
+#[derive(Clone)]
 pub(super) struct Metrics {
     pub(super) accepted: Counter,
     refused: Family<ReasonLabels, Counter>,
+    pub(super) waiting: Gauge,
+    pub(super) late: Counter,
+    pub(super) batch_commands: Histogram,
     commit_seconds: Histogram,
+    phases: [Histogram; Phase::ALL.len()],
+    pub(super) bisected: Counter,
     pub(super) expired: Counter,
     pub(super) forgotten: Counter,
 }
@@ -27,36 +79,51 @@ pub(super) struct Metrics {
 /// Observes how long a commit took when it is over, however it ends.
 pub(super) struct Timer<'a> {
     began: Instant,
-    histogram: &'a Histogram,
+    lap: Instant,
+    metrics: &'a Metrics,
+}
+
+impl Timer<'_> {
+    /// Ends a phase: it took as long as since the one before.
+    pub(super) fn lap(&mut self, phase: Phase) {
+        let lap = std::mem::replace(&mut self.lap, Instant::now());
+        let took = self.lap.duration_since(lap).as_secs_f64();
+        self.metrics.phases[phase as usize].observe(took);
+    }
+}
+
+fn seconds() -> Histogram {
+    Histogram::new([
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    ])
 }
 
 impl Metrics {
     pub(super) fn register(process: &Process) -> Self {
+        let by_phase = Family::<PhaseLabels, Histogram>::new_with_constructor(seconds);
+        let phase = |phase: Phase| {
+            let phase = phase.as_str();
+            by_phase.get_or_create_owned(&PhaseLabels { phase })
+        };
         let metrics = Self {
             accepted: Counter::default(),
             refused: Family::default(),
-            commit_seconds: Histogram::new([
-                0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-            ]),
+            waiting: Gauge::default(),
+            late: Counter::default(),
+            batch_commands: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
+            commit_seconds: seconds(),
+            phases: Phase::ALL.map(phase),
+            bisected: Counter::default(),
             expired: Counter::default(),
             forgotten: Counter::default(),
         };
         process.metrics().register(|registry| {
             let registry = registry.sub_registry_with_prefix("reservation");
+            metrics.register_commands(registry);
             registry.register(
-                "commands_accepted",
-                "Commands that were granted",
-                metrics.accepted.clone(),
-            );
-            registry.register(
-                "commands_refused",
-                "Commands that were not granted, by reason",
-                metrics.refused.clone(),
-            );
-            registry.register(
-                "commit_seconds",
-                "Time from a command's turn to its durable answer",
-                metrics.commit_seconds.clone(),
+                "batch_phase_seconds",
+                "What batches spend their time on",
+                by_phase,
             );
             registry.register(
                 "swept_holds",
@@ -72,10 +139,50 @@ impl Metrics {
         metrics
     }
 
+    fn register_commands(&self, registry: &mut Registry) {
+        registry.register(
+            "commands_accepted",
+            "Commands that were granted",
+            self.accepted.clone(),
+        );
+        registry.register(
+            "commands_refused",
+            "Commands that were not granted, by reason",
+            self.refused.clone(),
+        );
+        registry.register(
+            "commands_waiting",
+            "Commands that wait for a batch",
+            self.waiting.clone(),
+        );
+        registry.register(
+            "commands_late",
+            "Commands dropped undecided because their deadline had passed or their caller had gone",
+            self.late.clone(),
+        );
+        registry.register(
+            "batch_commands",
+            "Commands of one batch",
+            self.batch_commands.clone(),
+        );
+        registry.register(
+            "batch_bisections",
+            "Batches that failed and were halved to find the command that made them fail",
+            self.bisected.clone(),
+        );
+        registry.register(
+            "commit_seconds",
+            "Time from a batch's turn to its durable answers",
+            self.commit_seconds.clone(),
+        );
+    }
+
     pub(super) fn time_commit(&self) -> Timer<'_> {
+        let now = Instant::now();
         Timer {
-            began: Instant::now(),
-            histogram: &self.commit_seconds,
+            began: now,
+            lap: now,
+            metrics: self,
         }
     }
 
@@ -89,11 +196,16 @@ impl Metrics {
             Err(Rejection::NotFound { .. }) => "NOT_FOUND",
             Err(Rejection::Exists { .. }) => "EXISTS",
             Err(Rejection::Invalid { .. }) => "INVALID",
-            Err(Rejection::Store(StoreError::Unconfirmed { .. })) => "OUTCOME_UNKNOWN",
+            Err(Rejection::Store(error))
+                if matches!(error.as_ref(), StoreError::Unconfirmed { .. }) =>
+            {
+                "OUTCOME_UNKNOWN"
+            }
             Err(Rejection::Store(error)) if error.is_transient() => "UNAVAILABLE",
             Err(Rejection::Crowded) => "RESOURCE_EXHAUSTED",
             Err(Rejection::TimedOut) => "UNAVAILABLE",
-            Err(Rejection::Store(_) | Rejection::Aborted(_)) => "INTERNAL",
+            Err(Rejection::Late) => "DEADLINE_EXCEEDED",
+            Err(Rejection::Store(_) | Rejection::Unloaded(_) | Rejection::Aborted) => "INTERNAL",
         };
         self.refused.get_or_create(&ReasonLabels { reason }).inc();
     }
@@ -101,7 +213,8 @@ impl Metrics {
 
 impl Drop for Timer<'_> {
     fn drop(&mut self) {
-        self.histogram.observe(self.began.elapsed().as_secs_f64());
+        let seconds = self.began.elapsed().as_secs_f64();
+        self.metrics.commit_seconds.observe(seconds);
     }
 }
 

@@ -131,6 +131,7 @@ async fn submit(rig: &Rig, action: Action) -> Result<Outcome, Reason> {
     let command = Command {
         principal: Principal::provider(),
         request: None,
+        deadline: None,
         action,
     };
     match rig.inventory.submit(command).await {

@@ -1,6 +1,6 @@
 //! How a command can fail to be granted.
 
-use tokio::task::JoinError;
+use std::sync::Arc;
 
 use super::command::Position;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Why a command was not granted.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Rejection {
     /// Decided: the answer to the request id from now on.
     #[error("{}", .0.message)]
@@ -40,18 +40,24 @@ pub enum Rejection {
         /// Where that was so; nothing if nobody says.
         position: Option<Position>,
     },
-    /// The database failed; nothing was decided unless it is [`StoreError::Unconfirmed`].
+    /// The database failed; nothing was decided unless it is [`StoreError::Unconfirmed`]. Shared by all of a batch.
     #[error("the reservation database failed")]
-    Store(#[from] StoreError),
+    Store(#[source] Arc<StoreError>),
     /// Too many others wait.
     #[error("too many commands are waiting")]
     Crowded,
+    /// Its deadline had passed before its turn came; nothing was decided.
+    #[error("the deadline passed before a decision")]
+    Late,
     /// It took too long and was given up; nothing was decided.
     #[error("the decision took too long")]
     TimedOut,
-    /// The decision did not run to its end.
+    /// A decision asked for what had not been loaded for it, and was not made.
+    #[error("a {0} was not loaded for the decision")]
+    Unloaded(&'static str),
+    /// The process ended before it was decided, or while.
     #[error("the decision was aborted")]
-    Aborted(#[source] JoinError),
+    Aborted,
 }
 
 /// A refusal with its place in the order of commits.
@@ -78,6 +84,12 @@ pub struct Unmet {
     pub label: String,
     /// Why it could not be had.
     pub description: String,
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
 }
 
 impl Rejection {

@@ -4,12 +4,12 @@
 //! A sweep is bounded, so that it never keeps a guest waiting for long; what is left comes right after it. Several
 //! replicas may sweep at once: each finds what the others have left.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use banyan_mesh::process::Process;
 use tracing::{debug, warn};
 
-use super::{Inventory, answer, decide, rejection::Rejection};
+use super::{Inventory, answer, decide, ledger::Ledger, load, rejection::Rejection};
 
 /// How often, when there is little to do.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -70,20 +70,21 @@ impl Inventory {
         if idle {
             return Ok(Swept::All);
         }
-        let mut turn = self.turn().await?;
-        let lapsed = turn
-            .commit
-            .write
-            .lapsed_holds_anywhere(turn.commit.now, HOLDS_MAX)
-            .await?;
+        let _turn = self.shared.turn.lock().await;
+        let write = self.store().write().await?;
+        let mut ledger = Ledger::new(write.head().clone(), self.now(), Arc::default());
+        let lapsed = write.lapsed_holds_anywhere(ledger.now, HOLDS_MAX).await?;
         let expired = lapsed.len() as u64;
-        decide::expire(&mut turn.commit, lapsed).await?;
-        let forgotten = turn
-            .commit
-            .write
-            .forget_answers(turn.commit.now - answer::KEPT, REQUEST_IDS_MAX)
-            .await?;
-        turn.finish().await?;
+        load::bookings(&write, &mut ledger, lapsed.clone(), false).await?;
+        for id in lapsed {
+            decide::expire(&mut ledger, id);
+        }
+        let forget = ledger.now - answer::KEPT;
+        let (changes, head) = ledger.into_changes();
+        write.apply(&changes).await?;
+        let forgotten = write.forget_answers(forget, REQUEST_IDS_MAX).await?;
+        write.commit(&head).await?;
+        self.shared.tell(head.sequence);
         self.shared.metrics.expired.inc_by(expired);
         self.shared.metrics.forgotten.inc_by(forgotten);
         debug!(expired, forgotten, "Swept");
@@ -132,6 +133,7 @@ mod tests {
         };
         Command {
             principal: Principal::guest("x".into()),
+            deadline: None,
             request: Some(RequestKey {
                 method: "HoldBooking",
                 id: "one".into(),

@@ -24,6 +24,13 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The answer to COMMIT was missing, and then found out to be no: nothing is durable.
+    #[error("the commit was lost with its connection")]
+    Undone {
+        /// Why the answer was missing.
+        #[source]
+        source: Box<StoreError>,
+    },
     /// A stored value means nothing.
     #[error("stored {what} {value:?} means nothing")]
     Corrupt {
@@ -46,7 +53,7 @@ impl StoreError {
     /// Whether the same thing may succeed a moment later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::NotReady | Self::Unconfirmed { .. } => true,
+            Self::NotReady | Self::Unconfirmed { .. } | Self::Undone { .. } => true,
             Self::Corrupt { .. } => false,
             Self::Failed { source, .. } => match source {
                 DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,

@@ -40,7 +40,7 @@ async fn of_fifty_who_want_three_rooms_at_once_exactly_three_get_one() {
         for line in [
             "reservation_commands_accepted_total 3",
             "reservation_commands_refused_total{reason=\"CELL_UNAVAILABLE\"} 47",
-            "reservation_commit_seconds_count 50",
+            "reservation_batch_commands_sum 50.0",
         ] {
             assert!(metrics.contains(line), "{metrics}");
         }
@@ -76,10 +76,13 @@ async fn a_stay_is_all_or_nothing_and_the_refusal_names_the_nights() {
             .error_info()
             .unwrap()
             .clone();
-        let denied = events.last().unwrap();
+        // Refused on the state that the hold before left; told after everything else of the batch.
+        let [.., before, denied] = &events[..] else {
+            panic!("{events:?}")
+        };
         assert_eq!(
             info.metadata["commit_sequence"],
-            denied.position.as_ref().unwrap().sequence.to_string()
+            before.position.as_ref().unwrap().sequence.to_string()
         );
         let Some(v1::feed_event::Event::DemandDenied(denied)) = &denied.event else {
             panic!("{denied:?}");

@@ -1,4 +1,5 @@
-//! Connections that break while a commit is on its way: what may be durable is neither told as done nor as refused.
+//! Connections that break while a commit is on its way: whether it is durable is looked up, and what cannot be found out
+//! is neither told as done nor as refused.
 
 use banyan_mesh::{process::Process, testing::TestDatabase};
 use banyan_proto::reservation::v1::{self, booking_service_client::BookingServiceClient};
@@ -20,22 +21,34 @@ enum Way {
     LosesCommits,
     /// The COMMIT arrives; its answer gets lost with the connection.
     LosesAnswers,
+    /// As that, and from then on nobody gets through any more.
+    Ends,
 }
 
 /// A way to a PostgreSQL server that can be broken; its port.
 async fn way_to(server: String, how: watch::Receiver<Way>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    let cut = watch::channel(false).0;
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
+            // Mended, it is whole again.
+            cut.send_if_modified(|cut| {
+                std::mem::replace(cut, *cut && *how.borrow() == Way::Ends) != *cut
+            });
             let server = TcpStream::connect(&server).await.unwrap();
-            tokio::spawn(carry(client, server, how.clone()));
+            tokio::spawn(carry(client, server, how.clone(), cut.clone()));
         }
     });
     port
 }
 
-async fn carry(client: TcpStream, server: TcpStream, how: watch::Receiver<Way>) {
+async fn carry(
+    client: TcpStream,
+    server: TcpStream,
+    how: watch::Receiver<Way>,
+    cut: watch::Sender<bool>,
+) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let answers = tokio::spawn(async move {
@@ -43,12 +56,18 @@ async fn carry(client: TcpStream, server: TcpStream, how: watch::Receiver<Way>) 
         from_server
     });
     while let Some(bytes) = read(&mut from_client).await {
+        if *cut.borrow() {
+            return;
+        }
         let commits = bytes.windows(7).any(|it| it == b"COMMIT\0");
         let how = *how.borrow();
         if commits && how != Way::Sound {
             // From here on the client hears nothing any more.
             answers.abort();
-            if how == Way::LosesAnswers {
+            if how == Way::Ends {
+                cut.send_replace(true);
+            }
+            if how != Way::LosesCommits {
                 to_server.write_all(&bytes).await.unwrap();
                 // Terminate, so that the server hangs up when it has done the rest.
                 to_server.write_all(b"X\0\0\0\x04").await.unwrap();
@@ -84,7 +103,7 @@ async fn hold(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_outcome_is_told_as_such_and_the_request_id_tells_it() {
+async fn a_lost_commit_is_looked_up_and_what_stays_unknown_is_told_as_such() {
     let database = TestDatabase::each()
         .into_iter()
         .find(|it| it.url.starts_with("postgres"));
@@ -105,19 +124,31 @@ async fn an_unknown_outcome_is_told_as_such_and_the_request_id_tells_it() {
         .unwrap();
     let bookings = BookingServiceClient::new(channel);
 
-    for (way, id) in [(Way::LosesCommits, "lost"), (Way::LosesAnswers, "done")] {
+    for (way, id, reasons) in [
+        // Looked up and not found, tried once more, and lost again: it was not done, and that is known.
+        (Way::LosesCommits, "lost", Some("DATABASE_UNAVAILABLE")),
+        // Looked up and found: it was done, and the answer counts.
+        (Way::LosesAnswers, "done", None),
+        (Way::Ends, "unknown", Some("OUTCOME_UNKNOWN")),
+    ] {
         let before = service.events(None).await.len();
         break_it.send_replace(way);
-        let unknown = hold(&bookings, id).await.unwrap_err();
-        assert_eq!(
-            (unknown.code(), reason(&unknown).as_str()),
-            (Code::Unavailable, "OUTCOME_UNKNOWN"),
-            "{way:?}"
-        );
-        // Who repeats at once and without a request id may book twice.
-        assert!(unknown.get_error_details().retry_info().is_none());
+        let answer = hold(&bookings, id).await;
+        if let (Err(status), Some(wanted)) = (&answer, reasons) {
+            let told = (status.code(), reason(status));
+            assert_eq!(told, (Code::Unavailable, wanted.to_owned()), "{way:?}");
+            // Who repeats at once and without a request id what may have been done may book twice.
+            let may_repeat = status.get_error_details().retry_info().is_some();
+            assert_eq!(may_repeat, wanted != "OUTCOME_UNKNOWN", "{way:?}");
+        } else {
+            assert_eq!(answer.is_ok(), reasons.is_none(), "{way:?}: {answer:?}");
+        }
         break_it.send_replace(Way::Sound);
-        let booking = hold(&bookings, id).await.unwrap().booking.unwrap();
+        let again = hold(&bookings, id).await.unwrap();
+        if let Ok(first) = answer {
+            assert_eq!(first, again);
+        }
+        let booking = again.booking.unwrap();
         assert_eq!(service.get(ALICE, &booking.name).await.unwrap(), booking);
         assert_eq!(service.events(None).await.len(), before + 1, "{way:?}");
         service.assert_sound().await;

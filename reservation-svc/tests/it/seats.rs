@@ -31,7 +31,8 @@ async fn only_seats_that_can_be_held_are_shown_as_available() {
         let (name, number) = (&screening.name, screening.name.rsplit('/').next().unwrap());
         service.hold(ALICE, seats(name, &["A1"])).await.unwrap();
         let unprice = format!(
-            "DELETE FROM screening_prices WHERE screening = {number} AND category = 'sofa'"
+            "DELETE FROM screening_prices WHERE screening = {number} AND category = 'sofa'; \
+             UPDATE commit_head SET catalogue_version = catalogue_version + 1"
         );
         let sql = service.sql().await;
         sql.execute_unprepared(&unprice).await.unwrap();

@@ -48,6 +48,7 @@ pub(super) async fn book(
     let command = Command {
         principal: Principal::provider(),
         request,
+        deadline: None,
         action: Action::Hold(hold),
     };
     let outcome = inventory

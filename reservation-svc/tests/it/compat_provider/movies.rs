@@ -90,7 +90,7 @@ async fn what_another_cinema_shows_is_not_coming_soon() {
             .unwrap();
         for statement in [
             "INSERT INTO cinemas VALUES ('zoo', 'Zoo', 'Europe/Lisbon', 'EUR', '', '')".to_owned(),
-            "INSERT INTO halls VALUES (99, 'zoo', 'Hall')".to_owned(),
+            "INSERT INTO halls (id, cinema, display_name) VALUES (99, 'zoo', 'Hall')".to_owned(),
             format!("UPDATE screenings SET cinema = 'zoo', hall = 99 WHERE id = {moved}"),
         ] {
             sql.execute_unprepared(&statement).await.unwrap();

@@ -1,0 +1,149 @@
+//! One batch from its turn to its COMMIT: load, decide each in arrival order, write, all in one transaction.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{
+    answer,
+    catalogue_cache::Catalogue,
+    command::{Command, Outcome},
+    decide,
+    load::{Loaded, load},
+    metrics::{Metrics, Phase, Timer},
+    rejection::Rejection,
+};
+use crate::store::{AnswerKey, BatchId, Head, Store, StoreError, Write};
+
+/// A batch is given up after this long, but never while it is being committed: up to then nothing has been done for
+/// certain.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a batch needs besides its commands.
+pub(super) struct Bench<'a> {
+    pub(super) store: &'a Store,
+    pub(super) metrics: &'a Metrics,
+    pub(super) now: &'a (dyn Fn() -> Timestamp + Sync),
+}
+
+/// A batch that is decided: what its commands are answered once it is durable.
+pub(super) struct Decided {
+    /// In the order of the commands; those beyond wait for the next batch.
+    pub(super) results: Vec<Result<Outcome, Rejection>>,
+    /// The last sequence.
+    pub(super) sequence: i64,
+}
+
+/// Why a batch is not known to be durable.
+pub(super) enum Failure {
+    /// Nothing of it is.
+    Failed {
+        error: Rejection,
+        /// Whether it had its turn already: what failed then may go well on another connection.
+        began: bool,
+    },
+    /// It may be.
+    Unconfirmed {
+        batch: BatchId,
+        decided: Decided,
+        error: StoreError,
+    },
+}
+
+/// Carries a batch out, or as many of its commands as fit, if any.
+pub(super) async fn run(
+    bench: &Bench<'_>,
+    catalogue: &mut Arc<Catalogue>,
+    commands: &[&Command],
+) -> Result<Decided, Failure> {
+    let mut timer = bench.metrics.time_commit();
+    let mut began = false;
+    let preparing = prepare(bench, catalogue, commands, &mut timer, &mut began);
+    let prepared = tokio::time::timeout(BATCH_TIMEOUT, preparing).await;
+    let prepared = match prepared {
+        Ok(Ok(prepared)) => prepared,
+        Ok(Err(error)) => {
+            let error = error.into();
+            return Err(Failure::Failed { error, began });
+        }
+        Err(_) => {
+            let error = Rejection::TimedOut;
+            return Err(Failure::Failed { error, began });
+        }
+    };
+    let Prepared {
+        write,
+        head,
+        decided,
+    } = prepared;
+    if head.sequence == write.head().sequence && !decided.results.iter().any(is_decision) {
+        // Nothing to make durable: dropping the transaction is enough.
+        return Ok(decided);
+    }
+    let batch = write.batch();
+    let committed = write.commit(&head).await;
+    timer.lap(Phase::Commit);
+    match committed {
+        Ok(()) => Ok(decided),
+        Err(error @ StoreError::Unconfirmed { .. }) => Err(Failure::Unconfirmed {
+            batch,
+            decided,
+            error,
+        }),
+        Err(error) => {
+            let error = error.into();
+            Err(Failure::Failed { error, began })
+        }
+    }
+}
+
+/// A batch that is written, but for its COMMIT.
+struct Prepared {
+    write: Write,
+    head: Head,
+    decided: Decided,
+}
+
+async fn prepare(
+    bench: &Bench<'_>,
+    catalogue: &mut Arc<Catalogue>,
+    commands: &[&Command],
+    timer: &mut Timer<'_>,
+    began: &mut bool,
+) -> Result<Prepared, StoreError> {
+    let write = bench.store.write().await?;
+    *began = true;
+    timer.lap(Phase::Begin);
+    let keys: Vec<AnswerKey> = commands.iter().filter_map(|it| answer::key(it)).collect();
+    let now = (bench.now)();
+    let loaded = load(&write, catalogue, now, commands, &keys).await?;
+    timer.lap(Phase::Load);
+    let Loaded {
+        mut ledger,
+        commands: fits,
+    } = loaded;
+    let mut keys = keys.into_iter();
+    let results = commands.iter().take(fits).map(|command| {
+        let key = command.request.as_ref().and_then(|_| keys.next());
+        decide::decide(&mut ledger, command, key)
+    });
+    let results = results.collect();
+    let (changes, head) = ledger.into_changes();
+    timer.lap(Phase::Decide);
+    write.apply(&changes).await?;
+    timer.lap(Phase::Write);
+    let decided = Decided {
+        results,
+        sequence: head.sequence,
+    };
+    Ok(Prepared {
+        write,
+        head,
+        decided,
+    })
+}
+
+/// Whether an answer rests on the time of the batch, which must therefore not be undone by a clock that is behind.
+fn is_decision(result: &Result<Outcome, Rejection>) -> bool {
+    matches!(result, Ok(_) | Err(Rejection::Refused(_)))
+}

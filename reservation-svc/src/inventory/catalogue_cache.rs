@@ -1,0 +1,270 @@
+//! The catalogue as decisions see it: hotels, room types with their rates, screenings with their halls and prices.
+//!
+//! It is exact, not a little stale: every change of the catalogue raises `catalogue_version` in the commit head, under
+//! whose lock a batch reads it. What was loaded under another version is forgotten. What is not there is not
+//! remembered either, so that made-up names take no room. Past [`ENTRIES_MAX`] everything is forgotten: simpler than
+//! choosing, and what is sold now comes back with the next batch.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    sync::Arc,
+};
+
+use crate::{
+    domain::{
+        catalogue::{Cinema, Hotel, Movie, RoomType, Screening, Seat, SeatPrice},
+        cell::{CellKey, PoolId, Slot},
+        claim::Claim,
+        name::{CinemaId, HotelId, RoomTypeId, ScreeningId, SeatId, Venue},
+        rate::Rate,
+    },
+    store::{StoreError, Write},
+};
+
+/// Rows kept in memory, far more than a chain of cinemas shows in a week. A few hundred bytes each.
+const ENTRIES_MAX: usize = 300_000;
+
+/// What has been loaded of the catalogue.
+#[derive(Clone, Default)]
+pub(super) struct Catalogue {
+    version: i64,
+    entries: usize,
+    hotels: HashMap<HotelId, Arc<Hotel>>,
+    room_types: HashMap<RoomTypeId, Arc<SoldRoomType>>,
+    cinemas: HashMap<CinemaId, Arc<Cinema>>,
+    halls: HashMap<i64, Arc<Seating>>,
+    showings: HashMap<i64, Arc<Showing>>,
+}
+
+/// A room type and what it costs.
+pub(super) struct SoldRoomType {
+    pub(super) room_type: RoomType,
+    /// In the order in which they were set.
+    pub(super) rates: Vec<Rate>,
+}
+
+/// A screening and all that it takes to sell its seats.
+pub(super) struct Showing {
+    pub(super) screening: Screening,
+    pub(super) cinema: Arc<Cinema>,
+    pub(super) movie: Movie,
+    pub(super) hall: Arc<Seating>,
+    pub(super) prices: Vec<SeatPrice>,
+}
+
+/// The seats of a hall.
+#[derive(Default)]
+pub(super) struct Seating {
+    /// By number in the hall.
+    pub(super) seats: Vec<Seat>,
+    by_id: HashMap<SeatId, usize>,
+}
+
+impl Seating {
+    fn new(seats: Vec<Seat>) -> Self {
+        let ids = seats.iter().map(|it| it.id.clone());
+        Self {
+            by_id: ids.zip(0..).collect(),
+            seats,
+        }
+    }
+
+    /// The seat of that id.
+    pub(super) fn seat(&self, id: &SeatId) -> Option<&Seat> {
+        self.seats.get(*self.by_id.get(id)?)
+    }
+}
+
+/// What a batch needs of the catalogue.
+#[derive(Default)]
+pub(super) struct Wanted {
+    hotels: HashSet<HotelId>,
+    room_types: HashSet<RoomTypeId>,
+    screenings: HashSet<ScreeningId>,
+}
+
+impl Wanted {
+    /// A venue.
+    pub(super) fn venue(&mut self, venue: &Venue) {
+        match venue {
+            Venue::Hotel(id) => self.hotel(id),
+            // Of a cinema nothing is needed without one of its screenings.
+            Venue::Cinema(_) => {}
+        }
+    }
+
+    /// What a claim is for.
+    pub(super) fn claim(&mut self, claim: &Claim) {
+        match claim {
+            Claim::Stay(stay) => {
+                self.hotel(&stay.room_type.hotel);
+                if !self.room_types.contains(&stay.room_type) {
+                    self.room_types.insert(stay.room_type.clone());
+                }
+            }
+            Claim::Seats(seats) => {
+                if !self.screenings.contains(&seats.screening) {
+                    self.screenings.insert(seats.screening.clone());
+                }
+            }
+        }
+    }
+
+    fn hotel(&mut self, id: &HotelId) {
+        if !self.hotels.contains(id) {
+            self.hotels.insert(id.clone());
+        }
+    }
+}
+
+impl Catalogue {
+    /// Makes it one of that version, without what was loaded under another, or when it has become too much.
+    pub(super) fn follow(this: &mut Arc<Self>, version: i64) {
+        if this.version != version || this.entries > ENTRIES_MAX {
+            *this = Arc::new(Self {
+                version,
+                ..Self::default()
+            });
+        }
+    }
+
+    /// A hotel.
+    pub(super) fn hotel(&self, id: &HotelId) -> Option<&Hotel> {
+        self.hotels.get(id).map(Arc::as_ref)
+    }
+
+    /// A room type.
+    pub(super) fn room_type(&self, id: &RoomTypeId) -> Option<&SoldRoomType> {
+        self.room_types.get(id).map(Arc::as_ref)
+    }
+
+    /// A screening that is in the listings.
+    pub(super) fn showing(&self, id: &ScreeningId) -> Option<&Showing> {
+        let showing = self.showings.get(&id.number).map(Arc::as_ref);
+        showing.filter(|it| it.screening.id == *id)
+    }
+
+    /// Adds the cells of a claim, each with the capacity that it has when nobody has touched it yet. Of what is not
+    /// there, none.
+    pub(super) fn cells(&self, claim: &Claim, cells: &mut Vec<(CellKey, i64)>) {
+        match claim {
+            Claim::Stay(stay) => {
+                let Some(sold) = self.room_type(&stay.room_type) else {
+                    return;
+                };
+                let RoomType { pool, capacity, .. } = sold.room_type;
+                let slots = stay.nights.slots();
+                let slots = (slots.start.0..slots.end.0).map(Slot);
+                cells.extend(slots.map(|slot| (CellKey { pool, slot }, capacity)));
+            }
+            Claim::Seats(selection) => {
+                let Some(showing) = self.showing(&selection.screening) else {
+                    return;
+                };
+                let slot = Slot(showing.screening.id.number);
+                let seats = selection
+                    .seats
+                    .iter()
+                    .filter_map(|id| showing.hall.seat(id));
+                cells.extend(seats.map(|it| {
+                    (
+                        CellKey {
+                            pool: it.pool,
+                            slot,
+                        },
+                        1,
+                    )
+                }));
+            }
+        }
+    }
+
+    /// Loads what is wanted and not here yet.
+    pub(super) async fn load(&mut self, write: &Write, wanted: Wanted) -> Result<(), StoreError> {
+        let hotels = missing(wanted.hotels, &self.hotels);
+        for (id, hotel) in write.hotels_of(&hotels).await? {
+            self.entries += 1;
+            self.hotels.insert(id, Arc::new(hotel));
+        }
+        self.load_room_types(write, wanted.room_types).await?;
+        self.load_showings(write, wanted.screenings).await
+    }
+
+    async fn load_room_types(
+        &mut self,
+        write: &Write,
+        wanted: HashSet<RoomTypeId>,
+    ) -> Result<(), StoreError> {
+        let ids = missing(wanted, &self.room_types);
+        let found = write.room_types_of(&ids).await?;
+        let pools: Vec<PoolId> = found.values().map(|it| it.pool).collect();
+        let mut rates = write.rates_of(&pools).await?;
+        for (id, room_type) in found {
+            let rates = rates.remove(&room_type.pool).unwrap_or_default();
+            self.entries += 1 + rates.len();
+            let sold = SoldRoomType { room_type, rates };
+            self.room_types.insert(id, Arc::new(sold));
+        }
+        Ok(())
+    }
+
+    async fn load_showings(
+        &mut self,
+        write: &Write,
+        mut wanted: HashSet<ScreeningId>,
+    ) -> Result<(), StoreError> {
+        wanted.retain(|id| self.showing(id).is_none());
+        let wanted: Vec<ScreeningId> = wanted.into_iter().collect();
+        let found = write.screenings_of(&wanted).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let cinemas = found.values().map(|it| it.id.cinema.clone());
+        let cinemas = missing(cinemas.collect(), &self.cinemas);
+        for (id, cinema) in write.cinemas_of(&cinemas).await? {
+            self.entries += 1;
+            self.cinemas.insert(id, Arc::new(cinema));
+        }
+        let halls = found.values().map(|it| it.hall).collect();
+        let halls = missing(halls, &self.halls);
+        let mut seats = write.seats(&halls).await?;
+        for hall in halls {
+            let seats = seats.remove(&hall).unwrap_or_default();
+            self.entries += 1 + seats.len();
+            self.halls.insert(hall, Arc::new(Seating::new(seats)));
+        }
+        let movies: HashSet<_> = found.values().map(|it| it.movie).collect();
+        let movies = write
+            .movies_of(&movies.into_iter().collect::<Vec<_>>())
+            .await?;
+        let numbers: Vec<i64> = found.keys().map(|id| id.number).collect();
+        let mut prices = write.seat_prices(&numbers).await?;
+        for screening in found.into_values() {
+            let (Some(cinema), Some(hall), Some(movie)) = (
+                self.cinemas.get(&screening.id.cinema),
+                self.halls.get(&screening.hall),
+                movies.get(&screening.movie),
+            ) else {
+                continue;
+            };
+            let number = screening.id.number;
+            let showing = Showing {
+                cinema: Arc::clone(cinema),
+                hall: Arc::clone(hall),
+                movie: movie.clone(),
+                prices: prices.remove(&number).unwrap_or_default(),
+                screening,
+            };
+            self.entries += 1 + showing.prices.len();
+            self.showings.insert(number, Arc::new(showing));
+        }
+        Ok(())
+    }
+}
+
+/// What is wanted and not there.
+fn missing<K: Eq + Hash, V>(wanted: HashSet<K>, known: &HashMap<K, V>) -> Vec<K> {
+    let wanted = wanted.into_iter();
+    wanted.filter(|key| !known.contains_key(key)).collect()
+}

@@ -1,0 +1,273 @@
+//! The one task of a process that decides: takes what has queued up, decides it as one batch, and answers each caller.
+//!
+//! It never waits for a batch to fill: while one commits, the next gathers by itself. A command whose deadline has passed
+//! or whose caller has gone by the time its batch begins is dropped, and costs nothing.
+//!
+//! What can go wrong, and what callers are told:
+//! - **The database is away, or slow.** Nothing was done. A batch that had its turn already is tried once more, on another
+//!   connection; then it is told as a failure that may be over in a moment.
+//! - **A command breaks the writing of its batch.** Its batch is halved, and halved again, each half in a
+//!   transaction of its own, in order, until it stands alone: that one is refused, everybody else gets their answer.
+//! - **The connection dies in COMMIT.** The batch's id tells whether it was committed: it is looked up until that
+//!   is known, at most for [`LOOKUP_TIMEOUT`]. Then the answers count, or the batch is tried once more. Not found
+//!   out in time, the outcome is told to be unknown.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use banyan_mesh::backoff::Backoff;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, warn};
+
+use super::{
+    Shared,
+    batch::{self, Bench, Decided, Failure},
+    catalogue_cache::Catalogue,
+    command::{Command, Outcome},
+    rejection::Rejection,
+};
+use crate::store::{BatchId, StoreError};
+
+/// Commands of one batch.
+const COMMANDS_MAX: usize = 1_000;
+/// Whether a batch was committed is looked up for this long.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(8);
+/// Transactions that halving a batch may take: enough to find a few culprits, too few to drown in.
+const HALVES_MAX: usize = 100;
+
+type Answer = Result<Outcome, Rejection>;
+
+/// A command and who waits for its answer.
+pub(super) struct Waiting {
+    pub(super) command: Command,
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+impl Waiting {
+    /// Whether anybody still wants it decided.
+    fn is_wanted(&self, now: Instant) -> bool {
+        let late = self.command.deadline.is_some_and(|it| it <= now);
+        !late && !self.answer.is_closed()
+    }
+}
+
+/// Decides what comes in by the queue until nobody can put anything in any more.
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    queue: mpsc::Receiver<Waiting>,
+    /// Taken out of the queue already.
+    next: VecDeque<Waiting>,
+}
+
+/// How a batch went.
+enum Went {
+    /// It is durable.
+    Well(Decided),
+    /// Nothing of it was done, for a reason that lies outside of it.
+    Badly(Rejection),
+    /// Nothing of it was done, and at least one of its commands may be why.
+    Broken(Rejection),
+}
+
+impl Committer {
+    pub(super) fn new(shared: Arc<Shared>, queue: mpsc::Receiver<Waiting>) -> Self {
+        let next = VecDeque::new();
+        Self {
+            shared,
+            queue,
+            next,
+        }
+    }
+
+    /// Runs until the last of those who could ask has gone.
+    pub(super) async fn run(mut self) -> anyhow::Result<()> {
+        while self.wait().await {
+            let shared = Arc::clone(&self.shared);
+            let mut catalogue = shared.turn.lock().await;
+            self.gather();
+            let mut commands: VecDeque<Waiting> = std::mem::take(&mut self.next);
+            if !commands.is_empty() {
+                self.shared
+                    .metrics
+                    .batch_commands
+                    .observe(commands.len() as f64);
+                self.carry_out(&mut catalogue, &mut commands).await;
+                self.next = commands;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there is something to do; false if there never will be.
+    async fn wait(&mut self) -> bool {
+        if !self.next.is_empty() {
+            return true;
+        }
+        self.shared.metrics.waiting.set(0);
+        let first = self.queue.recv().await;
+        let is_some = first.is_some();
+        self.next.extend(first);
+        is_some
+    }
+
+    /// Takes what has queued up, as much as one batch may have, without what nobody wants any more.
+    fn gather(&mut self) {
+        let now = Instant::now();
+        let mut wanted = VecDeque::new();
+        for it in std::mem::take(&mut self.next) {
+            match it.is_wanted(now) {
+                true => wanted.push_back(it),
+                false => self.drop_late(it),
+            }
+        }
+        while wanted.len() < COMMANDS_MAX {
+            match self.queue.try_recv() {
+                Ok(it) if it.is_wanted(now) => wanted.push_back(it),
+                Ok(it) => self.drop_late(it),
+                Err(_) => break,
+            }
+        }
+        self.next = wanted;
+        let waiting = i64::try_from(self.queue.len()).unwrap_or(i64::MAX);
+        self.shared.metrics.waiting.set(waiting);
+    }
+
+    fn drop_late(&self, it: Waiting) {
+        self.shared.metrics.late.inc();
+        self.reply(it, Err(Rejection::Late));
+    }
+
+    fn reply(&self, it: Waiting, answer: Answer) {
+        self.shared.metrics.decided(&answer);
+        // Whoever has gone meanwhile may ask again under the request id.
+        drop(it.answer.send(answer));
+    }
+
+    /// Answers the commands of a batch, but for those left to the next one.
+    async fn carry_out(&self, catalogue: &mut Arc<Catalogue>, commands: &mut VecDeque<Waiting>) {
+        // How many are tried together, the first of them next.
+        let mut parts = vec![commands.len()];
+        let mut halves_left = HALVES_MAX;
+        while let Some(size) = parts.pop() {
+            let part: Vec<&Command> = commands.iter().take(size).map(|it| &it.command).collect();
+            match self.try_all(catalogue, &part).await {
+                Went::Well(decided) => {
+                    let fits = decided.results.len();
+                    self.shared.tell(decided.sequence);
+                    for (it, answer) in commands.drain(..fits).zip(decided.results) {
+                        self.reply(it, answer);
+                    }
+                    if fits < size {
+                        return;
+                    }
+                }
+                Went::Broken(error) if size > 1 && halves_left > 0 => {
+                    debug!(%error, size, "Halving a batch");
+                    self.shared.metrics.bisected.inc();
+                    halves_left -= 1;
+                    let half = size / 2;
+                    parts.extend([size - half, half]);
+                }
+                Went::Broken(error) => self.fail(commands, size, &error),
+                Went::Badly(error) => {
+                    // It would fail the others as well.
+                    let size = size + parts.drain(..).sum::<usize>();
+                    self.fail(commands, size, &error);
+                }
+            }
+        }
+    }
+
+    /// Tells the first so many of them that it failed.
+    fn fail(&self, commands: &mut VecDeque<Waiting>, size: usize, error: &Rejection) {
+        for it in commands.drain(..size) {
+            self.reply(it, Err(error.clone()));
+        }
+    }
+
+    /// Carries commands out in one transaction; once more if that may help.
+    async fn try_all(&self, catalogue: &mut Arc<Catalogue>, commands: &[&Command]) -> Went {
+        match self.attempt(catalogue, commands).await {
+            Err(Missed { error, again: true }) => {
+                debug!(%error, "Trying a batch once more");
+                match self.attempt(catalogue, commands).await {
+                    Ok(went) => went,
+                    Err(missed) => Went::Badly(missed.error),
+                }
+            }
+            Err(missed) => Went::Badly(missed.error),
+            Ok(went) => went,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        catalogue: &mut Arc<Catalogue>,
+        commands: &[&Command],
+    ) -> Result<Went, Missed> {
+        let bench = Bench {
+            store: &self.shared.store,
+            metrics: &self.shared.metrics,
+            now: &|| self.shared.now(),
+        };
+        match batch::run(&bench, catalogue, commands).await {
+            Ok(decided) => Ok(Went::Well(decided)),
+            Err(Failure::Failed { error, began }) => match error {
+                Rejection::Store(ref source) if source.is_transient() => {
+                    let again = began;
+                    Err(Missed { error, again })
+                }
+                Rejection::Store(_) => Ok(Went::Broken(error)),
+                error => Err(Missed {
+                    error,
+                    again: false,
+                }),
+            },
+            Err(Failure::Unconfirmed {
+                batch,
+                decided,
+                error,
+            }) => match self.look_up(batch).await {
+                Some(true) => Ok(Went::Well(decided)),
+                Some(false) => Err(Missed {
+                    error: StoreError::Undone {
+                        source: Box::new(error),
+                    }
+                    .into(),
+                    again: true,
+                }),
+                None => Err(Missed {
+                    error: error.into(),
+                    again: false,
+                }),
+            },
+        }
+    }
+
+    /// Whether a batch was committed whose COMMIT nobody answered; nothing if that cannot be found out in time.
+    async fn look_up(&self, batch: BatchId) -> Option<bool> {
+        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
+        let looking = async {
+            loop {
+                match self.shared.store.committed(batch).await {
+                    Ok(committed) => return committed,
+                    Err(error) => debug!(%error, "Cannot look a batch up yet"),
+                }
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+        };
+        let committed = tokio::time::timeout(LOOKUP_TIMEOUT, looking).await.ok();
+        warn!(committed, "Lost the answer to a COMMIT");
+        committed
+    }
+}
+
+/// A batch of which nothing was done.
+struct Missed {
+    error: Rejection,
+    /// Whether it may go well right now.
+    again: bool,
+}

@@ -1,0 +1,70 @@
+//! A new booking, held or confirmed at once.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::super::{
+    clock,
+    command::{Hold, Outcome},
+    ledger::Ledger,
+    lookup,
+    stop::Stop,
+};
+use crate::domain::{
+    booking::{Booking, BookingKind, State},
+    name::BookingId,
+    offer::{Offer, Taken},
+    request::Principal,
+};
+
+pub(super) fn decide(
+    ledger: &mut Ledger,
+    principal: &Principal,
+    hold: &Hold,
+) -> Result<Outcome, Stop> {
+    let offer = lookup::offer(ledger, &hold.claim, hold.sells_started)?;
+    let taken = lookup::take(ledger, &offer, &HashMap::new())?;
+
+    let booking = new_booking(ledger, principal, hold, offer, &taken);
+    let id = booking.id;
+    ledger.open(booking, hold.contact.as_ref());
+    ledger.take(id, taken.items);
+    ledger.changed(id, None)
+}
+
+fn new_booking(
+    ledger: &Ledger,
+    principal: &Principal,
+    hold: &Hold,
+    offer: Offer,
+    taken: &Taken,
+) -> Booking {
+    let (state, expires_at) = match hold.confirm {
+        true => (State::Confirmed, None),
+        false => (State::Held, Some(expiry(ledger.now, hold))),
+    };
+    Booking {
+        id: BookingId(Uuid::now_v7()),
+        kind: BookingKind::Guest,
+        principal: principal.clone(),
+        recorded_state: state,
+        claim: hold.claim.clone(),
+        venue: offer.venue,
+        venue_display_name: offer.venue_display_name,
+        title: offer.title,
+        starts_at: offer.starts_at,
+        total: taken.total,
+        expires_at,
+        created_at: ledger.now,
+        updated_at: ledger.now,
+        created_sequence: ledger.next_sequence(),
+        updated_sequence: ledger.next_sequence(),
+    }
+}
+
+fn expiry(now: Timestamp, hold: &Hold) -> Timestamp {
+    let end = now.saturating_add(hold.duration);
+    clock::stored(end.unwrap_or(Timestamp::MAX))
+}

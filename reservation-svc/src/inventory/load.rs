@@ -1,0 +1,175 @@
+//! Fills the ledger of a batch: whatever its commands need, in a constant number of statements.
+//!
+//! The order matters: answers first, for what was answered already needs nothing else; then bookings, which tell their
+//! venues and how many cells they hold; then the catalogue, which tells the cells of claims; then cells, and the holds
+//! that have run out on them.
+//!
+//! A batch touches at most [`CELLS_MAX`] cells: as many of its commands are loaded as fit, at least one, and the others
+//! wait for the next batch. So does a batch with so many lapsed holds on its cells that ending them is work for a
+//! batch of its own.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{
+    catalogue_cache::{Catalogue, Wanted},
+    command::Command,
+    decide,
+    ledger::Ledger,
+    needs::Needs,
+};
+use crate::{
+    domain::{cell::CellKey, claim::Claim, name::BookingId},
+    store::{AnswerKey, StoreError, Write},
+};
+
+/// Cells of one batch.
+const CELLS_MAX: usize = 5_000;
+/// Holds that have run out, ended by one batch.
+const LAPSED_MAX: usize = 1_000;
+
+/// What is ready to be decided.
+pub(super) struct Loaded {
+    /// With everything that they need.
+    pub(super) ledger: Ledger,
+    /// How many of the commands, the first ones, are to be decided; may be none.
+    pub(super) commands: usize,
+}
+
+/// Loads what those commands need; the keys are those of the ones with a request id, in their order. Ends the holds that
+/// have run out on the cells that they want.
+pub(super) async fn load(
+    write: &Write,
+    catalogue: &mut Arc<Catalogue>,
+    clock: Timestamp,
+    commands: &[&Command],
+    keys: &[AnswerKey],
+) -> Result<Loaded, StoreError> {
+    Catalogue::follow(catalogue, write.head().catalogue_version);
+    let mut ledger = Ledger::new(write.head().clone(), clock, Arc::clone(catalogue));
+    let repeated = answers(write, &mut ledger, keys).await?;
+    let mut needs = needs_of(commands, &repeated);
+    let ids = needs.iter().flat_map(|it| it.bookings.iter().copied());
+    bookings(write, &mut ledger, ids.collect(), true).await?;
+    let fits = fitting(&ledger, &needs);
+    needs.truncate(fits);
+
+    // Let go first: one that is shared would be copied to be added to.
+    ledger.catalogue = Arc::default();
+    let claims: Vec<&Claim> = needs
+        .iter()
+        .flat_map(|it| it.claims.iter().copied())
+        .collect();
+    let mut wanted = Wanted::default();
+    let known = needs.iter().flat_map(|it| &it.bookings);
+    for entry in known.filter_map(|id| ledger.booking(*id)) {
+        wanted.venue(&entry.booking.venue);
+    }
+    claims.iter().for_each(|claim| wanted.claim(claim));
+    Arc::make_mut(catalogue).load(write, wanted).await?;
+    ledger.catalogue = Arc::clone(catalogue);
+
+    let lapsed = cells(write, &mut ledger, &claims).await?;
+    let commands = match lapsed.len() {
+        LAPSED_MAX.. => 0,
+        _ => fits,
+    };
+    bookings(write, &mut ledger, lapsed.clone(), false).await?;
+    for id in lapsed {
+        decide::expire(&mut ledger, id);
+    }
+    Ok(Loaded { ledger, commands })
+}
+
+/// Loads answers given before; for each key whether there is one.
+async fn answers(
+    write: &Write,
+    ledger: &mut Ledger,
+    keys: &[AnswerKey],
+) -> Result<Vec<bool>, StoreError> {
+    let stored = write.answers_to(keys).await?;
+    let ids: Vec<_> = stored.values().filter_map(|it| it.booking).collect();
+    ledger.add_contacts(write.contacts_of(&ids).await?);
+    let repeated = keys.iter().map(|key| stored.contains_key(key)).collect();
+    for (key, answer) in stored {
+        ledger.answers.add_stored(key, answer)?;
+    }
+    Ok(repeated)
+}
+
+fn needs_of<'a>(commands: &[&'a Command], repeated: &[bool]) -> Vec<Needs<'a>> {
+    let mut repeated = repeated.iter();
+    let needs = commands.iter().map(|command| {
+        let known = command.request.is_some() && repeated.next().copied().unwrap_or(false);
+        match known {
+            true => Needs::default(),
+            false => Needs::of(&command.action),
+        }
+    });
+    needs.collect()
+}
+
+/// Loads bookings with their items, and the contacts of those that somebody asked for.
+pub(super) async fn bookings(
+    write: &Write,
+    ledger: &mut Ledger,
+    mut ids: Vec<BookingId>,
+    contacts: bool,
+) -> Result<(), StoreError> {
+    ids.sort_unstable_by_key(|id| id.0);
+    ids.dedup();
+    ids.retain(|id| ledger.booking(*id).is_none());
+    let mut items = write.items_of(&ids).await?;
+    for (id, booking) in write.bookings_of(&ids).await? {
+        let items = items.remove(&id).unwrap_or_default();
+        ledger.add_stored(booking, items);
+    }
+    if contacts {
+        ledger.add_contacts(write.contacts_of(&ids).await?);
+    }
+    Ok(())
+}
+
+/// How many of the commands fit into one batch.
+fn fitting(ledger: &Ledger, needs: &[Needs<'_>]) -> usize {
+    let mut cells = 0;
+    let fits = needs.iter().take_while(|needs| {
+        let claimed: usize = needs.claims.iter().map(|claim| size(claim)).sum();
+        let entries = needs.bookings.iter().filter_map(|id| ledger.booking(*id));
+        cells += claimed + entries.map(|it| it.items.len()).sum::<usize>();
+        cells <= CELLS_MAX
+    });
+    fits.count().max(1).min(needs.len())
+}
+
+/// How many cells a claim is about.
+fn size(claim: &Claim) -> usize {
+    match claim {
+        Claim::Stay(stay) => usize::try_from(stay.nights.count()).unwrap_or(usize::MAX),
+        Claim::Seats(selection) => selection.seats.len(),
+    }
+}
+
+/// Loads the cells of claims; the holds that have run out on them.
+async fn cells(
+    write: &Write,
+    ledger: &mut Ledger,
+    claims: &[&Claim],
+) -> Result<Vec<BookingId>, StoreError> {
+    let mut wanted: Vec<(CellKey, i64)> = Vec::new();
+    for claim in claims {
+        ledger.catalogue.cells(claim, &mut wanted);
+    }
+    wanted.sort_unstable();
+    wanted.dedup_by_key(|(key, _)| *key);
+    let keys: Vec<CellKey> = wanted.iter().map(|(key, _)| *key).collect();
+    let stored = write.cells_of(&keys).await?;
+    // A cell that nobody has ever touched is held by nobody.
+    let touched: Vec<CellKey> = stored.keys().copied().collect();
+    for (key, capacity) in wanted {
+        ledger.cells.add(key, stored.get(&key).copied(), capacity);
+    }
+    let limit = u64::try_from(LAPSED_MAX).unwrap_or(u64::MAX);
+    write.lapsed_on(&touched, ledger.now, limit).await
+}

@@ -1,0 +1,36 @@
+//! What a command needs to have loaded before it can be decided. Everything that a decision looks at must be named
+//! here, by the request alone; `load.rs` fetches it for a whole batch at once.
+//!
+//! **For a new command** add its arm to [`Needs::of`]. Bookings come with their items, contacts and the catalogue of
+//! their venue; claims with the catalogue of what they claim and all its cells. For anything else add a field
+//! here and a step to `load.rs`.
+
+use super::command::{Action, Hold};
+use crate::domain::{claim::Claim, name::BookingId};
+
+/// What one command needs.
+#[derive(Debug, Default)]
+pub(super) struct Needs<'a> {
+    /// Bookings, with what they hold.
+    pub(super) bookings: Vec<BookingId>,
+    /// What is wanted.
+    pub(super) claims: Vec<&'a Claim>,
+}
+
+impl<'a> Needs<'a> {
+    /// What that action needs.
+    pub(super) fn of(action: &'a Action) -> Self {
+        let mut needs = Self::default();
+        match action {
+            Action::Hold(Hold { claim, .. }) => needs.claims.push(claim),
+            Action::Confirm { booking, .. } | Action::Cancel { booking, .. } => {
+                needs.bookings.push(*booking);
+            }
+            Action::Move { booking, claim, .. } => {
+                needs.bookings.push(*booking);
+                needs.claims.push(claim);
+            }
+        }
+        needs
+    }
+}
