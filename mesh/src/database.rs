@@ -18,6 +18,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement,
     TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{self, Connection as _, SqliteConnection},
 };
 use sea_orm_migration::MigratorTrait;
 use serde::{Deserialize, Serialize};
@@ -298,6 +299,10 @@ async fn migrate<M: MigratorTrait>(connection: &DatabaseConnection) -> Result<()
 
 fn options(settings: &DatabaseSettings) -> ConnectOptions {
     let mut options = ConnectOptions::new(settings.url.expose());
+    // A connection that SQLite and the driver disagree about is never lent again.
+    options.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| Box::pin(outside_transactions(connection)))
+    });
     options
         .connect_lazy(true)
         .connect_timeout(ACQUIRE_TIMEOUT)
@@ -313,6 +318,16 @@ fn options(settings: &DatabaseSettings) -> ConnectOptions {
                 .busy_timeout(Duration::from_secs(5))
         });
     options
+}
+
+/// Whether the driver believes that a connection is in no transaction, once it has done what it was told to.
+///
+/// On a full disk or an I/O error SQLite rolls back by itself. The driver's own rollback fails then, and it goes on
+/// believing that it is in a transaction: what it takes for the next one would be a savepoint that no commit makes
+/// durable, though everybody on that connection sees it.
+async fn outside_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Makes this process the only owner of a SQLite file.

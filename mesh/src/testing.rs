@@ -106,11 +106,21 @@ impl Postgres {
     /// If there are no binaries, or it does not come up within 30 s.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_in(&std::env::temp_dir())
+    }
+
+    /// As [`start`](Self::start), with its files under that folder, which PostgreSQL's user must be able to enter: a
+    /// disk of its own, for one.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_in(parent: &Path) -> Self {
         let binaries = binaries();
         sweep();
         let folder = tempfile::Builder::new()
             .prefix(FOLDER_PREFIX)
-            .tempdir()
+            .tempdir_in(parent)
             .expect("a temporary folder");
         let owner = std::process::id().to_string();
         fs::write(folder.path().join(OWNER), owner).expect("a file in the folder");
@@ -176,6 +186,27 @@ impl Postgres {
             String::from_utf8_lossy(&created.stderr)
         );
         format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// The server's main process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// What the server has logged, since it was first started.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// Whether the server has ended by itself.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        self.server.try_wait().expect("a child").is_some()
     }
 
     /// Kills the server as a crash would.
@@ -254,7 +285,9 @@ fn sweep() {
 }
 
 fn serve(binaries: &Path, folder: &Path, data: &Path, port: u16) -> Child {
-    let log = fs::File::create(folder.join("log")).expect("a log file");
+    let mut log = fs::File::options();
+    let log = log.create(true).append(true).open(folder.join("log"));
+    let log = log.expect("a log file");
     let errors = log.try_clone().expect("a log file");
     // With its parent gone it must go too, or every test run would leave a server behind.
     let mut command = Command::new("setpriv");

@@ -48,6 +48,42 @@ async fn sqlite_is_durable_and_has_one_owner() {
 }
 
 #[tokio::test]
+async fn what_is_committed_after_sqlite_has_rolled_back_by_itself_is_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("service.db").display());
+    let settings = DatabaseSettings::new(&url);
+    let database = Database::start::<NoTables>(&Process::new(), &settings, "service").await;
+    let database = database.unwrap();
+    assert!(database.ready().await);
+    let connection = database.connection();
+    let run = async |on: &sea_orm::DatabaseTransaction, sql: &str| {
+        on.execute_unprepared(sql).await.unwrap();
+    };
+    connection
+        .execute_unprepared("CREATE TABLE kept (id INTEGER)")
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        // As on a full disk.
+        let lost = connection.begin().await.unwrap();
+        run(&lost, "ROLLBACK").await;
+        drop(lost);
+        let given_up = connection.begin().await.unwrap();
+        run(&given_up, "INSERT INTO kept VALUES (0)").await;
+        given_up.rollback().await.unwrap();
+        let done = connection.begin().await.unwrap();
+        run(&done, "INSERT INTO kept VALUES (1)").await;
+        done.commit().await.unwrap();
+    }
+    let other = sea_orm::Database::connect(&url).await.unwrap();
+    let sql = "SELECT COUNT(*) AS count, SUM(id) AS sum FROM kept";
+    let statement = Statement::from_string(DbBackend::Sqlite, sql);
+    let row = other.query_one_raw(statement).await.unwrap().unwrap();
+    let value = |name: &str| row.try_get::<Option<i64>>("", name).unwrap();
+    assert_eq!((value("count"), value("sum")), (Some(3), Some(3)));
+}
+
+#[tokio::test]
 async fn a_database_that_is_away_is_no_error_but_not_ready() {
     let process = Process::new();
     let settings = DatabaseSettings::new("postgres://nobody:secret@127.0.0.1:1/none");
