@@ -105,18 +105,20 @@ pub async fn run(command: ReportCommand, out: &mut dyn Write) -> Result<(), Repo
 
 fn as_table(report: &HotelOccupancy) -> String {
     let mut text = format!(
-        "{}\n\nNIGHT       CAPACITY  SOLD  HELD  DENIED  OCCUPANCY\n",
+        "{}\n\nNIGHT       CAPACITY  SOLD  HELD  BLOCKED  OUT OF ORDER  DENIED  OCCUPANCY\n",
         report.hotel
     );
     for night in &report.nights {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{:<10}  {:>8}  {:>4}  {:>4}  {:>6}  {:>8.1} %",
+            "{:<10}  {:>8}  {:>4}  {:>4}  {:>7}  {:>12}  {:>6}  {:>8.1} %",
             night.date,
             night.capacity,
             night.sold,
             night.held,
+            night.blocked,
+            night.out_of_order,
             night.denied,
             night.occupancy * 100.0
         );
@@ -141,6 +143,8 @@ fn as_json(report: &HotelOccupancy) -> String {
                 "capacity": night.capacity,
                 "sold": night.sold,
                 "held": night.held,
+                "blocked": night.blocked,
+                "out_of_order": night.out_of_order,
                 "denied": night.denied,
                 "occupancy": night.occupancy,
             })
@@ -172,6 +176,8 @@ mod tests {
                 held: 1,
                 denied: 2,
                 occupancy: 0.25,
+                out_of_order: 3,
+                blocked: 4,
             }],
             sold_room_nights: 5,
             capacity_room_nights: 20,
@@ -184,7 +190,9 @@ mod tests {
     fn table_and_json_tell_the_same() {
         let table = as_table(&report());
         assert!(
-            table.contains("2027-05-01        20     5     1       2      25.0 %"),
+            table.contains(
+                "2027-05-01        20     5     1        4             3       2      25.0 %"
+            ),
             "{table}"
         );
         assert!(
@@ -193,6 +201,7 @@ mod tests {
         );
         let parsed: serde_json::Value = serde_json::from_str(&as_json(&report())).unwrap();
         assert_eq!(parsed["nights"][0]["sold"], 5);
+        assert_eq!(parsed["nights"][0]["out_of_order"], 3);
         assert_eq!(parsed["occupancy"], 0.25);
     }
 }

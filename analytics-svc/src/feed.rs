@@ -4,6 +4,9 @@
 //! session; the next one starts from the stored cursor again, which is all the state there is. So a cut in mid-stream,
 //! a restart and a delivery that comes twice are the same case.
 //!
+//! Where events are no longer kept the feed's snapshot is taken instead, from the cursor on: facts are made of the last
+//! state of each thing and of sums, which it has. Until its end the facts are of no single moment; their lag tells.
+//!
 //! A feed of another incarnation (a restored backup, a new database) makes the facts worthless: they are forgotten and
 //! built anew from its first event. Anything else that does not fit (a gap, an event this version cannot read, a
 //! feed that is shorter than what was applied) stops the progress, loudly, until it is mended: a report that is behind
@@ -129,7 +132,8 @@ impl Follower {
                      sequence,
                  }| { wire::position(incarnation.clone(), *sequence) },
             ),
-            ..ReadRequest::default()
+            // The facts are of last states only, so that a snapshot comes to the same.
+            takes_snapshot: true,
         };
         let opening = tokio::time::timeout(SILENCE_MAX, self.client.read(request));
         let mut stream = match opening.await {

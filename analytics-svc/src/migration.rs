@@ -7,6 +7,7 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_facts;
 mod m0002_bus;
+mod m0003_kinds_and_fees;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_facts::Migration),
             Box::new(m0002_bus::Migration),
+            Box::new(m0003_kinds_and_fees::Migration),
         ]
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         metrics::{LoadFactor, Occupancy},
         name::{HotelName, Night, ScreeningName},
     },
-    store::{Store, StoreError},
+    store::{FeeFigures, Store, StoreError},
 };
 
 /// Answers reports.
@@ -52,6 +52,15 @@ impl Reports {
             ),
             cursor: figures.cursor,
         }))
+    }
+
+    /// What cancelling bookings of a venue has cost.
+    pub async fn cancellation_fees(&self, venue: &str) -> Result<Fresh<FeeFigures>, StoreError> {
+        let report = self.store.fee_figures(venue).await?;
+        Ok(Fresh {
+            cursor: report.cursor.clone(),
+            report,
+        })
     }
 
     /// How full a screening is.

@@ -26,7 +26,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use cursor::ApplyError;
 pub use facts::Applied;
-pub use figures::{HotelFigures, ScreeningFigures};
+pub use figures::{FeeFigures, HotelFigures, ScreeningFigures};
 
 /// Access to the analytics database. Cheap to clone.
 #[derive(Clone)]

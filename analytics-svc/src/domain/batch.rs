@@ -3,7 +3,8 @@
 //! The feed may deliver an event again (after a reconnect, or because a second replica was faster), so an event at or
 //! before the cursor is skipped. It may never leave one out: a gap refuses the whole delivery, because facts with a
 //! hole look exactly like facts without one. Another incarnation is another order and is refused too; the follower
-//! then starts from zero.
+//! then starts from zero. Events of a snapshot leave out what they have overtaken, and only they may: each is taken where
+//! it is after the cursor, so that a consumer that is behind goes on with the snapshot where it stands.
 //!
 //! The fold keeps the last word on each hotel, room type, screening and booking and adds up denied demand, so that a
 //! batch costs a constant number of statements and applying events one by one comes to the same.
@@ -64,8 +65,17 @@ pub struct Batch {
     pub screenings: BTreeMap<ScreeningName, Screening>,
     /// The last word on each; replaces all earlier claims of the booking.
     pub bookings: BTreeMap<BookingName, Booking>,
-    /// Refused requests by cell and reason, to be added to what is known.
-    pub denied: BTreeMap<(Cell, String), i64>,
+    /// Refused requests by cell and reason.
+    pub denied: BTreeMap<(Cell, String), Refused>,
+}
+
+/// Refused requests of one cell and one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Refused {
+    /// How many.
+    pub count: i64,
+    /// These are all there were, in place of what is known; else they come on top of it.
+    pub in_all: bool,
 }
 
 /// Why a delivery cannot be applied.
@@ -130,7 +140,7 @@ impl Batch {
             self.skipped += 1;
             return Ok(());
         }
-        if *sequence != after + 1 {
+        if !event.snapshot && *sequence != after + 1 {
             return Err(BatchError::Gap {
                 after,
                 next: *sequence,
@@ -139,11 +149,11 @@ impl Batch {
         self.cursor.sequence = *sequence;
         self.cursor.decide_time = Some(event.decide_time);
         self.applied += 1;
-        self.fold(event.change.clone());
+        self.fold(event.change.clone(), event.snapshot);
         Ok(())
     }
 
-    fn fold(&mut self, change: Change) {
+    fn fold(&mut self, change: Change, snapshot: bool) {
         match change {
             Change::Hotel(hotel) => {
                 self.hotels.insert(hotel.name.clone(), hotel);
@@ -158,7 +168,14 @@ impl Batch {
                 self.bookings.insert(booking.name.clone(), booking);
             }
             Change::Denied(denied) => {
-                *self.denied.entry((denied.cell, denied.reason)).or_default() += denied.count;
+                let refused = self.denied.entry((denied.cell, denied.reason)).or_default();
+                if snapshot {
+                    *refused = Refused {
+                        count: 0,
+                        in_all: true,
+                    };
+                }
+                refused.count += denied.count;
             }
         }
     }
@@ -179,6 +196,22 @@ mod tests {
                 name: RoomTypeName::parse("hotels/h/roomTypes/r").unwrap(),
                 capacity: sequence,
             }),
+            snapshot: false,
+        }
+    }
+
+    fn denied(sequence: i64, count: i64, snapshot: bool) -> Event {
+        Event {
+            change: Change::Denied(super::super::change::Denied {
+                cell: Cell::Night(
+                    RoomTypeName::parse("hotels/h/roomTypes/r").unwrap(),
+                    super::super::name::Night::parse("2026-01-01").unwrap(),
+                ),
+                reason: "CELL_UNAVAILABLE".to_owned(),
+                count,
+            }),
+            snapshot,
+            ..event("a", sequence)
         }
     }
 
@@ -226,18 +259,27 @@ mod tests {
 
     #[test]
     fn denied_demand_adds_up_within_a_delivery() {
-        let denied = |sequence, count| Event {
-            change: Change::Denied(super::super::change::Denied {
-                cell: Cell::Night(
-                    RoomTypeName::parse("hotels/h/roomTypes/r").unwrap(),
-                    super::super::name::Night::parse("2026-01-01").unwrap(),
-                ),
-                reason: "CELL_UNAVAILABLE".to_owned(),
-                count,
-            }),
-            ..event("a", sequence)
-        };
-        let batch = Batch::after(&cursor(0), &[denied(1, 2), denied(2, 3)], 2).unwrap();
-        assert_eq!(batch.denied.values().copied().collect::<Vec<_>>(), [5]);
+        let events = [denied(1, 2, false), denied(2, 3, false)];
+        let batch = Batch::after(&cursor(0), &events, 2).unwrap();
+        let refused = batch.denied.values().next().unwrap();
+        assert_eq!((refused.count, refused.in_all), (5, false));
+    }
+
+    #[test]
+    fn a_snapshot_leaves_events_out_and_replaces_what_was_counted() {
+        let events = [
+            denied(5, 7, false),
+            denied(8, 40, true),
+            denied(9, 2, false),
+        ];
+        let batch = Batch::after(&cursor(4), &events, 9).unwrap();
+        let refused = batch.denied.values().next().unwrap();
+        assert_eq!((refused.count, refused.in_all), (42, true));
+        assert_eq!((batch.applied, batch.cursor.sequence), (3, 9));
+
+        let again = Batch::after(&cursor(9), &events[1..], 9).unwrap();
+        assert_eq!((again.applied, again.skipped), (0, 2));
+        let gap = [denied(8, 40, true), denied(10, 2, false)];
+        assert!(Batch::after(&cursor(4), &gap, 10).is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! The vocabulary of the feed after parsing: each event is one [`Change`] at one [`Position`].
 //!
 //! A change carries the whole of what it is about, never a difference (denied demand is the exception: it is counted).
-//! So folding a run of changes needs only the last of each, and nothing personal is in any of them.
+//! So folding a run of changes needs only the last of each, which is why a snapshot of the feed, which has only those,
+//! comes to the same; and nothing personal is in any of them.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,9 @@ pub struct Event {
     pub decide_time: Timestamp,
     /// What changed.
     pub change: Change,
+    /// It stands for all earlier events about the same thing; those that it has overtaken are left out. Its count of
+    /// refusals is that of all of them.
+    pub snapshot: bool,
 }
 
 /// What changed.
@@ -86,10 +90,47 @@ pub struct Screening {
 pub struct Booking {
     /// Its name.
     pub name: BookingName,
+    /// `hotels/{hotel}` or `cinemas/{cinema}`.
+    pub venue: String,
+    /// Why it has its cells.
+    pub kind: BookingKind,
     /// Its state.
     pub state: BookingState,
     /// Its claims, each cell once; empty once it has given them back.
     pub items: BTreeMap<Cell, Claim>,
+    /// What cancelling it, or parts of it, has cost in all; absent where nothing.
+    pub cancellation_fee: Option<Money>,
+}
+
+/// Why a booking has its cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BookingKind {
+    /// A guest booked it.
+    Guest,
+    /// Put aside for a group.
+    Block,
+    /// Nobody can sleep there.
+    OutOfOrder,
+}
+
+impl BookingKind {
+    const ALL: [Self; 3] = [Self::Guest, Self::Block, Self::OutOfOrder];
+
+    /// The stable text that it is stored as.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guest => "GUEST",
+            Self::Block => "BLOCK",
+            Self::OutOfOrder => "OUT_OF_ORDER",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
 }
 
 /// How much of a cell, and for how much.
@@ -169,6 +210,12 @@ impl BookingState {
         )
     }
 
+    /// Whether it has given its cells back.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Expired)
+    }
+
     /// The stable text that it is stored as.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -200,6 +247,14 @@ mod tests {
             assert_eq!(BookingState::parse(state.as_str()), Some(state));
         }
         assert_eq!(BookingState::parse("HELD "), None);
+    }
+
+    #[test]
+    fn kinds_read_back_as_written() {
+        for kind in BookingKind::ALL {
+            assert_eq!(BookingKind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(BookingKind::parse(""), None);
     }
 
     #[test]

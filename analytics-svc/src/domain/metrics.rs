@@ -2,20 +2,27 @@
 //!
 //! Occupancy is rooms sold over rooms for sale (USALI), load factor is seats sold over seats for sale. Sold are the
 //! cells of confirmed, checked-in, completed and no-show bookings; held are those of holds that the feed has not yet
-//! confirmed, cancelled or expired. Capacity is the one in force now, also for nights gone by. Where capacity has been
-//! lowered under what was sold the ratio stays at 1: the counts tell the truth, the ratio keeps its range.
+//! confirmed, cancelled or expired. Only what guests book is sold or held, and only that is revenue: blocks are shown
+//! apart, and a room out of order is no room for sale (USALI), so it lowers the capacity. A stay that ends early has
+//! given its last nights back; a no-show keeps what it was charged. Fees for cancelling are revenue of their own, in no
+//! night: what is cancelled is not sold.
+//!
+//! Capacity is the one in force now, also for nights gone by. Where it has been lowered under what was sold the ratio
+//! stays at 1: the counts tell the truth, the ratio keeps its range.
 //! Amounts of different currencies are never added.
 
 use std::collections::BTreeMap;
 
 use super::{
-    change::{BookingState, Money},
+    change::{BookingKind, BookingState, Money},
     name::Night,
 };
 
-/// Claims of one state and one currency, summed.
+/// Claims of one kind, state and currency, summed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
+    /// The kind of the bookings.
+    pub kind: BookingKind,
     /// The state of the bookings.
     pub state: BookingState,
     /// How much of the capacity they claim.
@@ -24,15 +31,26 @@ pub struct Claims {
     pub price: Money,
 }
 
+impl Claims {
+    /// Whether somebody pays for them.
+    fn are_sold(&self) -> bool {
+        self.kind == BookingKind::Guest && self.state.is_sold()
+    }
+}
+
 /// How full something is.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Fill {
-    /// For sale.
+    /// For sale: there, and not out of order.
     pub capacity: i64,
     /// Sold.
     pub sold: i64,
     /// Taken by holds.
     pub held: i64,
+    /// Put aside for groups.
+    pub blocked: i64,
+    /// There, but out of order.
+    pub out_of_order: i64,
     /// Refused for want of it.
     pub denied: i64,
 }
@@ -48,13 +66,28 @@ impl Fill {
         }
     }
 
-    /// Adds claims by what their state means.
+    /// Adds claims by what their kind and state mean.
     pub fn add(&mut self, claims: &Claims) {
-        if claims.state.is_sold() {
-            self.sold += claims.quantity;
-        } else if claims.state == BookingState::Held {
-            self.held += claims.quantity;
-        }
+        let place = match claims.kind {
+            _ if claims.state.is_over() => return,
+            BookingKind::Guest if claims.state.is_sold() => &mut self.sold,
+            BookingKind::Guest => &mut self.held,
+            BookingKind::Block => &mut self.blocked,
+            BookingKind::OutOfOrder => {
+                self.capacity -= claims.quantity;
+                &mut self.out_of_order
+            }
+        };
+        *place += claims.quantity;
+    }
+
+    fn add_all(&mut self, other: &Self) {
+        self.capacity += other.capacity;
+        self.sold += other.sold;
+        self.held += other.held;
+        self.blocked += other.blocked;
+        self.out_of_order += other.out_of_order;
+        self.denied += other.denied;
     }
 
     /// Sold over capacity, 0 to 1; 0 where nothing is for sale.
@@ -94,10 +127,9 @@ impl Occupancy {
                 for claims in claims.get(&night).into_iter().flatten() {
                     fill.add(claims);
                 }
-                total.capacity += fill.capacity;
-                total.sold += fill.sold;
-                total.held += fill.held;
-                total.denied += fill.denied;
+                // More may be out of order than there is by now.
+                fill.capacity = fill.capacity.max(0);
+                total.add_all(&fill);
                 (night, fill)
             })
             .collect();
@@ -126,10 +158,12 @@ impl LoadFactor {
         for claims in claims {
             fill.add(claims);
         }
+        fill.capacity = fill.capacity.max(0);
         let currency_code = claims
             .iter()
+            .filter(|claims| claims.kind == BookingKind::Guest)
             .filter(|claims| !claims.price.currency_code.is_empty())
-            .max_by_key(|claims| (claims.state.is_sold(), claims.price.amount_minor))
+            .max_by_key(|claims| (claims.are_sold(), claims.price.amount_minor))
             .map(|claims| &claims.price.currency_code);
         Self {
             fill,
@@ -142,7 +176,7 @@ fn revenue<'a>(claims: impl Iterator<Item = &'a Claims>, currency_code: &str) ->
     Money {
         currency_code: currency_code.to_owned(),
         amount_minor: claims
-            .filter(|claims| claims.state.is_sold())
+            .filter(|claims| claims.are_sold())
             .filter(|claims| claims.price.currency_code == currency_code)
             .map(|claims| claims.price.amount_minor)
             .sum(),
@@ -164,6 +198,7 @@ mod tests {
 
     fn claims(state: BookingState, quantity: i64, currency: &str, amount_minor: i64) -> Claims {
         Claims {
+            kind: BookingKind::Guest,
             state,
             quantity,
             price: Money {
@@ -208,6 +243,41 @@ mod tests {
         assert_eq!(report.nights[1].1, Fill::of(10, 0));
         assert_eq!((report.total.capacity, report.total.sold), (20, 4));
         assert_eq!(report.revenue.amount_minor, 300);
+    }
+
+    #[test]
+    fn blocks_are_not_sold_and_rooms_out_of_order_are_not_for_sale() {
+        let night = Night::parse("2026-05-01").unwrap();
+        let end = Night::parse("2026-05-02").unwrap();
+        let of = |kind, state, quantity| Claims {
+            kind,
+            ..claims(state, quantity, "EUR", 100)
+        };
+        let facts = BTreeMap::from([(
+            night,
+            vec![
+                of(BookingKind::Guest, BookingState::CheckedIn, 2),
+                of(BookingKind::Guest, BookingState::Completed, 1),
+                of(BookingKind::Block, BookingState::Held, 3),
+                of(BookingKind::Block, BookingState::Expired, 9),
+                of(BookingKind::OutOfOrder, BookingState::Confirmed, 4),
+                of(BookingKind::OutOfOrder, BookingState::Cancelled, 9),
+            ],
+        )]);
+        let report = Occupancy::of(night.until(end), 10, "EUR", &facts, &BTreeMap::new());
+        let fill = Fill {
+            capacity: 6,
+            sold: 3,
+            held: 0,
+            blocked: 3,
+            out_of_order: 4,
+            denied: 0,
+        };
+        assert_eq!((report.nights[0].1, report.total), (fill, fill));
+        assert!((report.total.ratio() - 0.5).abs() < f64::EPSILON);
+        assert_eq!(report.revenue.amount_minor, 200);
+        let fewer = Occupancy::of(night.until(end), 3, "EUR", &facts, &BTreeMap::new());
+        assert_eq!(fewer.total.capacity, 0);
     }
 
     #[test]

@@ -64,6 +64,11 @@ name!(
     "cinemas/{cinema}/screenings/{screening}"
 );
 name!(
+    /// `cinemas/{cinema}`.
+    CinemaName,
+    "cinemas/{cinema}"
+);
+name!(
     /// `bookings/{booking}`.
     BookingName,
     "bookings/{booking}"

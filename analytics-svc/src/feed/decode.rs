@@ -8,8 +8,8 @@ use banyan_proto::reservation::v1 as wire;
 
 use crate::domain::{
     change::{
-        Booking, BookingState, Cell, Change, Claim, Denied, Event, Hotel, Money, Position,
-        RoomType, Screening,
+        Booking, BookingKind, BookingState, Cell, Change, Claim, Denied, Event, Hotel, Money,
+        Position, RoomType, Screening,
     },
     name::{BookingName, HotelName, NameError, Night, RoomTypeName, ScreeningName},
 };
@@ -34,6 +34,8 @@ pub(super) enum Problem {
     Kind,
     #[error("its booking state {0} is unknown to this version")]
     State(i32),
+    #[error("its booking kind {0} is unknown to this version")]
+    BookingKind(i32),
     #[error("its {0} is out of range")]
     Range(&'static str),
     #[error("it prices one cell in two currencies")]
@@ -63,6 +65,7 @@ fn event(event: wire::FeedEvent) -> Result<Event, Problem> {
         },
         decide_time: crate::wire::instant(&decide_time).ok_or(Problem::Range("decide_time"))?,
         change: change(event.event.ok_or(Problem::Kind)?)?,
+        snapshot: event.snapshot,
     })
 }
 
@@ -91,8 +94,11 @@ fn change(event: wire::feed_event::Event) -> Result<Change, Problem> {
         }),
         Kind::BookingChanged(booking) => Change::Booking(Booking {
             name: BookingName::parse(&booking.booking).map_err(Problem::Name)?,
+            venue: booking.venue,
+            kind: kind(booking.kind)?,
             state: state(booking.state)?,
             items: items(booking.items)?,
+            cancellation_fee: booking.cancellation_fee.map(fee).transpose()?,
         }),
         Kind::DemandDenied(denied) => Change::Denied(Denied {
             cell: cell(denied.cell)?,
@@ -165,6 +171,25 @@ fn state(state: i32) -> Result<BookingState, Problem> {
     )
 }
 
+fn kind(kind: i32) -> Result<BookingKind, Problem> {
+    use wire::booking::Kind;
+    Ok(
+        match Kind::try_from(kind).map_err(|_| Problem::BookingKind(kind))? {
+            // Events from before there were kinds do not tell.
+            Kind::Unspecified | Kind::Guest => BookingKind::Guest,
+            Kind::Block => BookingKind::Block,
+            Kind::OutOfOrder => BookingKind::OutOfOrder,
+        },
+    )
+}
+
+fn fee(fee: wire::Money) -> Result<Money, Problem> {
+    Ok(Money {
+        amount_minor: not_negative("cancellation fee", fee.amount_minor)?,
+        currency_code: fee.currency_code,
+    })
+}
+
 fn not_negative(what: &'static str, value: i64) -> Result<i64, Problem> {
     if value < 0 {
         return Err(Problem::Range(what));
@@ -204,6 +229,20 @@ mod tests {
         let amounts: Vec<i64> = claims.values().map(|c| c.price.amount_minor).collect();
         assert_eq!(amounts, [1_000, 500]);
         assert!(items(vec![item("A1", "EUR"), item("A1", "USD")]).is_err());
+    }
+
+    #[test]
+    fn kinds_of_bookings_are_told_apart_and_old_events_are_of_guests() {
+        for (wire, want) in [
+            (0, BookingKind::Guest),
+            (1, BookingKind::Guest),
+            (2, BookingKind::Block),
+            (3, BookingKind::OutOfOrder),
+        ] {
+            assert_eq!(kind(wire).unwrap(), want);
+        }
+        let error = kind(4).unwrap_err().to_string();
+        assert_eq!(error, "its booking kind 4 is unknown to this version");
     }
 
     #[test]

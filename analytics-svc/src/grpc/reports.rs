@@ -1,8 +1,9 @@
 //! `banyan.analytics.v1.ReportService`.
 
 use banyan_proto::analytics::v1::{
-    Freshness, GetHotelOccupancyRequest, GetScreeningLoadFactorRequest, HotelOccupancy,
-    OccupancyNight, ScreeningLoadFactor, report_service_server::ReportService,
+    CancellationFees, Freshness, GetCancellationFeesRequest, GetHotelOccupancyRequest,
+    GetScreeningLoadFactorRequest, HotelOccupancy, OccupancyNight, ScreeningLoadFactor,
+    report_service_server::ReportService,
 };
 use tonic::{Request, Response, Status};
 
@@ -11,7 +12,7 @@ use crate::{
     domain::{
         batch::Cursor,
         metrics::{Fill, LoadFactor, Occupancy},
-        name::{HotelName, Night, ScreeningName},
+        name::{CinemaName, HotelName, NameError, Night, ScreeningName},
     },
     reports::{Fresh, Reports},
     store::StoreError,
@@ -68,6 +69,32 @@ impl ReportService for ReportApi {
             .ok_or_else(|| status::not_found(SCREENING, screening.as_str()))?;
         Ok(Response::new(load_factor(&screening, report)))
     }
+
+    async fn get_cancellation_fees(
+        &self,
+        request: Request<GetCancellationFeesRequest>,
+    ) -> Result<Response<CancellationFees>, Status> {
+        let mut check = Check::default();
+        let venue = check.parsed("venue", &request.get_ref().venue, venue);
+        let venue = check.finish(venue)?;
+        let report = self.reports.cancellation_fees(&venue).await;
+        let Fresh { report, cursor } = report.map_err(|error| failed(&error))?;
+        Ok(Response::new(CancellationFees {
+            venue,
+            fees: report.fees.into_iter().map(wire::money).collect(),
+            bookings: report.bookings,
+            freshness: Some(freshness(cursor)),
+        }))
+    }
+}
+
+/// The name of a hotel or a cinema.
+fn venue(text: &str) -> Result<String, NameError> {
+    if text.starts_with("cinemas/") {
+        CinemaName::parse(text).map(|name| name.to_string())
+    } else {
+        HotelName::parse(text).map(|name| name.to_string())
+    }
 }
 
 fn failed(error: &StoreError) -> Status {
@@ -122,6 +149,8 @@ fn occupancy_night(night: Night, fill: &Fill) -> OccupancyNight {
         held: fill.held,
         denied: fill.denied,
         occupancy: fill.ratio(),
+        out_of_order: fill.out_of_order,
+        blocked: fill.blocked,
     }
 }
 

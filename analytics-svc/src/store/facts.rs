@@ -2,6 +2,8 @@
 //!
 //! A booking's claims are deleted and written anew, never patched: the feed's snapshot is all there is to know of it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait as _, DatabaseTransaction, EntityTrait, IntoActiveModel,
@@ -12,16 +14,16 @@ use sea_orm::{
 use super::{
     During as _, StoreError,
     tables::{
-        hotels, night_claims, night_denials, room_types, screenings, seat_claims, seat_denials,
+        cancellation_fees, hotels, night_claims, night_denials, room_types, screenings,
+        seat_claims, seat_denials,
     },
 };
 use crate::domain::{
-    batch::{Batch, Cursor},
-    change::{Booking, BookingState, Cell, Claim, Hotel, RoomType, Screening},
-    name::BookingName,
+    batch::{Batch, Cursor, Refused},
+    change::{Booking, Cell, Claim, Hotel, RoomType, Screening},
 };
 
-/// Rows a statement: at 8 columns half of the 32,766 values that SQLite binds.
+/// Rows a statement: at 9 columns somewhat more than half of the 32,766 values that SQLite binds.
 const ROWS_MAX: usize = 2_000;
 
 /// What an application came to.
@@ -85,6 +87,7 @@ pub(super) async fn clear(transaction: &DatabaseTransaction) -> Result<(), Store
     delete_all::<screenings::Entity>(transaction).await?;
     delete_all::<night_claims::Entity>(transaction).await?;
     delete_all::<seat_claims::Entity>(transaction).await?;
+    delete_all::<cancellation_fees::Entity>(transaction).await?;
     delete_all::<night_denials::Entity>(transaction).await?;
     delete_all::<seat_denials::Entity>(transaction).await
 }
@@ -184,35 +187,46 @@ async fn claims(
             .exec(transaction)
             .await
             .during("replace claims of seats")?;
+        cancellation_fees::Entity::delete_many()
+            .filter(cancellation_fees::Column::Booking.is_in(names.iter().copied()))
+            .exec(transaction)
+            .await
+            .during("replace cancellation fees")?;
     }
     let (mut nights, mut seats) = (Vec::new(), Vec::new());
-    for booking in bookings {
-        for (cell, claim) in booking.items {
-            row_of_claim(
-                &booking.name,
-                booking.state,
-                cell,
-                claim,
-                &mut nights,
-                &mut seats,
-            );
+    for booking in &bookings {
+        for (cell, claim) in &booking.items {
+            row_of_claim(booking, cell, claim, &mut nights, &mut seats);
         }
     }
+    let fees = bookings.into_iter().filter_map(fee).collect();
     insert(transaction, nights, "write claims of nights").await?;
-    insert(transaction, seats, "write claims of seats").await
+    insert(transaction, seats, "write claims of seats").await?;
+    insert(transaction, fees, "write cancellation fees").await
+}
+
+fn fee(booking: Booking) -> Option<cancellation_fees::ActiveModel> {
+    let fee = booking.cancellation_fee?;
+    let row = cancellation_fees::Model {
+        booking: booking.name.to_string(),
+        venue: booking.venue,
+        currency_code: fee.currency_code,
+        amount_minor: fee.amount_minor,
+    };
+    (row.amount_minor > 0).then(|| row.into_active_model())
 }
 
 fn row_of_claim(
-    booking: &BookingName,
-    state: BookingState,
-    cell: Cell,
-    claim: Claim,
+    booking: &Booking,
+    cell: &Cell,
+    claim: &Claim,
     nights: &mut Vec<night_claims::ActiveModel>,
     seats: &mut Vec<seat_claims::ActiveModel>,
 ) {
-    let booking = booking.to_string();
-    let state = state.as_str().to_owned();
-    let Claim { quantity, price } = claim;
+    let kind = booking.kind.as_str().to_owned();
+    let state = booking.state.as_str().to_owned();
+    let booking = booking.name.to_string();
+    let Claim { quantity, price } = claim.clone();
     match cell {
         Cell::Night(room_type, night) => nights.push(
             night_claims::Model {
@@ -220,6 +234,7 @@ fn row_of_claim(
                 night: night.to_string(),
                 hotel: room_type.hotel().to_string(),
                 room_type: room_type.to_string(),
+                kind,
                 state,
                 quantity,
                 currency_code: price.currency_code,
@@ -231,7 +246,8 @@ fn row_of_claim(
             seat_claims::Model {
                 booking,
                 screening: screening.to_string(),
-                seat,
+                seat: seat.clone(),
+                kind,
                 state,
                 quantity,
                 currency_code: price.currency_code,
@@ -242,12 +258,51 @@ fn row_of_claim(
     }
 }
 
+/// Counts refusals: on top of what is known, or in place of it.
 async fn denials(
     transaction: &DatabaseTransaction,
-    denied: std::collections::BTreeMap<(Cell, String), i64>,
+    denied: BTreeMap<(Cell, String), Refused>,
 ) -> Result<(), StoreError> {
+    let (in_all, more): (Vec<_>, Vec<_>) =
+        denied.into_iter().partition(|(_, refused)| refused.in_all);
+    for (denied, sum) in [
+        (in_all, "excluded.requests"),
+        (more, "{table}.requests + excluded.requests"),
+    ] {
+        let (nights, seats) = rows_of_denials(denied);
+        let keys = [
+            night_denials::Column::RoomType,
+            night_denials::Column::Night,
+            night_denials::Column::Reason,
+        ];
+        let sum_of_nights = Expr::cust(sum.replace("{table}", "night_denials"));
+        let counted = OnConflict::columns(keys)
+            .value(night_denials::Column::Requests, sum_of_nights)
+            .to_owned();
+        upsert(transaction, nights, counted, "count refused nights").await?;
+        let keys = [
+            seat_denials::Column::Screening,
+            seat_denials::Column::Seat,
+            seat_denials::Column::Reason,
+        ];
+        let sum_of_seats = Expr::cust(sum.replace("{table}", "seat_denials"));
+        let counted = OnConflict::columns(keys)
+            .value(seat_denials::Column::Requests, sum_of_seats)
+            .to_owned();
+        upsert(transaction, seats, counted, "count refused seats").await?;
+    }
+    Ok(())
+}
+
+fn rows_of_denials(
+    denied: Vec<((Cell, String), Refused)>,
+) -> (
+    Vec<night_denials::ActiveModel>,
+    Vec<seat_denials::ActiveModel>,
+) {
     let (mut nights, mut seats) = (Vec::new(), Vec::new());
-    for ((cell, reason), requests) in denied {
+    for ((cell, reason), refused) in denied {
+        let requests = refused.count;
         match cell {
             Cell::Night(room_type, night) => nights.push(
                 night_denials::Model {
@@ -270,36 +325,5 @@ async fn denials(
             ),
         }
     }
-    upsert(
-        transaction,
-        nights,
-        OnConflict::columns([
-            night_denials::Column::RoomType,
-            night_denials::Column::Night,
-            night_denials::Column::Reason,
-        ])
-        .value(
-            night_denials::Column::Requests,
-            Expr::cust("night_denials.requests + excluded.requests"),
-        )
-        .to_owned(),
-        "count refused nights",
-    )
-    .await?;
-    upsert(
-        transaction,
-        seats,
-        OnConflict::columns([
-            seat_denials::Column::Screening,
-            seat_denials::Column::Seat,
-            seat_denials::Column::Reason,
-        ])
-        .value(
-            seat_denials::Column::Requests,
-            Expr::cust("seat_denials.requests + excluded.requests"),
-        )
-        .to_owned(),
-        "count refused seats",
-    )
-    .await
+    (nights, seats)
 }

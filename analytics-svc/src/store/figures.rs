@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    ColumnTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
     sea_query::{Expr, ExprTrait as _},
 };
 
 use super::{
     During as _, Store, StoreError, cursor,
     tables::{
-        hotels, night_claims, night_denials, room_types, screenings, seat_claims, seat_denials,
+        cancellation_fees, hotels, night_claims, night_denials, room_types, screenings,
+        seat_claims, seat_denials,
     },
 };
 use crate::domain::{
     batch::Cursor,
-    change::{BookingState, Money},
+    change::{BookingKind, BookingState, Money},
     metrics::Claims,
     name::{HotelName, Night, ScreeningName},
 };
@@ -96,6 +98,47 @@ impl Store {
             cursor: cursor::read(&snapshot).await?,
         }))
     }
+
+    /// Fees of a venue's bookings; none if the feed has not spoken of any.
+    pub async fn fee_figures(&self, venue: &str) -> Result<FeeFigures, StoreError> {
+        let snapshot = self.snapshot("begin reading a venue's fees").await?;
+        let rows = cancellation_fees::Entity::find()
+            .select_only()
+            .column(cancellation_fees::Column::CurrencyCode)
+            .column_as(sum(cancellation_fees::Column::AmountMinor), "amount_sum")
+            .column_as(cancellation_fees::Column::Booking.count(), "bookings")
+            .filter(cancellation_fees::Column::Venue.eq(venue))
+            .group_by(cancellation_fees::Column::CurrencyCode)
+            .order_by_asc(cancellation_fees::Column::CurrencyCode)
+            .into_tuple::<(String, i64, i64)>()
+            .all(&snapshot)
+            .await
+            .during("sum cancellation fees")?;
+        let bookings = rows.iter().map(|(_, _, bookings)| bookings).sum();
+        let fees = rows
+            .into_iter()
+            .map(|(currency_code, amount_minor, _)| Money {
+                currency_code,
+                amount_minor,
+            })
+            .collect();
+        Ok(FeeFigures {
+            fees,
+            bookings,
+            cursor: cursor::read(&snapshot).await?,
+        })
+    }
+}
+
+/// What cancelling bookings of a venue has cost in all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeeFigures {
+    /// By currency.
+    pub fees: Vec<Money>,
+    /// Bookings with a fee.
+    pub bookings: i64,
+    /// How far the feed had been applied.
+    pub cursor: Cursor,
 }
 
 /// A sum as a 64-bit integer, 0 over no rows: PostgreSQL would answer a numeric, both would answer NULL.
@@ -126,6 +169,7 @@ async fn claims_by_night(
     let rows = night_claims::Entity::find()
         .select_only()
         .column(night_claims::Column::Night)
+        .column(night_claims::Column::Kind)
         .column(night_claims::Column::State)
         .column(night_claims::Column::CurrencyCode)
         .column_as(sum(night_claims::Column::Quantity), "quantity_sum")
@@ -134,15 +178,17 @@ async fn claims_by_night(
         .filter(night_claims::Column::Night.gte(start.to_string()))
         .filter(night_claims::Column::Night.lt(end.to_string()))
         .group_by(night_claims::Column::Night)
+        .group_by(night_claims::Column::Kind)
         .group_by(night_claims::Column::State)
         .group_by(night_claims::Column::CurrencyCode)
-        .into_tuple::<(String, String, String, i64, i64)>()
+        .into_tuple::<(String, String, String, String, i64, i64)>()
         .all(snapshot)
         .await
         .during("sum claims of nights")?;
     let mut nights: BTreeMap<Night, Vec<Claims>> = BTreeMap::new();
-    for (night, state, currency_code, quantity, amount_minor) in rows {
+    for (night, kind, state, currency_code, quantity, amount_minor) in rows {
         nights.entry(parse_night(&night)?).or_default().push(claims(
+            &kind,
             &state,
             currency_code,
             quantity,
@@ -182,20 +228,22 @@ async fn claims_of_seats(
 ) -> Result<Vec<Claims>, StoreError> {
     let rows = seat_claims::Entity::find()
         .select_only()
+        .column(seat_claims::Column::Kind)
         .column(seat_claims::Column::State)
         .column(seat_claims::Column::CurrencyCode)
         .column_as(sum(seat_claims::Column::Quantity), "quantity_sum")
         .column_as(sum(seat_claims::Column::AmountMinor), "amount_sum")
         .filter(seat_claims::Column::Screening.eq(screening.as_str()))
+        .group_by(seat_claims::Column::Kind)
         .group_by(seat_claims::Column::State)
         .group_by(seat_claims::Column::CurrencyCode)
-        .into_tuple::<(String, String, i64, i64)>()
+        .into_tuple::<(String, String, String, i64, i64)>()
         .all(snapshot)
         .await
         .during("sum claims of seats")?;
     rows.into_iter()
-        .map(|(state, currency_code, quantity, amount_minor)| {
-            claims(&state, currency_code, quantity, amount_minor)
+        .map(|(kind, state, currency_code, quantity, amount_minor)| {
+            claims(&kind, &state, currency_code, quantity, amount_minor)
         })
         .collect()
 }
@@ -224,6 +272,7 @@ fn parse_night(text: &str) -> Result<Night, StoreError> {
 }
 
 fn claims(
+    kind: &str,
     state: &str,
     currency_code: String,
     quantity: i64,
@@ -233,7 +282,12 @@ fn claims(
         what: "booking state",
         value: state.to_owned(),
     })?;
+    let kind = BookingKind::parse(kind).ok_or_else(|| StoreError::Corrupt {
+        what: "booking kind",
+        value: kind.to_owned(),
+    })?;
     Ok(Claims {
+        kind,
         state,
         quantity,
         price: Money {

@@ -98,6 +98,7 @@ pub(super) mod night_claims {
         #[sea_orm(primary_key, auto_increment = false)]
         pub night: String,
         pub hotel: String,
+        pub kind: String,
         pub state: String,
         pub quantity: i64,
         pub currency_code: String,
@@ -123,8 +124,29 @@ pub(super) mod seat_claims {
         pub screening: String,
         #[sea_orm(primary_key, auto_increment = false)]
         pub seat: String,
+        pub kind: String,
         pub state: String,
         pub quantity: i64,
+        pub currency_code: String,
+        pub amount_minor: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What cancelling bookings, or parts of them, has cost.
+pub(super) mod cancellation_fees {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, DeriveEntityModel)]
+    #[sea_orm(table_name = "cancellation_fees")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub booking: String,
+        pub venue: String,
         pub currency_code: String,
         pub amount_minor: i64,
     }

@@ -1,15 +1,19 @@
 //! Reports follow the feed exactly, whatever happens to the stream or the process.
 
 use banyan_mesh::testing::TestDatabase;
-use banyan_proto::{analytics::v1::OccupancyNight, reservation::v1::booking::State, rpc};
+use banyan_proto::{
+    analytics::v1::OccupancyNight,
+    reservation::v1::booking::{Kind, State},
+    rpc,
+};
 use prost::Message as _;
 use tonic::{Code, Status};
 
 use crate::{
     feed_server::{Fault, Feed},
     script::{
-        DOUBLE, HOTEL, SUITE, booking, denied, hotel, item, night, refusals, room_type, screening,
-        seat, unsold,
+        DOUBLE, HOTEL, SUITE, booking, cancelled, closed, denied, hotel, item, night, refusals,
+        room_type, screening, seat, unsold,
     },
     service::{Service, eventually},
 };
@@ -76,6 +80,7 @@ fn a_hotels_occupancy_is_what_the_feed_said() {
             held,
             denied,
             occupancy,
+            ..OccupancyNight::default()
         };
         assert_eq!(
             report.nights,
@@ -117,6 +122,104 @@ fn a_hotels_occupancy_is_what_the_feed_said() {
             ),
             ("reservation.banyan/Hotel", "hotels/other")
         );
+    }
+}
+
+#[test]
+fn only_what_guests_book_is_sold_and_what_is_out_of_order_is_not_for_sale() {
+    for database in TestDatabase::each() {
+        let feed = Feed::new("a", 4);
+        let service = Service::start(&database.url, &feed.serve());
+        let first = |quantity| item(night(DOUBLE, "2026-05-01"), quantity, 9_000);
+        let second = |quantity| item(night(DOUBLE, "2026-05-02"), quantity, 9_000);
+        feed.commit([
+            hotel(),
+            room_type(DOUBLE, 10),
+            // Left after the first night, and gave the second one back.
+            booking("b1", State::CheckedIn, vec![first(1), second(1)]),
+            booking("b1", State::Completed, vec![first(1)]),
+            booking("b2", State::NoShow, vec![first(1), second(1)]),
+            closed("b3", Kind::Block, State::Held, vec![first(3), second(3)]),
+            closed("b4", Kind::Block, State::Held, vec![first(2)]),
+            closed("b4", Kind::Block, State::Expired, vec![]),
+            closed("b5", Kind::OutOfOrder, State::Confirmed, vec![second(2)]),
+            closed("b6", Kind::OutOfOrder, State::Cancelled, vec![]),
+        ]);
+        let report = eventually("everything is applied", || {
+            let report = service.occupancy("2026-05-01", "2026-05-03").ok()?;
+            let position = report.freshness.as_ref()?.position.as_ref()?;
+            (position.sequence == feed.len()).then_some(report)
+        });
+        let wanted = [
+            OccupancyNight {
+                date: "2026-05-01".to_owned(),
+                capacity: 10,
+                sold: 2,
+                occupancy: 0.2,
+                blocked: 3,
+                ..OccupancyNight::default()
+            },
+            OccupancyNight {
+                date: "2026-05-02".to_owned(),
+                capacity: 8,
+                sold: 1,
+                occupancy: 0.125,
+                out_of_order: 2,
+                blocked: 3,
+                ..OccupancyNight::default()
+            },
+        ];
+        assert_eq!(report.nights, wanted);
+        assert_eq!(
+            (report.sold_room_nights, report.capacity_room_nights),
+            (3, 18)
+        );
+        assert_eq!(report.room_revenue.unwrap().amount_minor, 27_000);
+    }
+}
+
+#[test]
+fn fees_for_cancelling_are_revenue_of_their_own() {
+    for database in TestDatabase::each() {
+        let feed = Feed::new("a", 2);
+        let service = Service::start(&database.url, &feed.serve());
+        let first = |quantity| item(night(DOUBLE, "2026-05-01"), quantity, 9_000);
+        feed.commit([
+            hotel(),
+            room_type(DOUBLE, 10),
+            booking("b1", State::Confirmed, vec![first(2)]),
+            // A part of it for 10, and then the rest of it for 30 in all.
+            cancelled("b1", State::Confirmed, vec![first(1)], "EUR", 1_000),
+            cancelled("b1", State::Cancelled, vec![], "EUR", 3_000),
+            cancelled("b2", State::Cancelled, vec![], "EUR", 500),
+            cancelled("b3", State::Cancelled, vec![], "EUR", 0),
+            cancelled("b4", State::Confirmed, vec![first(1)], "USD", 70),
+        ]);
+        let report = eventually("everything is applied", || {
+            let report = service.cancellation_fees(HOTEL).ok()?;
+            let position = report.freshness.as_ref()?.position.as_ref()?;
+            (position.sequence == feed.len()).then_some(report)
+        });
+        let fees: Vec<_> = report
+            .fees
+            .iter()
+            .map(|fee| (fee.currency_code.as_str(), fee.amount_minor))
+            .collect();
+        assert_eq!((report.venue.as_str(), report.bookings), (HOTEL, 3));
+        assert_eq!(fees, [("EUR", 3_500), ("USD", 70)]);
+        let report = service.occupancy("2026-05-01", "2026-05-02").unwrap();
+        assert_eq!(report.room_revenue.unwrap().amount_minor, 9_000);
+
+        let none = service.cancellation_fees("cinemas/lux").unwrap();
+        assert_eq!((none.fees.len(), none.bookings), (0, 0));
+        for (venue, reason) in [
+            ("", "MISSING"),
+            ("hotels", "FORMAT"),
+            ("cinemas/", "FORMAT"),
+        ] {
+            let refused = service.cancellation_fees(venue).unwrap_err();
+            assert_eq!(violations(&refused), [("venue".into(), reason.into())]);
+        }
     }
 }
 

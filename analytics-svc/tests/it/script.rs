@@ -2,7 +2,10 @@
 
 use banyan_proto::reservation::v1::{
     BookingChanged, BookingItem, CellRef, DemandDenied, HotelChanged, Money, NightCell,
-    RoomTypeChanged, ScreeningChanged, SeatCell, booking::State, cell_ref::Cell, feed_event::Event,
+    RoomTypeChanged, ScreeningChanged, SeatCell,
+    booking::{Kind, State},
+    cell_ref::Cell,
+    feed_event::Event,
 };
 
 pub(crate) const HOTEL: &str = "hotels/astra";
@@ -74,6 +77,40 @@ pub(crate) fn booking(id: &str, state: State, items: Vec<BookingItem>) -> Event 
         venue: HOTEL.to_owned(),
         state: state.into(),
         items,
+        ..BookingChanged::default()
+    })
+}
+
+/// A booking that is no guest's.
+pub(crate) fn closed(id: &str, kind: Kind, state: State, items: Vec<BookingItem>) -> Event {
+    Event::BookingChanged(BookingChanged {
+        booking: format!("bookings/{id}"),
+        venue: HOTEL.to_owned(),
+        kind: kind.into(),
+        state: state.into(),
+        items,
+        ..BookingChanged::default()
+    })
+}
+
+/// A booking that was cancelled, in whole or in part, for a fee.
+pub(crate) fn cancelled(
+    id: &str,
+    state: State,
+    items: Vec<BookingItem>,
+    currency_code: &str,
+    amount_minor: i64,
+) -> Event {
+    Event::BookingChanged(BookingChanged {
+        booking: format!("bookings/{id}"),
+        venue: HOTEL.to_owned(),
+        kind: Kind::Guest.into(),
+        state: state.into(),
+        items,
+        cancellation_fee: Some(Money {
+            currency_code: currency_code.to_owned(),
+            amount_minor,
+        }),
         ..BookingChanged::default()
     })
 }

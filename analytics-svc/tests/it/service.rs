@@ -10,8 +10,9 @@ use banyan_mesh::{
 };
 use banyan_proto::{
     analytics::v1::{
-        GetHotelOccupancyRequest, GetScreeningLoadFactorRequest, HotelOccupancy,
-        ScreeningLoadFactor, report_service_client::ReportServiceClient,
+        CancellationFees, GetCancellationFeesRequest, GetHotelOccupancyRequest,
+        GetScreeningLoadFactorRequest, HotelOccupancy, ScreeningLoadFactor,
+        report_service_client::ReportServiceClient,
     },
     compat::cinema::v1::event_service_client::EventServiceClient,
 };
@@ -125,6 +126,15 @@ impl Service {
         };
         let mut client = ReportServiceClient::new(self.channel.clone());
         let answer = self.block_on(client.get_hotel_occupancy(request))?;
+        Ok(answer.into_inner())
+    }
+
+    pub(crate) fn cancellation_fees(&self, venue: &str) -> Result<CancellationFees, Status> {
+        let request = GetCancellationFeesRequest {
+            venue: venue.to_owned(),
+        };
+        let mut client = ReportServiceClient::new(self.channel.clone());
+        let answer = self.block_on(client.get_cancellation_fees(request))?;
         Ok(answer.into_inner())
     }
 
