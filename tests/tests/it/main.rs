@@ -6,6 +6,7 @@
 mod architecture;
 mod canonical_api;
 mod cinema_api;
+mod feed_trimming;
 mod idempotency;
 mod mesh;
 mod processes;

@@ -17,6 +17,10 @@ pub(crate) struct Mesh {
     pub(crate) ops: String,
     /// Base address of the monolith itself, behind the gateway's back.
     pub(crate) monolith: String,
+    /// The reservation service's address.
+    reservation: String,
+    /// The analytics service's address.
+    pub(crate) analytics: String,
     process: Process,
     stop_monolith: Option<oneshot::Sender<()>>,
     _databases: Vec<TestDatabase>,
@@ -94,6 +98,8 @@ impl Mesh {
             public: format!("http://{}", gateway.public),
             ops: format!("http://{}", gateway.ops),
             monolith,
+            reservation,
+            analytics,
             process,
             stop_monolith: Some(stop_monolith),
             _databases: databases,
@@ -116,6 +122,19 @@ impl Mesh {
             client: Client::new(),
             base: self.ops.clone(),
         }
+    }
+
+    /// Another analytics service, whose empty database has to be filled from the feed; its address.
+    pub(crate) async fn another_analytics(&mut self, database: TestDatabase) -> String {
+        let settings = banyan_analytics::Settings {
+            listen: any_port(),
+            database: DatabaseSettings::new(&database.url),
+            reservation_url: self.reservation.clone(),
+            ..banyan_analytics::Settings::default()
+        };
+        self._databases.push(database);
+        let running = banyan_analytics::start(settings, &self.process).await;
+        format!("http://{}", running.unwrap().grpc)
     }
 
     pub(crate) fn stop_monolith(&mut self) {
