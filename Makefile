@@ -110,6 +110,12 @@ conformance: ## The codec of the gateway against the protobuf conformance suite
 	cargo build --package banyan-transcode --example conformance --locked
 	scripts/conformance.mjs
 
+.PHONY: bench-holds
+bench-holds: setup ui ## Holds a second, beside row locks and beside SQL alone (about 20 minutes)
+	cargo build --release --locked
+	cargo build --release --locked -p banyan-load
+	scripts/bench-holds.mjs $(if $(QUICK),--quick)
+
 .PHONY: clean
 clean: ## Remove what was built (not ./data)
 	cargo clean

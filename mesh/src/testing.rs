@@ -80,6 +80,7 @@ pub struct Postgres {
     port: u16,
     binaries: PathBuf,
     folder: TempDir,
+    settings: &'static [&'static str],
 }
 
 impl Postgres {
@@ -116,6 +117,16 @@ impl Postgres {
     /// As [`start`](Self::start).
     #[must_use]
     pub fn start_in(parent: &Path) -> Self {
+        Self::start_with(parent, &["max_connections=300", "shared_buffers=64MB"])
+    }
+
+    /// As [`start_in`](Self::start_in), with these settings, each `name=value`: a benchmark needs more memory than a
+    /// test.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with(parent: &Path, settings: &'static [&'static str]) -> Self {
         let binaries = binaries();
         sweep();
         let folder = tempfile::Builder::new()
@@ -149,12 +160,13 @@ impl Postgres {
             String::from_utf8_lossy(&initialised.stderr)
         );
         let port = free_port();
-        let server = serve(&binaries, folder.path(), &data, port);
+        let server = serve(&binaries, folder.path(), &data, port, settings);
         let mut postgres = Self {
             server,
             port,
             binaries,
             folder,
+            settings,
         };
         postgres.wait();
         postgres
@@ -226,7 +238,13 @@ impl Postgres {
         let data = self.folder.path().join("data");
         // A killed postmaster leaves its children for a moment and its lock file for good.
         fs::remove_file(data.join("postmaster.pid")).ok();
-        self.server = serve(&self.binaries, self.folder.path(), &data, self.port);
+        self.server = serve(
+            &self.binaries,
+            self.folder.path(),
+            &data,
+            self.port,
+            self.settings,
+        );
         self.wait();
     }
 
@@ -284,7 +302,7 @@ fn sweep() {
     }
 }
 
-fn serve(binaries: &Path, folder: &Path, data: &Path, port: u16) -> Child {
+fn serve(binaries: &Path, folder: &Path, data: &Path, port: u16, settings: &[&str]) -> Child {
     let mut log = fs::File::options();
     let log = log.create(true).append(true).open(folder.join("log"));
     let log = log.expect("a log file");
@@ -300,13 +318,8 @@ fn serve(binaries: &Path, folder: &Path, data: &Path, port: u16) -> Child {
         .arg("-D")
         .arg(data)
         .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"])
-        .args([
-            "-c",
-            "max_connections=300",
-            "-c",
-            "shared_buffers=64MB",
-            "-c",
-        ])
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
+        .arg("-c")
         .arg(format!("unix_socket_directories={}", folder.display()))
         .stdin(Stdio::null())
         .stdout(log)

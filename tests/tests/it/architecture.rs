@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ),
     ("webui", "banyan-webui", &["banyan-mesh"]),
     ("tests/legacy", "legacy-monolith", &[]),
+    ("tests/load", "banyan-load", &["banyan-mesh", "banyan-proto"]),
 ];
 
 fn root() -> PathBuf {

@@ -1,0 +1,373 @@
+//! The measurements of a round, and those that are made once.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context as _;
+
+use super::plan::Plan;
+use crate::{
+    catalogue::Catalogue,
+    client::Client,
+    databases::{Databases, User},
+    generator::{self, Run, Span},
+    processes::Server,
+    raw,
+    report::{Choices, Engine, Kind, Memory, Row, Scenario, Subject},
+    tally::Answer,
+    traffic::{self, Ask, Traffic},
+    usage::{self, Processes},
+};
+
+/// Holds in one call of BatchHold: its limit.
+const BATCH: usize = 500;
+/// Calls that may fail of those that are answered; more, and something is wrong rather than slow.
+const FAILED_SHARE_MAX: f64 = 0.001;
+const KINDS: [traffic::Kind; 3] = [
+    traffic::Kind::HotScreening,
+    traffic::Kind::HotNight,
+    traffic::Kind::Spread,
+];
+
+/// What every measurement needs.
+pub(super) struct Measure<'a> {
+    pub(super) binary: &'a Path,
+    pub(super) databases: &'a Databases,
+    pub(super) plan: Plan,
+    pub(super) choices: Choices,
+    pub(super) say: fn(&str),
+}
+
+impl Measure<'_> {
+    /// Every peer once. Who comes first changes from round to round.
+    pub(super) async fn round(
+        &self,
+        round: usize,
+        before: &[String; 2],
+    ) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for database in [Kind::Postgres, Kind::Sqlite] {
+            for turn in 0..3 {
+                rows.extend(match (round + turn) % 3 {
+                    0 => self.service_rows(database).await?,
+                    1 => self.naive_rows(database).await?,
+                    _ => {
+                        let size = self.choices.raw_batch;
+                        self.raw(database, size, self.plan.span, &KINDS).await?
+                    }
+                });
+            }
+        }
+        for turn in 0..2 {
+            let which = (round + turn) % 2;
+            rows.push(
+                self.beside(&before[which], [Scenario::Few, Scenario::Many][which])
+                    .await?,
+            );
+        }
+        Ok(rows)
+    }
+
+    async fn service_rows(&self, database: Kind) -> anyhow::Result<Vec<Row>> {
+        let under_load = self.service(database).await?;
+        let subject = |scenario, engine| Subject {
+            scenario,
+            database,
+            engine,
+        };
+        let mut rows = Vec::new();
+        for kind in KINDS {
+            let subject = subject(scenario(kind), Engine::Service);
+            rows.push(
+                under_load
+                    .of(kind)
+                    .hold(subject, self.choices.clients)
+                    .await?,
+            );
+        }
+        let batch = subject(Scenario::HotScreening, Engine::Batch);
+        rows.push(
+            under_load
+                .batch_hold(batch, self.choices.batch_clients)
+                .await?,
+        );
+        under_load.end().await?;
+        Ok(rows)
+    }
+
+    async fn naive_rows(&self, database: Kind) -> anyhow::Result<Vec<Row>> {
+        // SQLite has one writer at a time; more would only wait for it busily.
+        let pool = match database {
+            Kind::Postgres => self.choices.naive_pool,
+            Kind::Sqlite => 1,
+        };
+        let under_load = self.naive(database, pool).await?;
+        let mut rows = Vec::new();
+        for kind in KINDS {
+            let subject = Subject {
+                scenario: scenario(kind),
+                database,
+                engine: Engine::Naive,
+            };
+            rows.push(
+                under_load
+                    .of(kind)
+                    .hold(subject, self.choices.naive_clients)
+                    .await?,
+            );
+        }
+        under_load.end().await?;
+        Ok(rows)
+    }
+
+    /// Statements alone, one kind of traffic after the other.
+    pub(super) async fn raw(
+        &self,
+        database: Kind,
+        size: usize,
+        span: Span,
+        kinds: &[traffic::Kind],
+    ) -> anyhow::Result<Vec<Row>> {
+        let url = self.copy(database, User::Service).await?;
+        let mut rows = Vec::new();
+        for kind in kinds {
+            let traffic = self.traffic(*kind);
+            let run = raw::run(&url, traffic, size, span, self.cluster(database)).await?;
+            let subject = Subject {
+                scenario: scenario(*kind),
+                database,
+                engine: Engine::Raw,
+            };
+            rows.push(self.row(subject, &run)?);
+        }
+        self.databases.settle(&url).await?;
+        Ok(rows)
+    }
+
+    /// The hot screening in a database that has bookings already, and keeps those that are made.
+    async fn beside(&self, url: &str, scenario: Scenario) -> anyhow::Result<Row> {
+        let server = Server::reservation(self.binary, url).await?;
+        let mut under_load = self.under_load(server, url.to_owned(), Kind::Postgres)?;
+        under_load.keeps_database = true;
+        let subject = Subject {
+            scenario,
+            database: Kind::Postgres,
+            engine: Engine::Service,
+        };
+        let row = under_load.hold(subject, self.choices.clients).await?;
+        under_load.end().await?;
+        Ok(row)
+    }
+
+    /// Databases with few and with many bookings.
+    pub(super) async fn bookings_before(&self) -> anyhow::Result<[String; 2]> {
+        let [few, many] = self.plan.bookings_before;
+        (self.say)(&format!("making {few} and {many} bookings"));
+        Ok([
+            self.databases.with_bookings(few).await?,
+            self.databases.with_bookings(many).await?,
+        ])
+    }
+
+    /// The hot screening at so many requests a second.
+    pub(super) async fn open(&self, rate: f64) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for _ in 0..self.plan.open_runs {
+            (self.say)(&format!("{rate:.0} requests a second"));
+            let under_load = self.service(Kind::Postgres).await?;
+            let call = under_load.call();
+            let run = generator::open(rate, self.plan.open, under_load.processes, call).await?;
+            let subject = Subject {
+                scenario: Scenario::Open,
+                database: Kind::Postgres,
+                engine: Engine::Service,
+            };
+            rows.push(self.row(subject, &run)?);
+            under_load.end().await?;
+        }
+        Ok(rows)
+    }
+
+    /// The hot screening for long, with an eye on memory.
+    pub(super) async fn sustained(&self) -> anyhow::Result<Memory> {
+        (self.say)("watching memory");
+        let under_load = self.service(Kind::Postgres).await?;
+        let Span { warm_up, measured } = self.plan.sustained;
+        let pid = under_load.processes.server;
+        let watch = async {
+            let mut seen = Vec::new();
+            for wait in [warm_up, measured / 2, measured * 49 / 100] {
+                tokio::time::sleep(wait).await;
+                seen.push(usage::resident_mb(pid));
+            }
+            seen
+        };
+        let load = generator::closed(
+            self.choices.clients,
+            self.plan.sustained,
+            under_load.processes,
+            under_load.call(),
+        );
+        let (run, seen) = tokio::join!(load, watch);
+        let run = run?;
+        let seen: Option<Vec<f64>> = seen.into_iter().collect();
+        let seen = seen.context("the service ended")?;
+        under_load.end().await?;
+        Ok(Memory {
+            seconds: run.seconds,
+            holds: run.tally.held,
+            start_mb: seen[0],
+            middle_mb: seen[1],
+            end_mb: seen[2],
+        })
+    }
+
+    /// The service on a fresh database.
+    pub(super) async fn service(&self, database: Kind) -> anyhow::Result<UnderLoad<'_>> {
+        let url = self.copy(database, User::Service).await?;
+        let server = Server::reservation(self.binary, &url).await?;
+        self.under_load(server, url, database)
+    }
+
+    /// The naive engine on a fresh database.
+    pub(super) async fn naive(&self, database: Kind, pool: u32) -> anyhow::Result<UnderLoad<'_>> {
+        let url = self.copy(database, User::Naive).await?;
+        let server = Server::naive(&url, pool).await?;
+        self.under_load(server, url, database)
+    }
+
+    fn under_load(
+        &self,
+        server: Server,
+        url: String,
+        database: Kind,
+    ) -> anyhow::Result<UnderLoad<'_>> {
+        let processes = Processes {
+            server: server.pid(),
+            database: self.cluster(database),
+        };
+        Ok(UnderLoad {
+            measure: self,
+            client: Client::new(&server.url)?,
+            traffic: self.traffic(traffic::Kind::HotScreening),
+            server: Arc::new(server),
+            url,
+            processes,
+            span: self.plan.span,
+            keeps_database: false,
+        })
+    }
+
+    async fn copy(&self, database: Kind, user: User) -> anyhow::Result<String> {
+        match database {
+            Kind::Postgres => self.databases.postgres(user).await,
+            Kind::Sqlite => self.databases.sqlite(user),
+        }
+    }
+
+    fn cluster(&self, database: Kind) -> Option<u32> {
+        (database == Kind::Postgres).then(|| self.databases.pid())
+    }
+
+    fn traffic(&self, kind: traffic::Kind) -> Arc<Traffic> {
+        Arc::new(Traffic::new(kind, Catalogue::FULL, self.databases.now))
+    }
+
+    fn row(&self, subject: Subject, run: &Run) -> anyhow::Result<Row> {
+        let row = Row::new(subject, run);
+        (self.say)(&format!(
+            "{:?} {:?} {:?}: {:.0} holds/s, p99 {:.1} ms, CPU {:.0} + {:.0} + {:.0} us a hold",
+            subject.database,
+            subject.scenario,
+            subject.engine,
+            row.holds_per_s,
+            row.latency.p99_ms,
+            row.server_us,
+            row.database_us,
+            row.client_us
+        ));
+        let failed_max = (run.tally.held as f64 * FAILED_SHARE_MAX).max(1.0);
+        let sound = run.tally.held > 0 && row.failed as f64 <= failed_max;
+        anyhow::ensure!(sound, "{subject:?} failed: {:?}", run.tally.failed);
+        Ok(row)
+    }
+}
+
+/// A server that is loaded.
+pub(super) struct UnderLoad<'a> {
+    measure: &'a Measure<'a>,
+    client: Client,
+    traffic: Arc<Traffic>,
+    server: Arc<Server>,
+    url: String,
+    processes: Processes,
+    pub(super) span: Span,
+    keeps_database: bool,
+}
+
+impl UnderLoad<'_> {
+    /// The same server under another kind of traffic.
+    fn of(&self, kind: traffic::Kind) -> Self {
+        let traffic = match kind {
+            traffic::Kind::HotScreening => Arc::clone(&self.traffic),
+            other => self.measure.traffic(other),
+        };
+        Self {
+            client: self.client.clone(),
+            traffic,
+            server: Arc::clone(&self.server),
+            url: self.url.clone(),
+            ..*self
+        }
+    }
+
+    fn call(&self) -> impl Fn() -> Calling + Clone + Send + 'static {
+        let (client, traffic) = (self.client.clone(), Arc::clone(&self.traffic));
+        move || {
+            let (client, traffic) = (client.clone(), Arc::clone(&traffic));
+            Box::pin(async move {
+                let ask = traffic.next()?;
+                Some(client.hold(&traffic, &ask).await)
+            })
+        }
+    }
+
+    /// HoldBooking by so many clients.
+    pub(super) async fn hold(&self, subject: Subject, clients: usize) -> anyhow::Result<Row> {
+        let run = generator::closed(clients, self.span, self.processes, self.call()).await?;
+        self.measure.row(subject, &run)
+    }
+
+    /// BatchHold by so many clients.
+    pub(super) async fn batch_hold(&self, subject: Subject, clients: usize) -> anyhow::Result<Row> {
+        let (client, traffic) = (self.client.clone(), Arc::clone(&self.traffic));
+        let call = move || {
+            let (client, traffic) = (client.clone(), Arc::clone(&traffic));
+            async move {
+                let asks: Option<Vec<Ask>> = (0..BATCH).map(|_| traffic.next()).collect();
+                Some(client.batch_hold(&traffic, &asks?).await)
+            }
+        };
+        let run = generator::closed(clients, self.span, self.processes, call).await?;
+        self.measure.row(subject, &run)
+    }
+
+    /// Ends the server, and sees that what it sold adds up.
+    pub(super) async fn end(self) -> anyhow::Result<()> {
+        let server = Arc::into_inner(self.server).context("the server is still loaded")?;
+        server.stop().await?;
+        if self.keeps_database {
+            return Ok(());
+        }
+        self.measure.databases.settle(&self.url).await
+    }
+}
+
+type Calling = std::pin::Pin<Box<dyn Future<Output = Option<Answer>> + Send>>;
+
+fn scenario(kind: traffic::Kind) -> Scenario {
+    match kind {
+        traffic::Kind::HotScreening => Scenario::HotScreening,
+        traffic::Kind::HotNight => Scenario::HotNight,
+        traffic::Kind::Spread => Scenario::Spread,
+    }
+}

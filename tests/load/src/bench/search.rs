@@ -1,0 +1,83 @@
+//! What is best for each peer, by trying.
+
+use super::measure::Measure;
+use crate::{
+    report::{Choices, Engine, Kind, Scenario, Subject},
+    traffic,
+};
+
+const CLIENTS: [usize; 4] = [128, 256, 512, 1_000];
+const NAIVE_CLIENTS: usize = 64;
+const NAIVE_POOLS: [u32; 5] = [2, 4, 8, 16, 32];
+const BATCH_CLIENTS: [usize; 3] = [2, 3, 4];
+const RAW_BATCHES: [usize; 2] = [500, 1_000];
+
+/// Tries everything on the hot screening on PostgreSQL.
+pub(super) async fn best(measure: &Measure<'_>) -> anyhow::Result<Choices> {
+    let (mut service, mut batch) = (Best::default(), Best::default());
+    let mut under_load = measure.service(Kind::Postgres).await?;
+    under_load.span = measure.plan.search;
+    // More clients than the server wants at once are turned away: then it is not them.
+    for clients in CLIENTS {
+        if let Ok(row) = under_load.hold(subject(Engine::Service), clients).await {
+            service.offer(clients, row.holds_per_s);
+        }
+    }
+    for clients in BATCH_CLIENTS {
+        let row = under_load
+            .batch_hold(subject(Engine::Batch), clients)
+            .await?;
+        batch.offer(clients, row.holds_per_s);
+    }
+    under_load.end().await?;
+
+    let mut naive = Best::default();
+    for pool in NAIVE_POOLS {
+        let mut under_load = measure.naive(Kind::Postgres, pool).await?;
+        under_load.span = measure.plan.search;
+        let row = under_load
+            .hold(subject(Engine::Naive), NAIVE_CLIENTS)
+            .await?;
+        naive.offer(pool, row.holds_per_s);
+        under_load.end().await?;
+    }
+
+    let mut raw = Best::default();
+    for size in RAW_BATCHES {
+        let kinds = [traffic::Kind::HotScreening];
+        let rows = measure
+            .raw(Kind::Postgres, size, measure.plan.search, &kinds)
+            .await?;
+        raw.offer(size, rows[0].holds_per_s);
+    }
+    anyhow::ensure!(service.rate > 0.0, "the service grants nothing");
+    Ok(Choices {
+        clients: service.value,
+        naive_clients: NAIVE_CLIENTS,
+        naive_pool: naive.value,
+        batch_clients: batch.value,
+        raw_batch: raw.value,
+    })
+}
+
+fn subject(engine: Engine) -> Subject {
+    Subject {
+        scenario: Scenario::HotScreening,
+        database: Kind::Postgres,
+        engine,
+    }
+}
+
+#[derive(Default)]
+struct Best<T> {
+    value: T,
+    rate: f64,
+}
+
+impl<T> Best<T> {
+    fn offer(&mut self, value: T, rate: f64) {
+        if rate > self.rate {
+            *self = Self { value, rate };
+        }
+    }
+}
