@@ -208,35 +208,12 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use banyan_mesh::testing::TestDatabase;
-    use jiff::{SignedDuration, civil::date};
 
     use super::{testing::Rig, *};
-    use crate::domain::{
-        claim::{Claim, Nights, Stay},
-        name::RoomTypeId,
-        refusal::Reason,
-        request::{Principal, RequestKey},
-    };
+    use crate::domain::{refusal::Reason, request::RequestKey};
 
     fn hold() -> Command {
-        let claim = Claim::Stay(Stay {
-            room_type: RoomTypeId::parse("hotels/banyan-bay/roomTypes/banyan-suite").unwrap(),
-            nights: Nights::new(date(2026, 12, 1), date(2026, 12, 3)).unwrap(),
-            rooms: 1,
-        });
-        let hold = Hold {
-            claim,
-            contact: None,
-            duration: SignedDuration::from_mins(10),
-            confirm: false,
-            sells_started: false,
-        };
-        Command {
-            principal: Principal::guest("x".into()),
-            request: None,
-            deadline: None,
-            action: Action::Hold(hold),
-        }
+        testing::hold("banyan-suite", 1)
     }
 
     async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -37,11 +37,7 @@ pub(super) struct Decided {
 /// Why a batch is not known to be durable.
 pub(super) enum Failure {
     /// Nothing of it is.
-    Failed {
-        error: Rejection,
-        /// Whether it had its turn already: what failed then may go well on another connection.
-        began: bool,
-    },
+    Failed(Rejection),
     /// It may be.
     Unconfirmed {
         batch: BatchId,
@@ -57,25 +53,16 @@ pub(super) async fn run(
     commands: &[&Command],
 ) -> Result<Decided, Failure> {
     let mut timer = bench.metrics.time_commit();
-    let mut began = false;
-    let preparing = prepare(bench, catalogue, commands, &mut timer, &mut began);
-    let prepared = tokio::time::timeout(BATCH_TIMEOUT, preparing).await;
-    let prepared = match prepared {
-        Ok(Ok(prepared)) => prepared,
-        Ok(Err(error)) => {
-            let error = error.into();
-            return Err(Failure::Failed { error, began });
-        }
-        Err(_) => {
-            let error = Rejection::TimedOut;
-            return Err(Failure::Failed { error, began });
-        }
-    };
+    let preparing = prepare(bench, catalogue, commands, &mut timer);
     let Prepared {
         write,
         head,
         decided,
-    } = prepared;
+    } = match tokio::time::timeout(BATCH_TIMEOUT, preparing).await {
+        Ok(Ok(prepared)) => prepared,
+        Ok(Err(error)) => return Err(Failure::Failed(error.into())),
+        Err(_) => return Err(Failure::Failed(Rejection::TimedOut)),
+    };
     if head.sequence == write.head().sequence && !decided.results.iter().any(is_decision) {
         // Nothing to make durable: dropping the transaction is enough.
         return Ok(decided);
@@ -90,10 +77,7 @@ pub(super) async fn run(
             decided,
             error,
         }),
-        Err(error) => {
-            let error = error.into();
-            Err(Failure::Failed { error, began })
-        }
+        Err(error) => Err(Failure::Failed(error.into())),
     }
 }
 
@@ -109,10 +93,8 @@ async fn prepare(
     catalogue: &mut Arc<Catalogue>,
     commands: &[&Command],
     timer: &mut Timer<'_>,
-    began: &mut bool,
 ) -> Result<Prepared, StoreError> {
     let write = bench.store.write().await?;
-    *began = true;
     timer.lap(Phase::Begin);
     let keys: Vec<AnswerKey> = commands.iter().filter_map(|it| answer::key(it)).collect();
     let now = (bench.now)();

@@ -4,8 +4,8 @@
 //! or whose caller has gone by the time its batch begins is dropped, and costs nothing.
 //!
 //! What can go wrong, and what callers are told:
-//! - **The database is away, or slow.** Nothing was done. A batch that had its turn already is tried once more, on another
-//!   connection; then it is told as a failure that may be over in a moment.
+//! - **The connection dies before COMMIT.** Nothing was done. The batch is tried once more, on another connection; if that
+//!   fails too, or there is none to be had, callers are told of a failure that may be over in a moment.
 //! - **A command breaks the writing of its batch.** Its batch is halved, and halved again, each half in a
 //!   transaction of its own, in order, until it stands alone: that one is refused, everybody else gets their answer.
 //! - **The connection dies in COMMIT.** The batch's id tells whether it was committed: it is looked up until that
@@ -215,9 +215,9 @@ impl Committer {
         };
         match batch::run(&bench, catalogue, commands).await {
             Ok(decided) => Ok(Went::Well(decided)),
-            Err(Failure::Failed { error, began }) => match error {
+            Err(Failure::Failed(error)) => match error {
                 Rejection::Store(ref source) if source.is_transient() => {
-                    let again = began;
+                    let again = source.is_worth_another_connection();
                     Err(Missed { error, again })
                 }
                 Rejection::Store(_) => Ok(Went::Broken(error)),
@@ -270,4 +270,89 @@ struct Missed {
     error: Rejection,
     /// Whether it may go well right now.
     again: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use banyan_mesh::testing::TestDatabase;
+    use sea_orm::ConnectionTrait as _;
+
+    use super::*;
+    use crate::{
+        domain::booking::Contact,
+        inventory::{
+            Action,
+            testing::{Rig, hold},
+        },
+    };
+
+    fn by_phone(phone: &str) -> Command {
+        let mut command = hold("garden-double", 1);
+        if let Action::Hold(hold) = &mut command.action {
+            hold.contact = Some(Contact {
+                phone: phone.to_owned(),
+                ..Contact::default()
+            });
+        }
+        command
+    }
+
+    #[tokio::test]
+    async fn who_breaks_a_batch_is_refused_alone() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let sql = sea_orm::Database::connect(&rig.database.url).await.unwrap();
+            sql.execute_unprepared("CREATE UNIQUE INDEX phones ON booking_contacts (phone)")
+                .await
+                .unwrap();
+            let phones = ["1", "2", "3", "2", "4", "5", "1", "6", "7"];
+            let commands = phones.map(by_phone).to_vec();
+            let results = rig.inventory.submit_many(commands).await;
+            let mut last = 0;
+            for (nth, result) in results.into_iter().enumerate() {
+                match result {
+                    Err(Rejection::Store(error)) => {
+                        assert!([3, 6].contains(&nth), "{nth}: {error:?}");
+                        assert!(!error.is_transient());
+                    }
+                    Ok(outcome) => {
+                        let position = outcome.position.sequence;
+                        assert!(position > last && ![3, 6].contains(&nth), "{nth}");
+                        last = position;
+                    }
+                    Err(other) => panic!("{nth}: {other:?}"),
+                }
+            }
+            assert!(rig.inventory.shared.metrics.bisected.get() > 0);
+            let session = rig.inventory.store().read().await.unwrap();
+            let events = session.events_after(0, 1_000).await.unwrap();
+            assert_eq!(i64::try_from(events.len()).unwrap(), last, "no gap");
+        }
+    }
+
+    #[tokio::test]
+    async fn more_cells_than_a_batch_may_touch_take_several() {
+        use jiff::{ToSpan as _, civil::date};
+
+        use crate::domain::claim::{Claim, Nights};
+
+        let rig = Rig::start(TestDatabase::sqlite()).await;
+        let long = |_| {
+            let mut command = hold("garden-double", 1);
+            if let Action::Hold(hold) = &mut command.action
+                && let Claim::Stay(stay) = &mut hold.claim
+            {
+                let first = date(2026, 12, 1);
+                stay.nights = Nights::new(first, first.saturating_add(365.days())).unwrap();
+            }
+            command
+        };
+        // 6,570 cells: 13 fit into the first batch.
+        let results = rig.inventory.submit_many((0..18).map(long).collect()).await;
+        let granted = results.iter().filter(|it| it.is_ok()).count();
+        assert_eq!(granted, 10, "as many as there are rooms");
+        let metrics = rig.process.metrics().encode().unwrap();
+        let two = "reservation_batch_commands_count 2";
+        assert!(metrics.contains(two), "{metrics}");
+    }
 }

@@ -1,5 +1,6 @@
-//! The inventory against a model of it: random commands must be granted and refused exactly as the model says, cells
-//! must add up after each, and the feed alone must rebuild what the database holds.
+//! The inventory against a model of it: random commands, alone and many at once, must be granted and refused exactly as
+//! the model says when it is asked one after the other; cells must add up, every refusal must be at the last change
+//! before it, and the feed alone must rebuild what the database holds.
 
 use std::collections::HashMap;
 
@@ -32,31 +33,49 @@ const FIRST: Date = date(2026, 12, 1);
 
 #[derive(Clone, Debug)]
 enum Step {
-    Hold {
-        first: usize,
-        nights: usize,
-        rooms: i64,
-        minutes: i64,
-    },
-    Confirm(usize),
-    Cancel(usize),
-    Move {
-        which: usize,
-        first: usize,
-        nights: usize,
-        rooms: i64,
-    },
+    /// At once, in that order.
+    Ask(Vec<Ask>),
     Advance(i64),
     Sweep,
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let span = || (0..DAYS, 1..=3usize, 1..=3i64);
+/// A run of nights and how many rooms.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: usize,
+    nights: usize,
+    rooms: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ask {
+    Hold(Span, i64),
+    Confirm(usize),
+    Cancel(usize),
+    Move(usize, Span),
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    let span = || {
+        let span = (0..DAYS, 1..=3usize, 1..=3i64);
+        span.prop_map(|(first, nights, rooms)| Span {
+            first,
+            nights,
+            rooms,
+        })
+    };
     prop_oneof![
-        4 => (span(), 1..30i64).prop_map(|((first, nights, rooms), minutes)| Step::Hold { first, nights, rooms, minutes }),
-        2 => (0..8usize).prop_map(Step::Confirm),
-        2 => (0..8usize).prop_map(Step::Cancel),
-        2 => (0..8usize, span()).prop_map(|(which, (first, nights, rooms))| Step::Move { which, first, nights, rooms }),
+        4 => (span(), 1..30i64).prop_map(|(span, minutes)| Ask::Hold(span, minutes)),
+        2 => (0..8usize).prop_map(Ask::Confirm),
+        2 => (0..8usize).prop_map(Ask::Cancel),
+        2 => (0..8usize, span()).prop_map(|(which, span)| Ask::Move(which, span)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => vec(ask(), 1..2).prop_map(Step::Ask),
+        4 => vec(ask(), 2..12).prop_map(Step::Ask),
         2 => (1..20i64).prop_map(Step::Advance),
         1 => Just(Step::Sweep),
     ]
@@ -66,9 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Clone, Debug)]
 struct Known {
     id: BookingId,
-    first: usize,
-    nights: usize,
-    rooms: i64,
+    span: Span,
     expires: Option<i64>,
     cancelled: bool,
 }
@@ -90,19 +107,14 @@ impl Model {
             .bookings
             .iter()
             .filter(live)
+            .map(|it| it.span)
             .filter(|it| (it.first..it.first + it.nights).contains(&day));
         CAPACITY - taken.map(|it| it.rooms).sum::<i64>()
     }
 
-    fn fits(
-        &self,
-        first: usize,
-        nights: usize,
-        rooms: i64,
-        but: Option<BookingId>,
-    ) -> Result<(), Reason> {
-        let fits = (first..first + nights).all(|day| self.free(day, but) >= rooms);
-        if fits {
+    fn fits(&self, span: Span, but: Option<BookingId>) -> Result<(), Reason> {
+        let mut days = span.first..span.first + span.nights;
+        if days.all(|day| self.free(day, but) >= span.rooms) {
             Ok(())
         } else {
             Err(Reason::CellUnavailable)
@@ -116,141 +128,127 @@ impl Model {
             _ => Ok(()),
         }
     }
-}
 
-fn claim(first: usize, nights: usize, rooms: i64) -> Claim {
-    let day = |n: usize| FIRST.saturating_add(i64::try_from(n).unwrap().days());
-    Claim::Stay(Stay {
-        room_type: RoomTypeId::parse(ROOM_TYPE).unwrap(),
-        nights: Nights::new(day(first), day(first + nights)).unwrap(),
-        rooms,
-    })
-}
+    /// What is asked of the inventory; nothing if it is about a booking that is not there (yet).
+    fn action(&self, ask: Ask) -> Option<Action> {
+        let id = |which: usize| Some(self.bookings.get(which)?.id);
+        let etag = None;
+        Some(match ask {
+            Ask::Hold(span, minutes) => Action::Hold(Hold {
+                claim: claim(span),
+                contact: None,
+                duration: SignedDuration::from_mins(minutes),
+                confirm: false,
+                sells_started: false,
+            }),
+            Ask::Confirm(which) => Action::Confirm {
+                booking: id(which)?,
+                etag,
+            },
+            Ask::Cancel(which) => Action::Cancel {
+                booking: id(which)?,
+                etag,
+            },
+            Ask::Move(which, span) => Action::Move {
+                booking: id(which)?,
+                etag,
+                claim: claim(span),
+            },
+        })
+    }
 
-async fn submit(rig: &Rig, action: Action) -> Result<Outcome, Reason> {
-    let command = Command {
-        principal: Principal::provider(),
-        request: None,
-        deadline: None,
-        action,
-    };
-    match rig.inventory.submit(command).await {
-        Ok(outcome) => Ok(outcome),
-        Err(Rejection::Refused(refusal)) => Err(refusal.reason),
-        Err(other) => panic!("{other:?}"),
+    /// What must be answered.
+    fn judge(&self, ask: Ask) -> Result<(), Reason> {
+        match ask {
+            Ask::Hold(span, _) => self.fits(span, None),
+            Ask::Confirm(which) => {
+                let known = &self.bookings[which];
+                self.live(known)?;
+                let held = known.expires.is_some();
+                held.then_some(()).ok_or(Reason::BookingState)
+            }
+            Ask::Cancel(which) => self.live(&self.bookings[which]),
+            Ask::Move(which, span) => {
+                let known = &self.bookings[which];
+                self.live(known)?;
+                self.fits(span, Some(known.id))
+            }
+        }
+    }
+
+    /// Does what was granted.
+    fn grant(&mut self, ask: Ask, outcome: &Outcome) {
+        match ask {
+            Ask::Hold(span, minutes) => self.bookings.push(Known {
+                id: BookingId::parse(&outcome.booking.name).unwrap(),
+                span,
+                expires: Some(self.minute + minutes),
+                cancelled: false,
+            }),
+            Ask::Confirm(which) => self.bookings[which].expires = None,
+            Ask::Cancel(which) => {
+                self.bookings[which].cancelled = true;
+                self.bookings[which].expires = None;
+            }
+            Ask::Move(which, span) => self.bookings[which].span = span,
+        }
     }
 }
 
+fn claim(span: Span) -> Claim {
+    let day = |n: usize| FIRST.saturating_add(i64::try_from(n).unwrap().days());
+    Claim::Stay(Stay {
+        room_type: RoomTypeId::parse(ROOM_TYPE).unwrap(),
+        nights: Nights::new(day(span.first), day(span.first + span.nights)).unwrap(),
+        rooms: span.rooms,
+    })
+}
+
 async fn play(rig: &Rig, model: &mut Model, step: &Step) {
-    match step.clone() {
-        Step::Hold {
-            first,
-            nights,
-            rooms,
-            minutes,
-        } => {
-            let duration = SignedDuration::from_mins(minutes);
-            let hold = Hold {
-                claim: claim(first, nights, rooms),
-                contact: None,
-                duration,
-                confirm: false,
-                sells_started: false,
-            };
-            let result = submit(rig, Action::Hold(hold)).await;
-            assert_eq!(
-                result.as_ref().map(drop).map_err(|it| *it),
-                model.fits(first, nights, rooms, None)
-            );
-            if let Ok(outcome) = result {
-                let id = BookingId::parse(&outcome.booking.name).unwrap();
-                let expires = Some(model.minute + minutes);
-                model.bookings.push(Known {
-                    id,
-                    first,
-                    nights,
-                    rooms,
-                    expires,
-                    cancelled: false,
-                });
-            }
-        }
-        Step::Confirm(which) => {
-            let Some(known) = model.bookings.get(which).cloned() else {
-                return;
-            };
-            let confirmed = if known.expires.is_none() {
-                Err(Reason::BookingState)
-            } else {
-                Ok(())
-            };
-            let want = model.live(&known).and(confirmed);
-            let result = submit(
-                rig,
-                Action::Confirm {
-                    booking: known.id,
-                    etag: None,
-                },
-            )
-            .await;
-            assert_eq!(result.map(drop), want);
-            if want.is_ok() {
-                model.bookings[which].expires = None;
-            }
-        }
-        Step::Cancel(which) => {
-            let Some(known) = model.bookings.get(which).cloned() else {
-                return;
-            };
-            let want = model.live(&known);
-            let result = submit(
-                rig,
-                Action::Cancel {
-                    booking: known.id,
-                    etag: None,
-                },
-            )
-            .await;
-            assert_eq!(result.map(drop), want);
-            if want.is_ok() {
-                model.bookings[which].cancelled = true;
-                model.bookings[which].expires = None;
-            }
-        }
-        Step::Move {
-            which,
-            first,
-            nights,
-            rooms,
-        } => {
-            let Some(known) = model.bookings.get(which).cloned() else {
-                return;
-            };
-            let want = model
-                .live(&known)
-                .and(model.fits(first, nights, rooms, Some(known.id)));
-            let action = Action::Move {
-                booking: known.id,
-                etag: None,
-                claim: claim(first, nights, rooms),
-            };
-            assert_eq!(submit(rig, action).await.map(drop), want);
-            if want.is_ok() {
-                model.bookings[which] = Known {
-                    first,
-                    nights,
-                    rooms,
-                    ..known
-                };
-            }
-        }
+    match step {
+        Step::Ask(asks) => ask_all(rig, model, asks).await,
         Step::Advance(minutes) => {
-            rig.advance(SignedDuration::from_mins(minutes));
+            rig.advance(SignedDuration::from_mins(*minutes));
             model.minute += minutes;
         }
         Step::Sweep => drop(rig.inventory.sweep().await.unwrap()),
     }
     compare(rig, model).await;
+}
+
+/// Asks the inventory all at once, and the model one after the other.
+async fn ask_all(rig: &Rig, model: &mut Model, asks: &[Ask]) {
+    let command = |action| Command {
+        principal: Principal::provider(),
+        request: None,
+        deadline: None,
+        action,
+    };
+    let asked = asks.iter().filter_map(|it| Some((*it, model.action(*it)?)));
+    let (asks, actions): (Vec<_>, Vec<_>) = asked.unzip();
+    let commands = actions.into_iter().map(command).collect();
+    let mut last = 0;
+    for (ask, result) in asks
+        .into_iter()
+        .zip(rig.inventory.submit_many(commands).await)
+    {
+        let want = model.judge(ask);
+        match result {
+            Ok(outcome) => {
+                assert_eq!(want, Ok(()), "{ask:?}");
+                assert!(outcome.position.sequence > last, "{ask:?}");
+                last = outcome.position.sequence;
+                model.grant(ask, &outcome);
+            }
+            Err(Rejection::Refused(refusal)) => {
+                assert_eq!(want, Err(refusal.reason), "{ask:?}");
+                let at = refusal.position.sequence;
+                assert!(at == last || last == 0, "{ask:?} at {at}, not at {last}");
+                last = at;
+            }
+            Err(other) => panic!("{ask:?}: {other:?}"),
+        }
+    }
 }
 
 /// Free rooms by the database and by the model.
@@ -320,16 +318,19 @@ fn the_inventory_does_what_the_model_says() {
         .enable_all()
         .build()
         .unwrap();
-    let mut runner = TestRunner::new(Config {
-        cases: 24,
-        failure_persistence: None,
-        ..Config::default()
-    });
-    let steps = vec(step(), 1..40);
-    runner
-        .run(&steps, |steps| {
+    for (kind, cases) in [(0, 24), (1, 8)] {
+        let mut runner = TestRunner::new(Config {
+            cases,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let case = |steps: Vec<Step>| {
+            // One of each kind; without PostgreSQL there is SQLite only.
+            let Some(database) = TestDatabase::each().into_iter().nth(kind) else {
+                return Ok(());
+            };
             runtime.block_on(async {
-                let rig = Rig::start(TestDatabase::sqlite()).await;
+                let rig = Rig::start(database).await;
                 let mut model = Model::default();
                 for step in &steps {
                     play(&rig, &mut model, step).await;
@@ -337,6 +338,7 @@ fn the_inventory_does_what_the_model_says() {
                 rebuild(&rig).await;
             });
             Ok(())
-        })
-        .unwrap();
+        };
+        runner.run(&vec(step(), 1..30), case).unwrap();
+    }
 }

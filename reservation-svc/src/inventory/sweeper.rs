@@ -110,36 +110,25 @@ mod tests {
     use crate::{
         domain::{
             booking::State,
-            claim::{Claim, Nights, Stay},
-            name::{BookingId, RoomTypeId},
-            request::{Principal, RequestKey},
+            claim::{Claim, Nights},
+            name::BookingId,
+            request::RequestKey,
         },
-        inventory::{Action, Command, Hold, testing::Rig},
+        inventory::{
+            Action, Command,
+            testing::{self, Rig},
+        },
     };
 
     fn hold() -> Command {
-        let claim = Claim::Stay(Stay {
-            room_type: RoomTypeId::parse("hotels/banyan-bay/roomTypes/banyan-suite").unwrap(),
-            nights: Nights::new(date(2026, 12, 1), date(2026, 12, 3)).unwrap(),
-            rooms: 1,
-        });
-        let duration = SignedDuration::from_mins(10);
-        let hold = Hold {
-            claim,
-            contact: None,
-            duration,
-            confirm: false,
-            sells_started: false,
+        let request = RequestKey {
+            method: "HoldBooking",
+            id: "one".into(),
+            fingerprint: [1; 32],
         };
         Command {
-            principal: Principal::guest("x".into()),
-            deadline: None,
-            request: Some(RequestKey {
-                method: "HoldBooking",
-                id: "one".into(),
-                fingerprint: [1; 32],
-            }),
-            action: Action::Hold(hold),
+            request: Some(request),
+            ..testing::hold("banyan-suite", 1)
         }
     }
 

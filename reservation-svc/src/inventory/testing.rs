@@ -10,10 +10,19 @@ use banyan_mesh::{
     process::Process,
     testing::TestDatabase,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::date};
 
-use super::{Clock, Inventory};
-use crate::{demo, migration::Migrator, store::Store};
+use super::{Action, Clock, Command, Hold, Inventory};
+use crate::{
+    demo,
+    domain::{
+        claim::{Claim, Nights, Stay},
+        name::RoomTypeId,
+        request::Principal,
+    },
+    migration::Migrator,
+    store::Store,
+};
 
 /// Stands until it is moved.
 struct TestClock(AtomicI64);
@@ -27,8 +36,31 @@ impl Clock for TestClock {
 pub(super) struct Rig {
     pub(super) inventory: Inventory,
     clock: Arc<TestClock>,
-    _process: Process,
-    _database: TestDatabase,
+    pub(super) database: TestDatabase,
+    pub(super) process: Process,
+}
+
+/// A hold of rooms of the demo's hotel for two nights.
+pub(super) fn hold(room_type: &str, rooms: i64) -> Command {
+    let name = format!("hotels/banyan-bay/roomTypes/{room_type}");
+    let claim = Claim::Stay(Stay {
+        room_type: RoomTypeId::parse(&name).unwrap(),
+        nights: Nights::new(date(2026, 12, 1), date(2026, 12, 3)).unwrap(),
+        rooms,
+    });
+    let hold = Hold {
+        claim,
+        contact: None,
+        duration: SignedDuration::from_mins(10),
+        confirm: false,
+        sells_started: false,
+    };
+    Command {
+        principal: Principal::guest("x".into()),
+        request: None,
+        deadline: None,
+        action: Action::Hold(hold),
+    }
 }
 
 impl Rig {
@@ -45,8 +77,8 @@ impl Rig {
         Self {
             inventory,
             clock,
-            _process: process,
-            _database: database,
+            database,
+            process,
         }
     }
 

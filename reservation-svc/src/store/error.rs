@@ -50,6 +50,20 @@ impl StoreError {
         }
     }
 
+    /// Whether the same thing may succeed at once, on another connection: a database that cannot be reached at all
+    /// cannot be reached the next moment either.
+    pub(crate) fn is_worth_another_connection(&self) -> bool {
+        let unreachable = matches!(
+            self,
+            Self::NotReady
+                | Self::Failed {
+                    source: DbErr::ConnectionAcquire(_) | DbErr::Conn(_),
+                    ..
+                }
+        );
+        self.is_transient() && !unreachable
+    }
+
     /// Whether the same thing may succeed a moment later.
     pub fn is_transient(&self) -> bool {
         match self {
