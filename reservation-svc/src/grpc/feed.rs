@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use banyan_mesh::process::Process;
 use banyan_proto::reservation::v1::{self, feed_service_server::FeedService};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
@@ -22,7 +22,9 @@ use reader::Reader;
 use tip::Tip;
 
 /// Messages that wait for a slow reader.
-const QUEUE: usize = 4;
+const QUEUE: usize = 2;
+/// Readers at once: a slow one keeps some megabytes waiting.
+const READERS_MAX: usize = 64;
 
 /// Answers FeedService.
 #[derive(Clone)]
@@ -30,6 +32,7 @@ pub(super) struct Feed {
     inventory: Inventory,
     shutdown: CancellationToken,
     tip: watch::Sender<Tip>,
+    places: Arc<Semaphore>,
 }
 
 impl Feed {
@@ -39,6 +42,7 @@ impl Feed {
             inventory,
             shutdown: process.shutdown().clone(),
             tip,
+            places: Arc::new(Semaphore::new(READERS_MAX)),
         }
     }
 }
@@ -55,6 +59,8 @@ impl FeedService for Feed {
             after,
             takes_snapshot,
         } = request.into_inner();
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| status::crowded("too many readers of the feed"))?;
         let session = self.inventory.store().read().await?;
         let (head, trimmed) = (session.head().await?, session.trimmed().await?);
         drop(session);
@@ -72,7 +78,10 @@ impl FeedService for Feed {
             takes_snapshot,
             is_starting,
         };
-        tokio::spawn(reader.run());
+        tokio::spawn(async move {
+            reader.run().await;
+            drop(place);
+        });
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }

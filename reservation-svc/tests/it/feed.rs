@@ -133,6 +133,21 @@ async fn a_position_of_another_database_or_of_the_future_is_out_of_range() {
 }
 
 #[tokio::test]
+async fn there_is_room_for_64_readers_at_once() {
+    let service = Service::start(TestDatabase::sqlite()).await;
+    let read = async || service.feed().read(v1::ReadRequest::default()).await;
+    let mut readers = Vec::new();
+    for _ in 0..64 {
+        readers.push(read().await.unwrap());
+    }
+    let refused = read().await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    readers.pop();
+    let freed = async { while read().await.is_err() {} };
+    tokio::time::timeout(LIMIT, freed).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_end_of_the_service_ends_the_stream() {
     let service = Service::start(TestDatabase::sqlite()).await;
     let mut stream = service
