@@ -17,8 +17,10 @@ use std::{
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement,
     TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
-    sqlx::{self, Connection as _, SqliteConnection},
+    sqlx::{
+        self, Connection as _, Executor as _, SqliteConnection,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use sea_orm_migration::MigratorTrait;
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,17 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 /// A statement waits at most this long for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// One that writes and one to ask what became of a commit whose connection was lost.
+const WRITERS_MAX: u32 = 2;
+/// Statements that a writer's connection keeps prepared: all that there are, in every size of theirs.
+const STATEMENTS_MAX: usize = 500;
+/// Of every connection to PostgreSQL that writes. A plan made while a table was small would read all of it once it has
+/// grown: every statement is planned anew, and goes by an index where there is one. A writer that stops in the middle
+/// of a transaction (a paused machine, a lost network) must not keep the others out for long.
+const WRITER_SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
+     SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
+     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
+     SET idle_in_transaction_session_timeout = '10s'";
 /// Any number that all migrating processes agree on: "banyan" in ASCII.
 const MIGRATION_LOCK: i64 = 0x6261_6e79_616e;
 
@@ -114,6 +127,7 @@ pub enum OpenError {
 #[derive(Clone, Debug)]
 pub struct Database {
     connection: DatabaseConnection,
+    writer: DatabaseConnection,
     migrated: watch::Receiver<bool>,
     // Held as long as the database is open: the operating system gives it back whatever happens to the process.
     _owner: Option<Arc<File>>,
@@ -157,12 +171,14 @@ impl Database {
             Some(path) => Some(Arc::new(own_file(&path)?)),
             None => None,
         };
-        let connection = sea_orm::Database::connect(options(settings))
-            .await
-            .map_err(|source| OpenError::Connect {
-                name: name.to_owned(),
-                source,
-            })?;
+        let refused = |source| OpenError::Connect {
+            name: name.to_owned(),
+            source,
+        };
+        let connection = sea_orm::Database::connect(options(settings)).await;
+        let connection = connection.map_err(refused)?;
+        let writer = sea_orm::Database::connect(writer_options(settings)).await;
+        let writer = writer.map_err(refused)?;
         let (done, migrated) = watch::channel(false);
         let status = Arc::new(Mutex::new(DatabaseStatus {
             name: name.to_owned(),
@@ -188,6 +204,7 @@ impl Database {
         });
         Ok(Self {
             connection,
+            writer,
             migrated,
             _owner: owner,
         })
@@ -197,6 +214,14 @@ impl Database {
     #[must_use]
     pub fn connection(&self) -> &DatabaseConnection {
         &self.connection
+    }
+
+    /// Connections for the one task that writes: readers, however many, never keep it waiting for one. What it commits
+    /// is durable whatever the server's defaults are, and its plans do not depend on what the server knows of how much
+    /// the tables hold; the server ends its transactions when it falls silent in the middle of one.
+    #[must_use]
+    pub fn writer(&self) -> &DatabaseConnection {
+        &self.writer
     }
 
     /// Which kind of database it is.
@@ -309,13 +334,34 @@ fn options(settings: &DatabaseSettings) -> ConnectOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_connections(settings.max_connections.clamp(2, 1_000))
         .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(sqlite_options);
+    options
+}
+
+fn sqlite_options(sqlite: SqliteConnectOptions) -> SqliteConnectOptions {
+    sqlite
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+}
+
+/// As [`options`], for the writer.
+fn writer_options(settings: &DatabaseSettings) -> ConnectOptions {
+    let mut options = options(settings);
+    options
+        .max_connections(WRITERS_MAX)
+        .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS_MAX))
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(WRITER_SETTINGS).await.map(drop) })
+            })
+        })
         .map_sqlx_sqlite_opts(|sqlite| {
-            sqlite
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .foreign_keys(true)
-                .busy_timeout(Duration::from_secs(5))
+            sqlite_options(sqlite)
+                .statement_cache_capacity(STATEMENTS_MAX)
+                .pragma("cache_size", "-65536")
         });
     options
 }

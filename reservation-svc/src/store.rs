@@ -25,8 +25,8 @@ use std::{ops::Deref, time::Duration};
 
 use banyan_mesh::database::Database;
 use sea_orm::{
-    DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ use uuid::Uuid;
 )]
 pub(crate) use batch::{AnswerKey, BatchId, Changes, NewAnswer, NewEvent};
 pub use bookings::{BookingFilter, StoredBooking};
-pub use error::StoreError;
+pub use error::{Rule, StoreError};
 pub(crate) use followed_movies::FollowedMovies;
 pub use head::Head;
 pub use requests::StoredAnswer;
@@ -90,7 +90,7 @@ impl Store {
             isolation_level,
             ..TransactionOptions::default()
         };
-        self.begin(options).await
+        self.begin(self.database.connection(), options).await
     }
 
     /// Waits for the writer's turn and takes it.
@@ -102,13 +102,10 @@ impl Store {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
                 ..TransactionOptions::default()
             },
-            // Whatever the server's default: a snapshot from before the lock would not have what others committed.
-            _ => TransactionOptions {
-                isolation_level: Some(IsolationLevel::ReadCommitted),
-                ..TransactionOptions::default()
-            },
+            // READ COMMITTED, as the writer's connections begin all of them.
+            _ => TransactionOptions::default(),
         };
-        let session = self.begin(options).await?;
+        let session = self.begin(self.database.writer(), options).await?;
         let head = session.lock_head().await?;
         Ok(Write {
             session,
@@ -118,11 +115,14 @@ impl Store {
     }
 
     /// Begins a transaction of any kind.
-    async fn begin(&self, options: TransactionOptions) -> Result<Session, StoreError> {
+    async fn begin(
+        &self,
+        connection: &DatabaseConnection,
+        options: TransactionOptions,
+    ) -> Result<Session, StoreError> {
         if !self.database.is_ready() {
             return Err(StoreError::NotReady);
         }
-        let connection = self.database.connection();
         let begun = connection.begin_with_options(options).await;
         let transaction = begun.during("begin a transaction")?;
         Ok(Session { transaction })
@@ -143,7 +143,7 @@ impl Write {
     /// Makes all of it durable, with the head as it is from now on. [`StoreError::Unconfirmed`] if it may be durable
     /// although the database did not say so.
     pub async fn commit(self, head: &Head) -> Result<(), StoreError> {
-        self.record_batch(head).await?;
+        self.note_batch(head).await?;
         self.session.update_head(head).await?;
         let committing = self.session.transaction.commit();
         let unconfirmed = |source| StoreError::Unconfirmed { source };

@@ -84,6 +84,54 @@ async fn what_is_committed_after_sqlite_has_rolled_back_by_itself_is_durable() {
 }
 
 #[tokio::test]
+async fn the_writer_of_sqlite_is_durable_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("service.db");
+    let settings = DatabaseSettings::new(format!("sqlite://{}", path.display()));
+    let process = Process::new();
+    let database = Database::start::<NoTables>(&process, &settings, "service").await;
+    let database = database.unwrap();
+    assert!(database.ready().await);
+    let sql = "SELECT CAST(synchronous AS TEXT) AS value FROM pragma_synchronous";
+    assert_eq!(value(&database, sql).await, "2");
+    let sql = "SELECT CAST(journal_mode AS TEXT) AS value FROM pragma_journal_mode";
+    assert_eq!(value(&database, sql).await, "wal");
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test]
+async fn the_writer_of_postgresql_is_durable_whatever_the_database_says() {
+    if std::env::var("BANYAN_TEST_POSTGRES").as_deref() == Ok("off") {
+        return;
+    }
+    let url = crate::testing::TestDatabase::postgres().url;
+    let process = Process::new();
+    let settings = DatabaseSettings::new(url);
+    let database = Database::start::<NoTables>(&process, &settings, "service").await;
+    let database = database.unwrap();
+    assert!(database.ready().await);
+    let careless = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$";
+    let connection = database.connection();
+    connection.execute_unprepared(careless).await.unwrap();
+    for (setting, want) in [
+        ("synchronous_commit", "on"),
+        ("default_transaction_isolation", "read committed"),
+        ("plan_cache_mode", "force_custom_plan"),
+        ("idle_in_transaction_session_timeout", "10s"),
+    ] {
+        let sql = format!("SELECT current_setting('{setting}') AS value");
+        assert_eq!(value(&database, &sql).await, want, "{setting}");
+    }
+}
+
+/// What a writer's connection reads.
+async fn value(database: &Database, sql: &str) -> String {
+    let statement = Statement::from_string(database.backend(), sql);
+    let row = database.writer().query_one_raw(statement).await.unwrap();
+    row.unwrap().try_get("", "value").unwrap()
+}
+
+#[tokio::test]
 async fn a_database_that_is_away_is_no_error_but_not_ready() {
     let process = Process::new();
     let settings = DatabaseSettings::new("postgres://nobody:secret@127.0.0.1:1/none");

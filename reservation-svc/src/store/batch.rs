@@ -1,7 +1,8 @@
 //! What a whole batch reads and writes at once, in a number of statements that does not grow with the batch.
 //!
 //! Everything here runs under the commit head: what was read stays as it is until the batch commits. Nothing decides;
-//! the CHECK on cells refuses what would be sold twice whatever the caller believed.
+//! the CHECK on cells refuses what would be sold twice whatever the caller believed. Each function makes one statement
+//! on PostgreSQL ([`rows`] says how) and none at all for nothing.
 
 #![allow(
     dead_code,
@@ -9,6 +10,9 @@
 )]
 
 mod load;
+pub(super) mod rows;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use jiff::Timestamp;

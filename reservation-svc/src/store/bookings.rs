@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, ExprTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -23,6 +23,9 @@ use crate::domain::{
     name::{BookingId, RoomTypeId, ScreeningId, SeatId, Venue},
     request::Principal,
 };
+
+/// So much of a principal is in the index of bookings.
+const PRINCIPAL_INDEXED_MAX: usize = 12;
 
 /// A booking and who to reach about it.
 #[derive(Clone, Debug)]
@@ -115,8 +118,12 @@ impl Session {
             .all(&self.transaction)
             .await
             .during("read a booking's items")?;
+        let (resource, sells_seats) = match &booking.claim {
+            Claim::Stay(stay) => (stay.room_type.to_string(), false),
+            Claim::Seats(selection) => (selection.screening.to_string(), true),
+        };
         rows.into_iter()
-            .map(|row| item(&booking.claim, row))
+            .map(|row| item(&resource, sells_seats, row))
             .collect()
     }
 }
@@ -187,7 +194,16 @@ fn condition(filter: &BookingFilter) -> Condition {
     use booking::Column;
     let mut condition = Condition::all();
     if let Some(principal) = &filter.principal {
-        condition = condition.add(Column::Principal.eq(principal.as_str()));
+        // The index has the beginning only; see its migration.
+        let start: String = principal
+            .as_str()
+            .chars()
+            .take(PRINCIPAL_INDEXED_MAX)
+            .collect();
+        let indexed = Expr::cust(format!("substr(principal, 1, {PRINCIPAL_INDEXED_MAX})"));
+        condition = condition
+            .add(indexed.eq(start))
+            .add(Column::Principal.eq(principal.as_str()));
     }
     if let Some(venue) = &filter.venue {
         condition = condition.add(Column::Venue.eq(venue.to_string()));
@@ -209,7 +225,7 @@ fn condition(filter: &BookingFilter) -> Condition {
     }
 }
 
-fn to_row(it: &Booking) -> booking::Model {
+pub(super) fn to_row(it: &Booking) -> booking::Model {
     let mut row = booking::Model {
         id: it.id.0.to_string(),
         principal: it.principal.as_str().to_owned(),
@@ -248,7 +264,7 @@ fn to_row(it: &Booking) -> booking::Model {
     row
 }
 
-fn from_row(row: booking::Model) -> Result<Booking, StoreError> {
+pub(super) fn from_row(row: booking::Model) -> Result<Booking, StoreError> {
     let claim = claim(&row)?;
     Ok(Booking {
         id: booking_id(&row.id)?,
@@ -293,15 +309,21 @@ fn claim(row: &booking::Model) -> Result<Claim, StoreError> {
     }))
 }
 
-fn item(claim: &Claim, row: booking_item::Model) -> Result<Item, StoreError> {
-    let cell = match claim {
-        Claim::Stay(stay) => CellRef::Night {
-            room_type: stay.room_type.clone(),
-            date: day(row.slot)?,
-        },
-        Claim::Seats(selection) => CellRef::Seat {
-            screening: selection.screening.clone(),
+/// The item of a booking of that resource, which sells seats or nights.
+pub(super) fn item(
+    resource: &str,
+    sells_seats: bool,
+    row: booking_item::Model,
+) -> Result<Item, StoreError> {
+    let wrong = |_| StoreError::corrupt("resource of a booking", resource);
+    let cell = match sells_seats {
+        true => CellRef::Seat {
+            screening: ScreeningId::parse(resource).map_err(wrong)?,
             seat: SeatId(row.cell),
+        },
+        false => CellRef::Night {
+            room_type: RoomTypeId::parse(resource).map_err(wrong)?,
+            date: day(row.slot)?,
         },
     };
     Ok(Item {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter,
     QueryResult, Statement, Value, sea_query::Expr,
 };
 
@@ -89,12 +89,17 @@ impl Session {
         values: Vec<Value>,
         operation: &'static str,
     ) -> Result<Vec<QueryResult>, StoreError> {
-        let backend = self.transaction.get_database_backend();
+        let backend = self.backend();
         let statement = Statement::from_sql_and_values(backend, sql, values);
         self.transaction
             .query_all_raw(statement)
             .await
             .during(operation)
+    }
+
+    /// Which kind of database this is.
+    pub(super) fn backend(&self) -> DbBackend {
+        self.transaction.get_database_backend()
     }
 
     pub(super) async fn execute(
@@ -103,7 +108,7 @@ impl Session {
         values: Vec<Value>,
         operation: &'static str,
     ) -> Result<u64, StoreError> {
-        let backend = self.transaction.get_database_backend();
+        let backend = self.backend();
         let statement = Statement::from_sql_and_values(backend, sql, values);
         let done = self.transaction.execute_raw(statement).await;
         Ok(done.during(operation)?.rows_affected())
@@ -226,7 +231,7 @@ fn booking_ids(rows: &[QueryResult]) -> Result<Vec<BookingId>, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{Database, DbBackend};
+    use sea_orm::Database;
     use sea_orm_migration::MigratorTrait as _;
 
     use super::*;

@@ -17,6 +17,26 @@ pub enum StoreError {
         #[source]
         source: DbErr,
     },
+    /// A rule of the schema refuses what was to be written, and the whole transaction with it. Without the rows that
+    /// broke the rule it would have been written.
+    #[error("the database refuses to {operation}")]
+    Refused {
+        /// What was being done.
+        operation: &'static str,
+        /// Which rule.
+        rule: Rule,
+        /// How the database says it.
+        #[source]
+        source: DbErr,
+    },
+    /// Rows to be changed do not exist.
+    #[error("failed to {operation}: {rows_count} rows are missing")]
+    Missing {
+        /// What was being done.
+        operation: &'static str,
+        /// How many.
+        rows_count: u64,
+    },
     /// The answer to COMMIT is missing: all of it may be durable, or none.
     #[error("whether the database committed is not known")]
     Unconfirmed {
@@ -41,7 +61,50 @@ pub enum StoreError {
     },
 }
 
+/// A rule of the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// A CHECK: a cell over its capacity above all.
+    Check,
+    /// Something that there may be only once: a request id, a number.
+    Unique,
+    /// What is referred to exists.
+    Reference,
+    /// A value that the column cannot hold.
+    Value,
+}
+
+impl Rule {
+    /// The rule of an error code: PostgreSQL's SQLSTATE, SQLite's extended code.
+    fn of_code(code: &str) -> Option<Self> {
+        match code {
+            "23514" | "275" => Some(Self::Check),
+            "23505" | "23P01" | "1555" | "2067" | "2579" => Some(Self::Unique),
+            "23503" | "787" => Some(Self::Reference),
+            "23502" | "1299" | "18" | "20" | "3091" => Some(Self::Value),
+            // Data exceptions, such as a NUL in a text.
+            _ if code.len() == 5 && code.starts_with("22") => Some(Self::Value),
+            _ => None,
+        }
+    }
+
+    fn broken_by(error: &DbErr) -> Option<Self> {
+        let (DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+        else {
+            return None;
+        };
+        Self::of_code(&error.as_database_error()?.code()?)
+    }
+}
+
 impl StoreError {
+    /// Whether it is about what was to be written rather than about the database: of several changes, some may be to
+    /// blame and the others not.
+    pub fn blames_changes(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Missing { .. })
+    }
+
     /// A stored value that means nothing.
     pub fn corrupt(what: &'static str, value: impl ToString) -> Self {
         Self::Corrupt {
@@ -68,7 +131,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::NotReady | Self::Unconfirmed { .. } | Self::Undone { .. } => true,
-            Self::Corrupt { .. } => false,
+            Self::Corrupt { .. } | Self::Refused { .. } | Self::Missing { .. } => false,
             Self::Failed { source, .. } => match source {
                 DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
                 DbErr::Exec(RuntimeErr::SqlxError(error))
@@ -113,7 +176,14 @@ pub(super) trait During<T> {
 
 impl<T> During<T> for Result<T, DbErr> {
     fn during(self, operation: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Failed { operation, source })
+        self.map_err(|source| match Rule::broken_by(&source) {
+            Some(rule) => StoreError::Refused {
+                operation,
+                rule,
+                source,
+            },
+            None => StoreError::Failed { operation, source },
+        })
     }
 }
 

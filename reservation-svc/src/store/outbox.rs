@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Session, StoreError, Write, entity::outbox, error::During, rows::micros};
+use crate::domain::name::BookingId;
 
 /// Rows of one INSERT statement; both databases limit its parameters.
 const ROWS_PER_INSERT: usize = 500;
@@ -26,6 +27,26 @@ impl Session {
             .into_iter()
             .map(|row| row.event)
             .collect())
+    }
+}
+
+impl Session {
+    /// Encoded events of a booking after that sequence, in order: its history.
+    pub async fn events_of_booking(
+        &self,
+        id: BookingId,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let rows = outbox::Entity::find()
+            .filter(outbox::Column::Booking.eq(id.0.to_string()))
+            .filter(outbox::Column::Sequence.gt(after))
+            .order_by_asc(outbox::Column::Sequence)
+            .limit(limit)
+            .all(&self.transaction)
+            .await;
+        let rows = rows.during("read the history of a booking")?;
+        Ok(rows.into_iter().map(|row| row.event).collect())
     }
 }
 

@@ -1,11 +1,10 @@
 //! Request ids and the answers given to them, in the same transaction as what they changed.
 
 use jiff::Timestamp;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, DbBackend, EntityTrait};
 
 use super::{
-    Session, StoreError, Write, bookings::booking_id, entity::request_id, error::During,
-    rows::micros,
+    AnswerKey, Session, StoreError, Write, entity::request_id, error::During, rows::micros,
 };
 use crate::domain::{
     name::BookingId,
@@ -30,33 +29,15 @@ impl Session {
         principal: &Principal,
         key: &RequestKey,
     ) -> Result<Option<StoredAnswer>, StoreError> {
-        self.answer_to(principal.as_str(), key.method, &key.id)
-            .await
-    }
-
-    /// The answer given to a principal's request id for a method, if any.
-    pub(super) async fn answer_to(
-        &self,
-        principal: &str,
-        method: &str,
-        id: &str,
-    ) -> Result<Option<StoredAnswer>, StoreError> {
-        let id = (principal.to_owned(), method.to_owned(), id.to_owned());
-        let row = request_id::Entity::find_by_id(id)
-            .one(&self.transaction)
-            .await;
-        let Some(row) = row.during("look a request id up")? else {
-            return Ok(None);
+        let key = AnswerKey {
+            principal: principal.as_str().to_owned(),
+            method: key.method.to_owned(),
+            id: key.id.clone(),
         };
-        Ok(Some(StoredAnswer {
-            fingerprint: row.fingerprint,
-            booking: row.booking.as_deref().map(booking_id).transpose()?,
-            answer: row.answer,
-        }))
+        let found = self.answers_to(std::slice::from_ref(&key)).await?;
+        Ok(found.into_values().next())
     }
-}
 
-impl Session {
     /// Whether there are answers given before that time.
     pub async fn has_answers_before(&self, time: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS found FROM request_ids WHERE created_at < $1 LIMIT 1";
@@ -94,8 +75,16 @@ impl Write {
 
     /// Forgets some of the answers given before that time; how many.
     pub async fn forget_answers(&self, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
-        let sql = "DELETE FROM request_ids WHERE (principal, method, request_id) IN (\
-                   SELECT principal, method, request_id FROM request_ids WHERE created_at < $1 LIMIT $2)";
+        let sql = match self.backend() {
+            DbBackend::Sqlite => {
+                "DELETE FROM request_ids WHERE rowid IN (\
+                 SELECT rowid FROM request_ids WHERE created_at < $1 ORDER BY created_at LIMIT $2)"
+            }
+            _ => {
+                "DELETE FROM request_ids WHERE ctid = ANY (ARRAY(\
+                 SELECT ctid FROM request_ids WHERE created_at < $1 ORDER BY created_at LIMIT $2))"
+            }
+        };
         let values = vec![micros(before).into(), limit.into()];
         self.execute(sql, values, "forget request ids").await
     }

@@ -1,84 +1,106 @@
 //! What a batch writes.
 
-use sea_orm::Value;
+use jiff::Timestamp;
 
-use super::{BatchId, Changes};
+use super::{BatchId, Changes, rows::Rows};
 use crate::{
-    domain::booking::Contact,
-    store::{Head, Store, StoreError, Write, rows::micros},
+    domain::booking::Booking,
+    store::{Head, Store, StoreError, Write, bookings::to_row, entity::booking, rows::micros},
 };
 
 impl Write {
-    /// Writes all of it.
+    /// Writes all of it. [`StoreError::Refused`] if any of it breaks a rule of the schema, and then the whole
+    /// transaction is over.
     pub(crate) async fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
-        for (key, cell) in &changes.cells_new {
-            let sql = "INSERT INTO cells (pool, slot, capacity, taken) VALUES ($1, $2, $3, $4)";
-            let values = [key.pool.0, key.slot.0, cell.capacity, cell.taken];
-            let values = values.map(Value::from).to_vec();
-            self.execute(sql, values, "create cells").await?;
-        }
-        for (key, delta) in &changes.cell_deltas {
-            let sql = "UPDATE cells SET taken = taken + $3 WHERE pool = $1 AND slot = $2";
-            let values = [key.pool.0, key.slot.0, *delta].map(Value::from).to_vec();
-            self.execute(sql, values, "take cells").await?;
-        }
-        for booking in &changes.bookings_new {
-            self.insert_booking(booking, None).await?;
-        }
-        for booking in &changes.bookings_changed {
-            self.update_booking(booking).await?;
-        }
-        for (id, contact) in &changes.contacts_new {
-            let Contact {
-                display_name,
-                email,
-                phone,
-            } = contact;
-            let sql = "INSERT INTO booking_contacts (booking, display_name, email, phone) VALUES ($1, $2, $3, $4) \
-                ON CONFLICT (booking) DO UPDATE SET display_name = excluded.display_name, \
-                email = excluded.email, phone = excluded.phone";
-            let values = [&id.0.to_string(), display_name, email, phone];
-            let values = values.map(|it| Value::from(it.as_str())).to_vec();
-            self.execute(sql, values, "keep contacts").await?;
-        }
-        for (id, item) in &changes.items_new {
-            self.insert_items(*id, std::slice::from_ref(item)).await?;
-        }
-        for (number, sequence) in &changes.items_released {
-            let sql = "UPDATE booking_items SET released_sequence = $2 WHERE id = $1";
-            let values = [*number, *sequence].map(Value::from).to_vec();
-            self.execute(sql, values, "release items").await?;
-        }
-        for it in &changes.answers_new {
-            let sql = "INSERT INTO request_ids (principal, method, request_id, fingerprint, booking, answer, created_at) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7)";
-            let values = vec![
-                it.key.principal.as_str().into(),
-                it.key.method.as_str().into(),
-                it.key.id.as_str().into(),
-                it.fingerprint.to_vec().into(),
-                it.booking.map(|id| id.0.to_string()).into(),
-                it.answer.clone().into(),
-                micros(changes.decided_at).into(),
-            ];
-            self.execute(sql, values, "keep request ids").await?;
-        }
-        for it in &changes.events {
-            let sql =
-                "INSERT INTO outbox (sequence, decided_at, event, booking) VALUES ($1, $2, $3, $4)";
-            let values = vec![
-                it.sequence.into(),
-                micros(changes.decided_at).into(),
-                it.event.clone().into(),
-                it.booking.map(|id| id.0.to_string()).into(),
-            ];
-            self.execute(sql, values, "write the outbox").await?;
-        }
-        Ok(())
+        self.write_cells(changes).await?;
+        self.write_bookings(changes).await?;
+        self.write_items(changes).await?;
+        self.write_answers(changes).await?;
+        self.write_events(changes).await
+    }
+
+    async fn write_cells(&self, changes: &Changes) -> Result<(), StoreError> {
+        let new = Rows::of(&changes.cells_new)
+            .number("pool", |(key, _)| key.pool.0)
+            .number("slot", |(key, _)| key.slot.0)
+            .number("capacity", |(_, cell)| cell.capacity)
+            .number("taken", |(_, cell)| cell.taken);
+        self.insert_rows("cells", new, "", "create cells").await?;
+        let deltas = Rows::of(&changes.cell_deltas)
+            .number("pool", |(key, _)| key.pool.0)
+            .number("slot", |(key, _)| key.slot.0)
+            .number("delta", |(_, delta)| *delta);
+        let (keys, taken) = (["pool", "slot"], "taken = cells.taken + w.delta");
+        self.update_rows_by("cells", &keys, taken, deltas, "take cells")
+            .await
+    }
+
+    async fn write_bookings(&self, changes: &Changes) -> Result<(), StoreError> {
+        let new = rows_of(&changes.bookings_new);
+        let new = columns(&new)
+            .text("principal", |it| it.principal.clone())
+            .text("kind", |it| it.kind.clone())
+            .number("created_at", |it| it.created_at)
+            .number("created_sequence", |it| it.created_sequence);
+        self.insert_rows("bookings", new, "", "add bookings")
+            .await?;
+        let changed = rows_of(&changes.bookings_changed);
+        self.update_rows("bookings", &["id"], columns(&changed), "change bookings")
+            .await?;
+        let contacts = Rows::of(&changes.contacts_new)
+            .text("booking", |(id, _)| id.0.to_string())
+            .text("display_name", |(_, contact)| contact.display_name.clone())
+            .text("email", |(_, contact)| contact.email.clone())
+            .text("phone", |(_, contact)| contact.phone.clone());
+        let replace = "ON CONFLICT (booking) DO UPDATE SET \
+             display_name = excluded.display_name, email = excluded.email, phone = excluded.phone";
+        self.insert_rows("booking_contacts", contacts, replace, "keep contacts")
+            .await
+    }
+
+    async fn write_items(&self, changes: &Changes) -> Result<(), StoreError> {
+        let new = Rows::of(&changes.items_new)
+            .number("id", |(_, item)| item.number)
+            .text("booking", |(booking, _)| booking.0.to_string())
+            .number("pool", |(_, item)| item.key.pool.0)
+            .number("slot", |(_, item)| item.key.slot.0)
+            .text("cell", |(_, item)| item.cell.label())
+            .number("quantity", |(_, item)| item.quantity)
+            .number("price_minor", |(_, item)| item.price_minor);
+        self.insert_rows("booking_items", new, "", "add items")
+            .await?;
+        let released = Rows::of(&changes.items_released)
+            .number("id", |(number, _)| *number)
+            .number("released_sequence", |(_, sequence)| *sequence);
+        self.update_rows("booking_items", &["id"], released, "release items")
+            .await
+    }
+
+    async fn write_answers(&self, changes: &Changes) -> Result<(), StoreError> {
+        let answers = Rows::of(&changes.answers_new)
+            .text("principal", |it| it.key.principal.clone())
+            .text("method", |it| it.key.method.clone())
+            .text("request_id", |it| it.key.id.clone())
+            .bytes("fingerprint", |it| it.fingerprint.to_vec())
+            .maybe_text("booking", |it| it.booking.map(|id| id.0.to_string()))
+            .bytes("answer", |it| it.answer.clone())
+            .number("created_at", |_| micros(changes.decided_at));
+        self.insert_rows("request_ids", answers, "", "keep request ids")
+            .await
+    }
+
+    async fn write_events(&self, changes: &Changes) -> Result<(), StoreError> {
+        let events = Rows::of(&changes.events)
+            .number("sequence", |it| it.sequence)
+            .number("decided_at", |_| micros(changes.decided_at))
+            .bytes("event", |it| it.event.clone())
+            .maybe_text("booking", |it| it.booking.map(|id| id.0.to_string()));
+        self.insert_rows("outbox", events, "", "write the outbox")
+            .await
     }
 
     /// Notes the batch, so that whether it was committed can be looked up.
-    pub(in crate::store) async fn record_batch(&self, head: &Head) -> Result<(), StoreError> {
+    pub(in crate::store) async fn note_batch(&self, head: &Head) -> Result<(), StoreError> {
         let sql = "INSERT INTO commit_batches (id, sequence, committed_at) VALUES ($1, $2, $3)";
         let values = vec![
             self.batch().0.to_string().into(),
@@ -87,6 +109,18 @@ impl Write {
         ];
         self.execute(sql, values, "note the batch").await?;
         Ok(())
+    }
+
+    /// Forgets some of the batches committed before that time; how many. Nobody asks for one long after its commit.
+    pub(crate) async fn forget_batches(
+        &self,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<u64, StoreError> {
+        let sql = "DELETE FROM commit_batches WHERE id IN (\
+             SELECT id FROM commit_batches WHERE committed_at < $1 ORDER BY committed_at LIMIT $2)";
+        let values = vec![micros(before).into(), limit.into()];
+        self.execute(sql, values, "forget batches").await
     }
 }
 
@@ -100,4 +134,29 @@ impl Store {
         let rows = write.select(sql, values, "look a batch up").await?;
         Ok(!rows.is_empty())
     }
+}
+
+fn rows_of(bookings: &[Booking]) -> Vec<booking::Model> {
+    bookings.iter().map(to_row).collect()
+}
+
+/// What a booking is known by and what of it may change.
+fn columns(bookings: &[booking::Model]) -> Rows<'_, booking::Model> {
+    Rows::of(bookings)
+        .text("id", |it| it.id.clone())
+        .text("state", |it| it.state.clone())
+        .text("venue", |it| it.venue.clone())
+        .text("venue_display_name", |it| it.venue_display_name.clone())
+        .text("title", |it| it.title.clone())
+        .text("resource", |it| it.resource.clone())
+        .maybe_number("check_in", |it| it.check_in)
+        .maybe_number("check_out", |it| it.check_out)
+        .maybe_number("rooms", |it| it.rooms)
+        .maybe_text("seats", |it| it.seats.clone())
+        .maybe_number("starts_at", |it| it.starts_at)
+        .text("currency", |it| it.currency.clone())
+        .number("total_minor", |it| it.total_minor)
+        .maybe_number("expires_at", |it| it.expires_at)
+        .number("updated_at", |it| it.updated_at)
+        .number("updated_sequence", |it| it.updated_sequence)
 }
