@@ -387,6 +387,37 @@ fn another_incarnation_is_built_anew_from_zero() {
 }
 
 #[test]
+fn a_trimmed_feed_is_followed_from_wherever_one_stands_and_through_cuts() {
+    for (behind, fresh) in TestDatabase::each().into_iter().zip(TestDatabase::each()) {
+        let feed = Feed::new("a", 2);
+        let url = feed.serve();
+        let seats = |number: usize, state| {
+            let seats = vec![item(seat(&format!("B{number}")), 1, 900)];
+            booking(&format!("b{number}"), state, seats)
+        };
+        let refused = |number: usize| denied(seat(&format!("A{}", number % 3)), 1);
+        let round = |state| (0..10).flat_map(move |n| [seats(n, state), refused(n)]);
+        feed.commit([screening(40, false)]);
+        feed.commit(round(State::Held));
+        let service = Service::start(&behind.url, &url);
+        service.load_factor_at("a", feed.len());
+        service.kill();
+
+        feed.commit(round(State::Confirmed));
+        feed.trim(35);
+        feed.commit(round(State::CheckedIn).take(7));
+        for database in [&behind, &fresh] {
+            feed.fault([Fault::CutAfter(1), Fault::CutAfter(5), Fault::Redeliver(3)]);
+            let service = Service::start(&database.url, &url);
+            let report = service.load_factor_at("a", feed.len());
+            assert_eq!((report.sold, report.denied), (10, 23));
+            assert_eq!(report.ticket_revenue.unwrap().amount_minor, 9_000);
+            assert_eq!(service.metric("analytics_feed_rebuilds_total"), 0);
+        }
+    }
+}
+
+#[test]
 fn a_feed_that_is_away_is_shown_and_followed_once_it_is_back() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,5 +1,5 @@
-//! A gRPC `FeedService` that serves a scripted log and can cut streams, deliver twice, leave events out and become
-//! another incarnation.
+//! A gRPC `FeedService` that serves a scripted log and can cut streams, deliver twice, leave events out, be trimmed and
+//! become another incarnation.
 
 use std::{
     collections::VecDeque,
@@ -38,6 +38,8 @@ pub(crate) enum Fault {
 struct State {
     incarnation: String,
     log: Vec<Event>,
+    /// So many events are in the snapshot only.
+    trimmed: usize,
     faults: VecDeque<Fault>,
     streams: usize,
 }
@@ -96,6 +98,11 @@ impl Feed {
         self.changed.send_replace(());
     }
 
+    /// Puts the first events into the snapshot.
+    pub(crate) fn trim(&self, events: usize) {
+        self.lock().trimmed = events;
+    }
+
     pub(crate) fn fault(&self, faults: impl IntoIterator<Item = Fault>) {
         self.lock().faults.extend(faults);
     }
@@ -133,19 +140,30 @@ impl Feed {
         if next >= end {
             return Ok(None);
         }
+        let told: Vec<(usize, Event)> = if next < state.trimmed {
+            let mut rows = snapshot(&state.log[..state.trimmed]);
+            rows.retain(|(index, _)| *index >= next);
+            rows.truncate(self.batch);
+            rows
+        } else {
+            (next..end)
+                .map(|index| (index, state.log[index].clone()))
+                .collect()
+        };
         let position = |sequence: usize| CommitPosition {
             incarnation: incarnation.to_owned(),
             sequence: i64::try_from(sequence).unwrap(),
         };
-        let events = (next..end)
-            .map(|index| FeedEvent {
+        let events = told
+            .into_iter()
+            .map(|(index, event)| FeedEvent {
                 position: Some(position(index + 1)),
                 decide_time: Some(prost_types::Timestamp {
                     seconds: 1_780_000_000 + i64::try_from(index).unwrap(),
                     nanos: 0,
                 }),
-                event: Some(state.log[index].clone()),
-                ..FeedEvent::default()
+                event: Some(event),
+                snapshot: index < state.trimmed,
             })
             .collect();
         Ok(Some(ReadResponse {
@@ -190,7 +208,9 @@ impl Feed {
             };
             answer.events.truncate(left);
             left -= answer.events.len();
-            next += answer.events.len();
+            if let Some(last) = answer.events.last() {
+                next = usize::try_from(last.position.as_ref().unwrap().sequence).unwrap();
+            }
             let sent = answers.send(Ok(answer)).await;
             if left == 0 {
                 answers.send(Err(Status::unavailable("cut"))).await.ok();
@@ -210,7 +230,10 @@ impl FeedService for Feed {
         &self,
         request: Request<ReadRequest>,
     ) -> Result<Response<Self::ReadStream>, Status> {
-        let after = request.into_inner().after;
+        let ReadRequest {
+            after,
+            takes_snapshot,
+        } = request.into_inner();
         let (incarnation, fault) = {
             let mut state = self.lock();
             state.streams += 1;
@@ -221,6 +244,10 @@ impl FeedService for Feed {
                 }
                 if after.sequence > length {
                     return Err(refusal(Code::OutOfRange, "POSITION_AHEAD"));
+                }
+                let trimmed = i64::try_from(state.trimmed).unwrap();
+                if after.sequence < trimmed && !takes_snapshot {
+                    return Err(refusal(Code::OutOfRange, "POSITION_EXPIRED"));
                 }
             }
             (state.incarnation.clone(), state.faults.pop_front())
@@ -247,4 +274,28 @@ fn refusal(code: Code, reason: &str) -> Status {
         }],
     };
     Status::with_details(code, reason, status.encode_to_vec().into())
+}
+
+/// The index and last event of each thing, refusals added up, in order.
+fn snapshot(log: &[Event]) -> Vec<(usize, Event)> {
+    let mut rows: Vec<(String, usize, Event)> = Vec::new();
+    for (index, event) in log.iter().enumerate() {
+        let mut event = event.clone();
+        let thing = match &event {
+            Event::HotelChanged(it) => it.hotel.clone(),
+            Event::RoomTypeChanged(it) => it.room_type.clone(),
+            Event::ScreeningChanged(it) => it.screening.clone(),
+            Event::BookingChanged(it) => it.booking.clone(),
+            Event::DemandDenied(it) => format!("{:?} {}", it.cell, it.reason),
+        };
+        let known = rows.iter().position(|(known, ..)| *known == thing);
+        if let Some((_, _, Event::DemandDenied(known))) = known.map(|at| rows.remove(at))
+            && let Event::DemandDenied(denied) = &mut event
+        {
+            denied.count += known.count;
+        }
+        rows.push((thing, index, event));
+    }
+    let rows = rows.into_iter();
+    rows.map(|(_, index, event)| (index, event)).collect()
 }
