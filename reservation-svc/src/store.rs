@@ -30,10 +30,6 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-#[allow(
-    unused_imports,
-    reason = "the committer of batches, which uses all of it, is on its way"
-)]
 pub(crate) use batch::{AnswerKey, BatchId, Changes, NewAnswer, NewEvent};
 pub use bookings::{BookingFilter, StoredBooking};
 pub use error::{Rule, StoreError};

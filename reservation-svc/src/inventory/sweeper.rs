@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use banyan_mesh::process::Process;
+use jiff::SignedDuration;
 use tracing::{debug, warn};
 
 use super::{Inventory, answer, decide, ledger::Ledger, load, rejection::Rejection};
@@ -21,6 +22,8 @@ const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
 const HOLDS_MAX: i64 = 100;
 /// Request ids of one sweep.
 const REQUEST_IDS_MAX: i64 = 1_000;
+/// How long it can be found out whether a batch was committed; it is asked within seconds.
+const BATCHES_KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 /// How much of what there was to do a sweep has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +86,9 @@ impl Inventory {
         let (changes, head) = ledger.into_changes();
         write.apply(&changes).await?;
         let forgotten = write.forget_answers(forget, REQUEST_IDS_MAX).await?;
+        // Without a count: a sweep for these alone would leave one to sweep itself.
+        let batches = now - BATCHES_KEPT;
+        write.forget_batches(batches, REQUEST_IDS_MAX).await?;
         write.commit(&head).await?;
         self.shared.tell(head.sequence);
         self.shared.metrics.expired.inc_by(expired);

@@ -154,12 +154,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::{
-            booking::BookingKind,
-            request::{Principal, RequestKey},
-        },
+        domain::{booking::BookingKind, request::Principal},
         migration::Migrator,
-        store::{BookingFilter, Store},
+        store::{AnswerKey, BookingFilter, Store},
     };
 
     const ID: Uuid = Uuid::from_u128(7);
@@ -226,21 +223,22 @@ mod tests {
             let session = store.read().await.unwrap();
             let somebody = Principal::stored("somebody".into());
             let filter = BookingFilter {
-                principal: Some(somebody.clone()),
+                principal: Some(somebody),
                 ..BookingFilter::default()
             };
             let found = session.bookings(&filter, 10).await.unwrap().remove(0);
             assert_eq!(found.booking.id, BookingId(ID));
             assert_eq!(found.booking.kind, BookingKind::Guest);
             assert_eq!(found.contact.unwrap().display_name, "Ada");
-            assert_eq!(session.items(&found.booking).await.unwrap().len(), 1);
-            let request = RequestKey {
-                method: "HoldBooking",
+            let items = session.items_of(&[BookingId(ID)]).await.unwrap();
+            assert_eq!(items[&BookingId(ID)].len(), 1);
+            let key = AnswerKey {
+                principal: "somebody".into(),
+                method: "HoldBooking".into(),
                 id: "one".into(),
-                fingerprint: [0; 32],
             };
-            let answer = session.answer(&somebody, &request).await.unwrap().unwrap();
-            assert_eq!(answer.answer, b"a");
+            let answers = session.answers_to(std::slice::from_ref(&key)).await;
+            assert_eq!(answers.unwrap()[&key].answer, b"a");
             let head = session.head().await.unwrap();
             assert_eq!(
                 (head.sequence, head.catalogue_version, head.waiting),

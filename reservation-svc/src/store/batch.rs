@@ -4,11 +4,6 @@
 //! the CHECK on cells refuses what would be sold twice whatever the caller believed. Each function makes one statement
 //! on PostgreSQL ([`rows`] says how) and none at all for nothing.
 
-#![allow(
-    dead_code,
-    reason = "the committer of batches, which uses all of it, is on its way"
-)]
-
 mod load;
 pub(super) mod rows;
 #[cfg(test)]

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, ExprTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 use uuid::Uuid;
 
 use super::{
-    Session, StoreError, Write,
+    Session, StoreError,
     entity::{booking, booking_contact, booking_item},
     error::During,
     rows::{currency, day, micros, timestamp},
@@ -107,81 +107,6 @@ impl Session {
             (row.booking, contact)
         };
         Ok(rows.into_iter().map(contact).collect())
-    }
-
-    /// What a booking still counts in cells, in the order asked for.
-    pub async fn items(&self, booking: &Booking) -> Result<Vec<Item>, StoreError> {
-        let rows = booking_item::Entity::find()
-            .filter(booking_item::Column::Booking.eq(booking.id.0.to_string()))
-            .filter(booking_item::Column::ReleasedSequence.is_null())
-            .order_by_asc(booking_item::Column::Id)
-            .all(&self.transaction)
-            .await
-            .during("read a booking's items")?;
-        let (resource, sells_seats) = match &booking.claim {
-            Claim::Stay(stay) => (stay.room_type.to_string(), false),
-            Claim::Seats(selection) => (selection.screening.to_string(), true),
-        };
-        rows.into_iter()
-            .map(|row| item(&resource, sells_seats, row))
-            .collect()
-    }
-}
-
-impl Write {
-    /// Adds a booking.
-    pub async fn insert_booking(
-        &self,
-        booking: &Booking,
-        contact: Option<&Contact>,
-    ) -> Result<(), StoreError> {
-        let insert = booking::Entity::insert(to_row(booking).into_active_model());
-        insert
-            .exec_without_returning(&self.transaction)
-            .await
-            .during("add a booking")?;
-        if let Some(contact) = contact {
-            let row = booking_contact::ActiveModel {
-                booking: Set(booking.id.0.to_string()),
-                display_name: Set(contact.display_name.clone()),
-                email: Set(contact.email.clone()),
-                phone: Set(contact.phone.clone()),
-            };
-            let insert = booking_contact::Entity::insert(row);
-            insert
-                .exec_without_returning(&self.transaction)
-                .await
-                .during("add a contact")?;
-        }
-        Ok(())
-    }
-
-    /// Changes a booking.
-    pub async fn update_booking(&self, booking: &Booking) -> Result<(), StoreError> {
-        let row = to_row(booking).into_active_model().reset_all();
-        let done = booking::Entity::update(row)
-            .exec_without_returning(&self.transaction)
-            .await;
-        done.during("change a booking").map(drop)
-    }
-
-    /// Adds items to a booking.
-    pub async fn insert_items(&self, booking: BookingId, items: &[Item]) -> Result<(), StoreError> {
-        let booking = booking.0.to_string();
-        let rows = items.iter().map(|it| booking_item::ActiveModel {
-            id: Set(it.number),
-            booking: Set(booking.clone()),
-            pool: Set(it.key.pool.0),
-            slot: Set(it.key.slot.0),
-            cell: Set(it.cell.label()),
-            quantity: Set(it.quantity),
-            price_minor: Set(it.price_minor),
-            released_sequence: Set(None),
-        });
-        let done = booking_item::Entity::insert_many(rows)
-            .exec_without_returning(&self.transaction)
-            .await;
-        done.during("add a booking's items").map(drop)
     }
 }
 

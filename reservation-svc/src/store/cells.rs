@@ -4,18 +4,15 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter,
-    QueryResult, Statement, Value, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryResult, Statement,
+    Value,
 };
 
-use super::{Session, StoreError, Write, entity::cell, error::During, rows::micros};
+use super::{Session, StoreError, entity::cell, error::During, rows::micros};
 use crate::domain::{
     cell::{Block, Cell, CellKey, PoolId, Slot},
     name::BookingId,
 };
-
-/// Cells of one INSERT statement; both databases limit its parameters.
-const ROWS_PER_INSERT: usize = 1_000;
 
 impl Session {
     /// The cells of a block that have ever been touched.
@@ -57,17 +54,6 @@ impl Session {
             .map(row)
             .collect::<Result<_, _>>()
             .during("read lapsed holds")
-    }
-
-    /// The holds that have run out and still count in cells of a block.
-    pub async fn lapsed_holds(
-        &self,
-        block: &Block,
-        now: Timestamp,
-    ) -> Result<Vec<BookingId>, StoreError> {
-        let (sql, values) = lapsed_ids(block, now);
-        let rows = self.select(&sql, values, "find lapsed holds").await?;
-        booking_ids(&rows)
     }
 
     /// Some of the holds that have run out, whatever they hold, the longest over first.
@@ -115,72 +101,11 @@ impl Session {
     }
 }
 
-impl Write {
-    /// Takes so much of every cell of a block that exists, then creates the missing ones, taken as given.
-    pub async fn take(
-        &self,
-        block: &Block,
-        quantity: i64,
-        missing: &[(CellKey, Cell)],
-    ) -> Result<(), StoreError> {
-        cell::Entity::update_many()
-            .col_expr(
-                cell::Column::Taken,
-                Expr::col(cell::Column::Taken).add(quantity),
-            )
-            .filter(cell::Column::Pool.is_in(block.pools.iter().map(|pool| pool.0)))
-            .filter(cell::Column::Slot.gte(block.slots.start.0))
-            .filter(cell::Column::Slot.lt(block.slots.end.0))
-            .exec(&self.transaction)
-            .await
-            .during("take cells")?;
-        for chunk in missing.chunks(ROWS_PER_INSERT) {
-            let rows = chunk.iter().map(|(key, it)| cell::ActiveModel {
-                pool: Set(key.pool.0),
-                slot: Set(key.slot.0),
-                capacity: Set(it.capacity),
-                taken: Set(it.taken),
-            });
-            let insert = cell::Entity::insert_many(rows);
-            insert
-                .exec_without_returning(&self.transaction)
-                .await
-                .during("create cells")?;
-        }
-        Ok(())
-    }
-
-    /// Gives back everything that a booking still counts in cells.
-    pub async fn release(&self, booking: BookingId, sequence: i64) -> Result<(), StoreError> {
-        let id = booking.0.to_string();
-        let cells = "UPDATE cells SET taken = taken - CAST((\
-                SELECT SUM(i.quantity) FROM booking_items i WHERE i.booking = $1 AND i.released_sequence IS NULL \
-                AND i.pool = cells.pool AND i.slot = cells.slot) AS BIGINT) \
-             WHERE (pool, slot) IN (\
-                SELECT i.pool, i.slot FROM booking_items i WHERE i.booking = $1 AND i.released_sequence IS NULL)";
-        self.execute(cells, vec![id.clone().into()], "release cells")
-            .await?;
-        let items = "UPDATE booking_items SET released_sequence = $2 WHERE booking = $1 AND released_sequence IS NULL";
-        self.execute(items, vec![id.into(), sequence.into()], "release items")
-            .await?;
-        Ok(())
-    }
-}
-
 fn lapsed_quantities(block: &Block, now: Timestamp) -> (String, Vec<Value>) {
     let (items, values) = items_of(block, now);
     let sql = format!(
         "SELECT i.pool, i.slot, CAST(SUM(i.quantity) AS BIGINT) AS quantity \
          FROM bookings b CROSS JOIN booking_items i WHERE b.expires_at <= $1 AND {items} GROUP BY i.pool, i.slot"
-    );
-    (sql, values)
-}
-
-fn lapsed_ids(block: &Block, now: Timestamp) -> (String, Vec<Value>) {
-    let (items, values) = items_of(block, now);
-    let sql = format!(
-        "SELECT b.id FROM bookings b WHERE b.expires_at <= $1 \
-         AND EXISTS (SELECT 1 FROM booking_items i WHERE {items})"
     );
     (sql, values)
 }
@@ -246,7 +171,7 @@ mod tests {
             slots: Slot(1)..Slot(9),
         };
         let now = Timestamp::UNIX_EPOCH;
-        for (sql, values) in [lapsed_quantities(&block, now), lapsed_ids(&block, now)] {
+        for (sql, values) in [lapsed_quantities(&block, now)] {
             let explain = format!("EXPLAIN QUERY PLAN {sql}");
             let statement = Statement::from_sql_and_values(DbBackend::Sqlite, explain, values);
             let rows = database.query_all_raw(statement).await.unwrap();

@@ -208,19 +208,6 @@ entity!(booking_item, "booking_items", {
     pub released_sequence: Option<i64>,
 });
 
-entity!(request_id, "request_ids", {
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub principal: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub method: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub request_id: String,
-    pub fingerprint: Vec<u8>,
-    pub booking: Option<String>,
-    pub answer: Vec<u8>,
-    pub created_at: i64,
-});
-
 entity!(outbox, "outbox", {
     #[sea_orm(primary_key, auto_increment = false)]
     pub sequence: i64,

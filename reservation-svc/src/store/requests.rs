@@ -1,15 +1,10 @@
 //! Request ids and the answers given to them, in the same transaction as what they changed.
 
 use jiff::Timestamp;
-use sea_orm::{ActiveValue::Set, DbBackend, EntityTrait};
+use sea_orm::DbBackend;
 
-use super::{
-    AnswerKey, Session, StoreError, Write, entity::request_id, error::During, rows::micros,
-};
-use crate::domain::{
-    name::BookingId,
-    request::{Principal, RequestKey},
-};
+use super::{Session, StoreError, Write, rows::micros};
+use crate::domain::name::BookingId;
 
 /// An answer given before.
 #[derive(Clone, Debug)]
@@ -23,21 +18,6 @@ pub struct StoredAnswer {
 }
 
 impl Session {
-    /// The answer given to that request id, if any.
-    pub async fn answer(
-        &self,
-        principal: &Principal,
-        key: &RequestKey,
-    ) -> Result<Option<StoredAnswer>, StoreError> {
-        let key = AnswerKey {
-            principal: principal.as_str().to_owned(),
-            method: key.method.to_owned(),
-            id: key.id.clone(),
-        };
-        let found = self.answers_to(std::slice::from_ref(&key)).await?;
-        Ok(found.into_values().next())
-    }
-
     /// Whether there are answers given before that time.
     pub async fn has_answers_before(&self, time: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS found FROM request_ids WHERE created_at < $1 LIMIT 1";
@@ -49,30 +29,6 @@ impl Session {
 }
 
 impl Write {
-    /// Keeps the answer given to a request id.
-    pub async fn insert_answer(
-        &self,
-        principal: &Principal,
-        key: &RequestKey,
-        booking: Option<BookingId>,
-        answer: Vec<u8>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let row = request_id::ActiveModel {
-            principal: Set(principal.as_str().to_owned()),
-            method: Set(key.method.to_owned()),
-            request_id: Set(key.id.clone()),
-            fingerprint: Set(key.fingerprint.to_vec()),
-            booking: Set(booking.map(|booking| booking.0.to_string())),
-            answer: Set(answer),
-            created_at: Set(micros(now)),
-        };
-        let done = request_id::Entity::insert(row)
-            .exec_without_returning(&self.transaction)
-            .await;
-        done.during("keep a request id").map(drop)
-    }
-
     /// Forgets some of the answers given before that time; how many.
     pub async fn forget_answers(&self, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
         let sql = match self.backend() {
