@@ -3,6 +3,7 @@
 //! Nothing here knows a database, a wire format or a clock. Values are parsed once, at the edge; inside, an id, a
 //! night or a price cannot be wrong, only unknown.
 
+pub mod agreement;
 pub mod booking;
 pub mod cancellation;
 pub mod catalogue;

@@ -15,6 +15,7 @@ mod hotel_rules;
 mod operator;
 mod page;
 mod parse;
+mod policy;
 mod screening;
 mod status;
 

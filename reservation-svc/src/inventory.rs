@@ -33,6 +33,7 @@ mod clock;
 mod command;
 mod commit;
 mod committer;
+mod contacts;
 mod decide;
 mod hotel_rules;
 mod ledger;
@@ -42,9 +43,11 @@ mod metrics;
 #[cfg(test)]
 mod model;
 mod needs;
+mod policies;
 mod rejection;
 mod stop;
 mod sweeper;
+mod terms;
 #[cfg(test)]
 mod testing;
 
@@ -67,7 +70,7 @@ use metrics::Metrics;
 pub use catalogue::{NewMovie, NewScreening};
 pub use cinema_rules::PricedScreening;
 pub use clock::{Clock, SystemClock};
-pub use command::{Action, Command, Hold, Outcome, Position};
+pub use command::{Action, Command, Hold, Outcome, Part, Position};
 pub use hotel_rules::NewRoomType;
 pub use rejection::{Refusal, Rejection, Unmet};
 

@@ -73,6 +73,7 @@ pub async fn start_by(
         .context("setting legacy_url (MONOLITH_URL)")?;
     let inventory = Inventory::new(Store::new(database), clock, process);
     inventory.sweep_in_background(process);
+    inventory.forget_contacts_in_background(settings.contact_retention_days, process);
     if let Some(days) = settings.feed_retention_days {
         Trimmer::new(inventory.clone()).trim_in_background(days.get(), process);
     }

@@ -7,6 +7,7 @@ mod m0001_bookings;
 mod m0002_followed_movies;
 mod m0003_batches;
 mod m0004_restrictions;
+mod m0005_agreements;
 mod m0006_venue_rules;
 mod m0007_feed_snapshot;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_followed_movies::Migration),
             Box::new(m0003_batches::Migration),
             Box::new(m0004_restrictions::Migration),
+            Box::new(m0005_agreements::Migration),
             Box::new(m0006_venue_rules::Migration),
             Box::new(m0007_feed_snapshot::Migration),
         ]

@@ -15,6 +15,10 @@ pub const ENV: &[EnvVar] = &[
     EnvVar::boolean("BANYAN_DEMO", "demo"),
     EnvVar::text("MONOLITH_URL", "legacy_url"),
     EnvVar::integer("RESERVATION_FEED_RETENTION_DAYS", "feed_retention_days"),
+    EnvVar::integer(
+        "RESERVATION_CONTACT_RETENTION_DAYS",
+        "contact_retention_days",
+    ),
 ];
 
 /// Settings of the reservation service.
@@ -32,7 +36,12 @@ pub struct Settings {
     /// Events of the feed that are older than so many days, from 1, are put into its snapshot; all are kept where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feed_retention_days: Option<NonZeroU32>,
+    /// Names, addresses and numbers of guests are erased so many days, from 1, after the stay or the screening; a year by
+    /// default.
+    pub contact_retention_days: NonZeroU32,
 }
+
+const YEAR: NonZeroU32 = NonZeroU32::new(365).unwrap();
 
 impl Default for Settings {
     fn default() -> Self {
@@ -42,6 +51,7 @@ impl Default for Settings {
             demo: false,
             legacy_url: None,
             feed_retention_days: None,
+            contact_retention_days: YEAR,
         }
     }
 }

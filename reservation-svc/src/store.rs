@@ -4,11 +4,13 @@
 //! to its commit: so the order of commit sequences is the order of commits, replicas cannot deadlock, and what a write
 //! reads nobody changes under it. Nothing here decides; rules live in the domain.
 
+mod agreement;
 mod batch;
 mod bookings;
 mod cells;
 mod cinema_rules;
 mod cinemas;
+mod contacts;
 mod entity;
 mod error;
 mod followed_movies;
@@ -16,6 +18,7 @@ mod head;
 mod hotel_rules;
 mod hotels;
 mod outbox;
+mod policies;
 mod requests;
 mod rows;
 mod screenings;

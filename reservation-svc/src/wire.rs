@@ -5,10 +5,13 @@ use jiff::Timestamp;
 
 use crate::domain::{
     booking::{Booking, Contact, Item, State},
+    cancellation::{Fee, Terms},
     cell::CellRef,
     claim::Claim,
     event::Event,
     money::{Currency, Money},
+    payment::Payment,
+    sale::Party,
 };
 
 pub(crate) fn money(money: Money) -> v1::Money {
@@ -76,9 +79,51 @@ pub(crate) fn booking(it: &Booking, now: Timestamp) -> v1::Booking {
         etag: it.etag(),
         claim: Some(claim(it)),
         kind: v1::booking::Kind::Guest.into(),
-        payment_state: v1::booking::PaymentState::None.into(),
+        party: it.agreement.party.map(party),
+        payment_state: payment_state(&it.agreement.payment).into(),
+        payment_reference: it
+            .agreement
+            .payment
+            .reference()
+            .map(|it| it.as_str().to_owned())
+            .unwrap_or_default(),
+        cancellation_terms: Some(terms(&it.agreement.terms)),
+        cancellation_fee: fee(it),
         ..v1::Booking::default()
     }
+}
+
+fn party(it: Party) -> v1::Party {
+    v1::Party {
+        adults: small(it.adults),
+        children: small(it.children),
+    }
+}
+
+fn payment_state(it: &Payment) -> v1::booking::PaymentState {
+    match it {
+        Payment::None => v1::booking::PaymentState::None,
+        Payment::Paid(_) => v1::booking::PaymentState::Paid,
+        Payment::RefundDue(_) => v1::booking::PaymentState::RefundDue,
+    }
+}
+
+fn terms(it: &Terms) -> v1::CancellationTerms {
+    use v1::cancellation_terms::Fee as Wire;
+    v1::CancellationTerms {
+        free_until_time: it.free_until.map(timestamp),
+        fee: match it.fee {
+            Fee::None => None,
+            Fee::Percent(percent) => Some(Wire::Percent(small(percent))),
+            Fee::Nights(nights) => Some(Wire::Nights(small(nights))),
+        },
+    }
+}
+
+/// What cancelling has cost, where it has cost anything.
+fn fee(it: &Booking) -> Option<v1::Money> {
+    let fee = it.agreement.fee_minor;
+    (fee != 0).then(|| amount(it.total.currency, fee))
 }
 
 fn claim(it: &Booking) -> v1::booking::Claim {
@@ -166,8 +211,8 @@ fn booking_changed(it: &Booking, previous: Option<State>, items: &[Item]) -> v1:
         expire_time: it.expires_at.map(timestamp),
         total_price: Some(money(it.total)),
         kind: v1::booking::Kind::Guest.into(),
-        payment_state: v1::booking::PaymentState::None.into(),
-        cancellation_fee: None,
+        payment_state: payment_state(&it.agreement.payment).into(),
+        cancellation_fee: fee(it),
     }
 }
 

@@ -8,8 +8,13 @@ mod it {
 
     pub(crate) mod support;
 
+    mod agreements;
+    mod batch_hold;
+    mod best_seats;
     mod bookings;
+    mod cancellation;
     mod cinema_rules;
+    mod contacts;
     mod feed;
     mod feed_trimming;
     mod hotel_rules;

@@ -9,6 +9,7 @@ use std::fmt;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
+    agreement::Agreement,
     cell::{CellKey, CellRef},
     claim::Claim,
     money::Money,
@@ -138,6 +139,8 @@ pub struct Booking {
     pub starts_at: Option<Timestamp>,
     /// Sum of its items.
     pub total: Money,
+    /// What goes with it.
+    pub agreement: Agreement,
     /// When a hold runs out; nothing in other states.
     pub expires_at: Option<Timestamp>,
     /// When it was made.
@@ -168,6 +171,14 @@ impl Booking {
     pub fn confirmable(&self, now: Timestamp, etag: Option<&str>) -> Result<(), Denial> {
         self.may_become(State::Confirmed, now, "confirmed")?;
         self.unchanged_since(etag)
+    }
+
+    /// Whether it is a hold at that time, for somebody who has seen that etag.
+    pub fn extendable(&self, now: Timestamp, etag: Option<&str>) -> Result<(), Denial> {
+        match self.state_at(now) {
+            State::Held => self.unchanged_since(etag),
+            state => Err(self.wrong_state(state, "extended")),
+        }
     }
 
     /// Whether its cells can be given back or exchanged at that time, by somebody who has seen that etag.
@@ -344,6 +355,7 @@ pub(super) mod tests {
             title: String::new(),
             starts_at: None,
             total: Money::new(Currency::parse("EUR").unwrap(), 1),
+            agreement: Agreement::default(),
             expires_at: Some(expires_at),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

@@ -1,7 +1,8 @@
 //! What cancelling costs.
 //!
 //! A venue has a [`Policy`]; a booking has the [`Terms`] that follow from the policy at the moment of the sale, and keeps
-//! them whatever the venue decides later. A move is a sale: it is made under the policy of its own time.
+//! them whatever the venue decides later. A move is a sale: it is made under the policy of its own time, unless a fee is
+//! due already, which then stays; see [`Terms::moved`].
 //!
 //! All times are counted back from when the booking begins: the screening's start, or 15:00 on the day of check-in where
 //! the hotel stands ([`ARRIVAL_HOUR`]; where the clocks skip that hour, the hour after it). Until that moment cancelling
@@ -112,6 +113,19 @@ impl Policy {
 }
 
 impl Terms {
+    /// The terms of a booking that had these and is moved under others. Who would have to pay already does not get out of
+    /// it by moving to another day first: the fee of before stays, and is due at any time.
+    pub fn moved(self, now: Timestamp, others: Self) -> Self {
+        let is_free = self.fee == Fee::None || self.free_until.is_some_and(|until| now < until);
+        match is_free {
+            true => others,
+            false => Self {
+                free_until: None,
+                ..self
+            },
+        }
+    }
+
     /// What it costs at that time to give this back, in minor units. `items` are those given back with their prices, in
     /// the order of their nights.
     pub fn fee(&self, now: Timestamp, items: &[Item]) -> i64 {
@@ -205,6 +219,22 @@ mod tests {
         let end = Timestamp::UNIX_EPOCH;
         assert_eq!(terms.fee(end - 1.microseconds(), &nights(&[100])), 0);
         assert_eq!(terms.fee(end, &nights(&[100])), 50);
+    }
+
+    #[test]
+    fn a_fee_that_is_due_survives_a_move() {
+        let (now, fee) = (Timestamp::UNIX_EPOCH, Fee::Percent(50));
+        let others = Terms {
+            free_until: Some(now + 9.hours()),
+            fee: Fee::Percent(10),
+        };
+        assert_eq!(terms(fee).moved(now - 1.microseconds(), others), others);
+        assert_eq!(terms(Fee::None).moved(now, others), others);
+        let kept = Terms {
+            free_until: None,
+            fee,
+        };
+        assert_eq!(terms(fee).moved(now, others), kept);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use super::{
     cell::Slot,
     name::{NameError, RoomTypeId, ScreeningId, SeatId, Venue},
+    seating::Wish,
     violation::{Fault, Violation},
 };
 
@@ -27,6 +28,57 @@ pub enum Claim {
     Stay(Stay),
     /// Seats.
     Seats(SeatSelection),
+}
+
+/// What is asked for: a claim, or one that is chosen at the moment of the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Exactly this.
+    Claim(Claim),
+    /// The best seats that are free.
+    Best(BestSeats),
+}
+
+/// Seats to be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BestSeats {
+    /// At what.
+    pub screening: ScreeningId,
+    /// How many, and of which.
+    pub wish: Wish,
+}
+
+impl From<Claim> for Ask {
+    fn from(claim: Claim) -> Self {
+        Self::Claim(claim)
+    }
+}
+
+impl Ask {
+    /// Where it is asked for.
+    pub fn venue(&self) -> Venue {
+        match self {
+            Self::Claim(claim) => claim.venue(),
+            Self::Best(best) => Venue::Cinema(best.screening.cinema.clone()),
+        }
+    }
+}
+
+impl BestSeats {
+    /// Seats to be chosen, as the contract has them. What is wrong comes before that no screening has this name.
+    pub fn parse(
+        screening: &str,
+        wish: Result<Wish, Violation>,
+    ) -> Result<Result<Self, Unknown>, Vec<Violation>> {
+        let screening = required_screening(screening);
+        match (screening, wish) {
+            (Ok(screening), Ok(wish)) => Ok(screening.map(|screening| Self { screening, wish })),
+            (screening, wish) => {
+                let violations = screening.err().into_iter().chain(wish.err());
+                Err(violations.collect())
+            }
+        }
+    }
 }
 
 /// Nights of a room type.
@@ -183,9 +235,8 @@ impl SeatSelection {
         seats: &[String],
     ) -> Result<Result<Self, Unknown>, Vec<Violation>> {
         let mut violations = Vec::new();
-        let kind = "reservation.banyan/Screening";
-        let screening = required_name("screening", kind, screening, ScreeningId::parse)
-            .map_err(|violation| violations.push(violation));
+        let screening =
+            required_screening(screening).map_err(|violation| violations.push(violation));
         let seats = parse_seats(seats, &mut violations);
         match screening {
             Ok(screening) if violations.is_empty() => {
@@ -196,7 +247,13 @@ impl SeatSelection {
     }
 }
 
-fn parse_seats(seats: &[String], violations: &mut Vec<Violation>) -> Vec<SeatId> {
+fn required_screening(name: &str) -> Result<Result<ScreeningId, Unknown>, Violation> {
+    let kind = "reservation.banyan/Screening";
+    required_name("screening", kind, name, ScreeningId::parse)
+}
+
+/// Seat ids, 1 to [`SEATS_MAX`], each once.
+pub fn parse_seats(seats: &[String], violations: &mut Vec<Violation>) -> Vec<SeatId> {
     if seats.is_empty() {
         violations.push(Violation::new(
             "seats",

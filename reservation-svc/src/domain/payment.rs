@@ -99,15 +99,14 @@ pub enum Confirmation {
     Owe(Payment, Denial),
 }
 
-/// Decides a confirmation of a booking that has that payment so far.
+/// Decides a confirmation of a booking.
 pub fn confirm(
     booking: &Booking,
-    payment: &Payment,
     now: Timestamp,
     etag: Option<&str>,
     reference: Option<&Reference>,
 ) -> Result<Confirmation, Denial> {
-    let state = booking.state_at(now);
+    let (state, payment) = (booking.state_at(now), &booking.agreement.payment);
     let Some(reference) = reference else {
         booking.confirmable(now, etag)?;
         return Ok(Confirmation::Confirm(payment.clone()));
@@ -159,9 +158,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn booking(state: State) -> Booking {
+    fn booking(state: State, payment: &Payment) -> Booking {
         let mut booking = hold(NOW + 1.hours());
         booking.recorded_state = state;
+        booking.agreement.payment = payment.clone();
         booking
     }
 
@@ -171,7 +171,7 @@ mod tests {
 
     fn ask(state: State, payment: &Payment, text: Option<&str>) -> Result<Confirmation, Reason> {
         let reference = text.map(reference);
-        let answer = confirm(&booking(state), payment, NOW, None, reference.as_ref());
+        let answer = confirm(&booking(state, payment), NOW, None, reference.as_ref());
         answer.map_err(|denial| denial.reason)
     }
 
@@ -213,7 +213,7 @@ mod tests {
     fn money_for_a_hold_that_ran_out_is_owed() {
         let late = hold(NOW);
         let reference = reference("p1");
-        let answer = confirm(&late, &Payment::None, NOW, Some("old"), Some(&reference)).unwrap();
+        let answer = confirm(&late, NOW, Some("old"), Some(&reference)).unwrap();
         let Confirmation::Owe(owed, denial) = answer else {
             panic!("{answer:?}")
         };
@@ -238,14 +238,8 @@ mod tests {
 
     #[test]
     fn an_old_etag_confirms_nothing_new() {
-        let held = booking(State::Held);
-        let answer = confirm(
-            &held,
-            &Payment::None,
-            NOW,
-            Some("0"),
-            Some(&reference("p1")),
-        );
+        let held = booking(State::Held, &Payment::None);
+        let answer = confirm(&held, NOW, Some("0"), Some(&reference("p1")));
         assert_eq!(answer.unwrap_err().reason, Reason::EtagMismatch);
     }
 

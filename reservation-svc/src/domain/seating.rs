@@ -17,7 +17,7 @@
 //!
 //! A block leaves nobody alone in a row unless one is left over; seats scattered over the hall are never "together".
 //! There it ends: who does not get so many together is refused with SEATS_NOT_TOGETHER and may ask for fewer, or for
-//! seats by name. Where a hall does not allow single seats, see [`Plan::left_single`], the best is the best of those
+//! seats by name; where too few are free at all, with CELL_UNAVAILABLE and as many of the taken ones as were wanted. Where a hall does not allow single seats, see [`Plan::left_single`], the best is the best of those
 //! choices that leave none; where every choice leaves one the refusal is LEAVES_SINGLE_SEAT.
 
 mod choice;
@@ -27,7 +27,7 @@ mod tests;
 
 use super::{
     catalogue::Seat,
-    cell::{CellRef, PoolId},
+    cell::CellRef,
     claim::SEATS_MAX,
     name::{ScreeningId, SeatId},
     refusal::{Denial, Reason},
@@ -154,7 +154,7 @@ impl Plan {
         screening: &ScreeningId,
         wish: &Wish,
         no_single_seats: bool,
-        free: impl Fn(PoolId) -> bool,
+        free: impl Fn(&Seat) -> bool,
     ) -> Result<Vec<SeatId>, Denial> {
         let hall = choice::Vacancy::new(self, wish, &free);
         if let Some(seats) = hall.best(no_single_seats) {
@@ -164,7 +164,12 @@ impl Plan {
         let available = hall.available();
         if available < wanted {
             let message = format!("{available} such seats are free, {wanted} wanted");
-            return Err(counted(Reason::CellUnavailable, message, available, wanted));
+            let mut denial = counted(Reason::CellUnavailable, message, available, wanted);
+            let places = self.rows.iter().flat_map(|row| &row.places);
+            let seats = places.map(|place| &place.seat);
+            let taken = seats.filter(|seat| wish.allows(seat) && !free(seat));
+            denial.cells = cells(screening, taken.take(wanted), "is not free");
+            return Err(denial);
         }
         if no_single_seats && let Some(seats) = hall.best(false) {
             self.no_single_seat(screening, &seats, &free)?;
@@ -183,7 +188,7 @@ impl Plan {
         &self,
         screening: &ScreeningId,
         chosen: &[SeatId],
-        free: impl Fn(PoolId) -> bool,
+        free: impl Fn(&Seat) -> bool,
     ) -> Result<(), Denial> {
         let single = self.left_single(chosen, free);
         if single.is_empty() {
@@ -203,17 +208,20 @@ fn leaves_single(screening: &ScreeningId, seats: &[&Seat]) -> Denial {
     let labels: Vec<_> = seats.iter().map(|seat| seat.id.to_string()).collect();
     let message = format!("would leave single seats: {}", labels.join(", "));
     let mut denial = Denial::new(Reason::LeavesSingleSeat, message);
-    denial.cells = seats
-        .iter()
-        .map(|seat| {
-            let cell = CellRef::Seat {
-                screening: screening.clone(),
-                seat: seat.id.clone(),
-            };
-            (cell, "would be left single".to_owned())
-        })
-        .collect();
+    denial.cells = cells(screening, seats.iter().copied(), "would be left single");
     denial
+}
+
+fn cells<'a>(
+    screening: &ScreeningId,
+    seats: impl Iterator<Item = &'a Seat>,
+    why: &str,
+) -> Vec<(CellRef, String)> {
+    let cell = |seat: &Seat| CellRef::Seat {
+        screening: screening.clone(),
+        seat: seat.id.clone(),
+    };
+    seats.map(|seat| (cell(seat), why.to_owned())).collect()
 }
 
 /// Which of some ascending coordinates are as near to the one before as any two are.

@@ -1,5 +1,8 @@
 //! BookingService: a guest's own bookings. Decisions are the inventory's; this only translates.
 
+mod batch;
+mod history;
+
 use banyan_proto::reservation::v1::{self, booking_service_server::BookingService};
 use tonic::{Request, Response, Status};
 
@@ -10,11 +13,12 @@ use super::{
 };
 use crate::{
     domain::{
+        booking::Booking,
         name::BookingId,
         request::{Principal, RequestKey},
     },
     inventory::{Action, Command, Inventory, Outcome, Position},
-    store::{BookingFilter, StoredBooking},
+    store::{BookingFilter, Session, StoredBooking},
     wire,
 };
 
@@ -75,13 +79,7 @@ impl BookingService for Bookings {
         let caller = caller(request.metadata())?;
         let message = request.get_ref();
         let booking = booking_id(&message.name)?;
-        let (etag, request) = parse::simple(
-            "ConfirmBooking",
-            &message.etag,
-            &message.request_id,
-            message,
-        )?;
-        let action = Action::Confirm { booking, etag };
+        let (action, request) = parse::confirm(booking, message)?;
         let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::ConfirmBookingResponse {
             position: position(&outcome),
@@ -96,9 +94,7 @@ impl BookingService for Bookings {
         let caller = caller(request.metadata())?;
         let message = request.get_ref();
         let booking = booking_id(&message.name)?;
-        let (etag, request) =
-            parse::simple("CancelBooking", &message.etag, &message.request_id, message)?;
-        let action = Action::Cancel { booking, etag };
+        let (action, request) = parse::cancel(booking, message)?;
         let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::CancelBookingResponse {
             position: position(&outcome),
@@ -113,12 +109,7 @@ impl BookingService for Bookings {
         let caller = caller(request.metadata())?;
         let message = request.get_ref();
         let booking = booking_id(&message.name)?;
-        let (claim, etag, request) = parse::exchange(message)?;
-        let action = Action::Move {
-            booking,
-            etag,
-            claim,
-        };
+        let (action, request) = parse::exchange(booking, message)?;
         let outcome = self.submit(caller, request, action).await?;
         let minor = |money: Option<&v1::Money>| money.map_or(0, |it| it.amount_minor);
         let now = minor(outcome.booking.total_price.as_ref());
@@ -133,44 +124,93 @@ impl BookingService for Bookings {
 
     async fn batch_hold(
         &self,
-        _: Request<v1::BatchHoldRequest>,
+        request: Request<v1::BatchHoldRequest>,
     ) -> Result<Response<v1::BatchHoldResponse>, Status> {
-        Err(Status::unimplemented("BatchHold"))
+        let caller = caller(request.metadata())?;
+        let requests = &request.get_ref().requests;
+        let results = batch::hold(&self.inventory, &caller, requests).await?;
+        Ok(Response::new(v1::BatchHoldResponse { results }))
     }
 
     async fn extend_hold(
         &self,
-        _: Request<v1::ExtendHoldRequest>,
+        request: Request<v1::ExtendHoldRequest>,
     ) -> Result<Response<v1::ExtendHoldResponse>, Status> {
-        Err(Status::unimplemented("ExtendHold"))
+        let caller = caller(request.metadata())?;
+        let message = request.get_ref();
+        let booking = booking_id(&message.name)?;
+        let (action, request) = parse::extend(booking, message)?;
+        let outcome = self.submit(caller, request, action).await?;
+        Ok(Response::new(v1::ExtendHoldResponse {
+            position: position(&outcome),
+            booking: Some(outcome.booking),
+        }))
     }
 
     async fn cancel_booking_items(
         &self,
-        _: Request<v1::CancelBookingItemsRequest>,
+        request: Request<v1::CancelBookingItemsRequest>,
     ) -> Result<Response<v1::CancelBookingItemsResponse>, Status> {
-        Err(Status::unimplemented("CancelBookingItems"))
+        let caller = caller(request.metadata())?;
+        let message = request.get_ref();
+        let booking = booking_id(&message.name)?;
+        let (action, request) = parse::cancel_items(booking, message)?;
+        let outcome = self.submit(caller, request, action).await?;
+        Ok(Response::new(v1::CancelBookingItemsResponse {
+            position: position(&outcome),
+            booking: Some(outcome.booking),
+            previous_total_price: outcome.previous_total,
+        }))
     }
 
     async fn update_contact(
         &self,
-        _: Request<v1::UpdateContactRequest>,
+        request: Request<v1::UpdateContactRequest>,
     ) -> Result<Response<v1::UpdateContactResponse>, Status> {
-        Err(Status::unimplemented("UpdateContact"))
+        let principal = guest(request.metadata())?;
+        let message = request.get_ref();
+        let id = booking_id(&message.name)?;
+        let (contact, etag) = parse::new_contact(message)?;
+        let update = self
+            .inventory
+            .update_contact(&principal, id, etag.as_deref(), contact);
+        let booking = self.message(update.await?);
+        Ok(Response::new(v1::UpdateContactResponse {
+            booking: Some(booking),
+        }))
     }
 
     async fn erase_contact(
         &self,
-        _: Request<v1::EraseContactRequest>,
+        request: Request<v1::EraseContactRequest>,
     ) -> Result<Response<v1::EraseContactResponse>, Status> {
-        Err(Status::unimplemented("EraseContact"))
+        let principal = guest(request.metadata())?;
+        let id = booking_id(&request.get_ref().name)?;
+        self.inventory.erase_contact(Some(&principal), id).await?;
+        Ok(Response::new(v1::EraseContactResponse {}))
     }
 
     async fn list_booking_changes(
         &self,
-        _: Request<v1::ListBookingChangesRequest>,
+        request: Request<v1::ListBookingChangesRequest>,
     ) -> Result<Response<v1::ListBookingChangesResponse>, Status> {
-        Err(Status::unimplemented("ListBookingChanges"))
+        let principal = guest(request.metadata())?;
+        let message = request.get_ref();
+        let id = status::named("parent", &message.parent, KIND, BookingId::parse)?;
+        let name = id.to_string();
+        let page = Page::parse(
+            "ListBookingChanges",
+            &[&name],
+            message.page_size,
+            &message.page_token,
+        )?;
+        let session = self.inventory.store().read().await?;
+        own(&session, id, &principal).await?;
+        let (changes, next_page_token) = history::page(&session, id, &page).await?;
+        Ok(Response::new(v1::ListBookingChangesResponse {
+            changes,
+            next_page_token,
+        }))
     }
 
     async fn get_booking(
@@ -180,11 +220,7 @@ impl BookingService for Bookings {
         let principal = guest(request.metadata())?;
         let id = booking_id(&request.get_ref().name)?;
         let session = self.inventory.store().read().await?;
-        let found = session
-            .booking(id)
-            .await?
-            .filter(|booking| booking.principal == principal);
-        let booking = found.ok_or_else(|| status::not_found(KIND, vec![id.to_string()]))?;
+        let booking = own(&session, id, &principal).await?;
         let contact = session.contact(id).await?;
         Ok(Response::new(
             self.message(StoredBooking { booking, contact }),
@@ -243,7 +279,14 @@ pub(super) fn message(it: StoredBooking, now: jiff::Timestamp) -> v1::Booking {
     message
 }
 
-fn booking_id(name: &str) -> Result<BookingId, Status> {
+/// A booking of that guest; another's is as unknown as one that never was.
+async fn own(session: &Session, id: BookingId, principal: &Principal) -> Result<Booking, Status> {
+    let found = session.booking(id).await?;
+    let found = found.filter(|booking| booking.principal == *principal);
+    found.ok_or_else(|| status::not_found(KIND, vec![id.to_string()]))
+}
+
+pub(super) fn booking_id(name: &str) -> Result<BookingId, Status> {
     status::named("name", name, KIND, BookingId::parse)
 }
 

@@ -4,12 +4,12 @@ use banyan_proto::reservation::v1::{self, cinema_rules_service_server::CinemaRul
 use jiff::{SignedDuration, Timestamp};
 use tonic::{Request, Response, Status};
 
-use super::{cinema, fields::Fields, page::Page, screening, status};
+use super::{cinema, fields::Fields, page::Page, policy, screening, status};
 use crate::{
     domain::{
         catalogue::{Cinema, Hall, SCREENING_HOURS_MAX, Screening, SeatPrice},
         hall::{DrawnSeat, HallPlan, is_category},
-        name::{CinemaId, HallId, MovieId, ScreeningId},
+        name::{CinemaId, HallId, MovieId, ScreeningId, Venue},
         violation::Fault,
     },
     inventory::{Inventory, NewMovie, PricedScreening},
@@ -236,9 +236,19 @@ impl CinemaRulesService for CinemaRules {
 
     async fn set_cinema_cancellation_policy(
         &self,
-        _: Request<v1::SetCinemaCancellationPolicyRequest>,
+        request: Request<v1::SetCinemaCancellationPolicyRequest>,
     ) -> Result<Response<v1::SetCinemaCancellationPolicyResponse>, Status> {
-        Err(Status::unimplemented("SetCinemaCancellationPolicy"))
+        let message = request.get_ref();
+        let cinema = status::named("cinema", &message.cinema, CINEMA, CinemaId::parse)?;
+        let venue = Venue::Cinema(cinema);
+        let policy = policy::parse(&venue, message.policy.as_ref())?;
+        let at = self
+            .inventory
+            .set_cancellation_policy(&venue, policy)
+            .await?;
+        Ok(Response::new(v1::SetCinemaCancellationPolicyResponse {
+            position: Some(wire::position(&at.incarnation, at.sequence)),
+        }))
     }
 }
 

@@ -6,12 +6,12 @@ use banyan_proto::reservation::v1::{self, hotel_rules_service_server::HotelRules
 use jiff::civil::{Date, Weekday};
 use tonic::{Request, Response, Status};
 
-use super::{fields::Fields, hotel, status};
+use super::{fields::Fields, hotel, policy, status};
 use crate::{
     domain::{
         catalogue::{Hotel, RoomType},
         cell::Slot,
-        name::{HotelId, RoomTypeId},
+        name::{HotelId, RoomTypeId, Venue},
         rate::{Rate, Weekdays},
         restriction::{Restriction, Rules, rules_on},
         violation::Fault,
@@ -188,9 +188,19 @@ impl HotelRulesService for HotelRules {
 
     async fn set_hotel_cancellation_policy(
         &self,
-        _: Request<v1::SetHotelCancellationPolicyRequest>,
+        request: Request<v1::SetHotelCancellationPolicyRequest>,
     ) -> Result<Response<v1::SetHotelCancellationPolicyResponse>, Status> {
-        Err(Status::unimplemented("SetHotelCancellationPolicy"))
+        let message = request.get_ref();
+        let hotel = status::named("hotel", &message.hotel, HOTEL, HotelId::parse)?;
+        let venue = Venue::Hotel(hotel);
+        let policy = policy::parse(&venue, message.policy.as_ref())?;
+        let at = self
+            .inventory
+            .set_cancellation_policy(&venue, policy)
+            .await?;
+        Ok(Response::new(v1::SetHotelCancellationPolicyResponse {
+            position: Some(wire::position(&at.incarnation, at.sequence)),
+        }))
     }
 }
 

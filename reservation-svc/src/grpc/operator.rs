@@ -3,7 +3,11 @@
 use banyan_proto::reservation::v1::{self, operator_service_server::OperatorService};
 use tonic::{Request, Response, Status};
 
-use super::{booking::message, page::Page, status};
+use super::{
+    booking::{booking_id, message},
+    page::Page,
+    status,
+};
 use crate::{
     domain::{
         booking::State,
@@ -37,9 +41,11 @@ impl OperatorService for Operators {
 
     async fn erase_guest_contact(
         &self,
-        _: Request<v1::EraseGuestContactRequest>,
+        request: Request<v1::EraseGuestContactRequest>,
     ) -> Result<Response<v1::EraseGuestContactResponse>, Status> {
-        Err(Status::unimplemented("EraseGuestContact"))
+        let id = booking_id(&request.get_ref().name)?;
+        self.inventory.erase_contact(None, id).await?;
+        Ok(Response::new(v1::EraseGuestContactResponse {}))
     }
 
     async fn search_bookings(

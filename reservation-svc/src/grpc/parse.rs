@@ -10,11 +10,16 @@ use super::status;
 use crate::{
     domain::{
         booking::Contact,
-        claim::{Claim, SeatSelection, Stay, Unknown},
+        claim::{Ask, BestSeats, Claim, SeatSelection, Stay, Unknown, parse_seats},
+        money::{Currency, Money},
+        name::BookingId,
+        payment::Reference,
         request::{REQUEST_ID_BYTES_MAX, RequestKey, is_request_id},
+        sale::Party,
+        seating::Wish,
         violation::{Fault, Violation},
     },
-    inventory::Hold,
+    inventory::{Action, Hold, Part},
 };
 
 const HOLD_DEFAULT: SignedDuration = SignedDuration::from_mins(10);
@@ -26,7 +31,7 @@ const ETAG_BYTES_MAX: usize = 128;
 /// What is asked for, or everything that is wrong with it.
 type Parsed<T> = Result<T, Vec<Violation>>;
 /// A claim, unless nothing can have the name of what is claimed.
-type Known = Result<Claim, Unknown>;
+type Known = Result<Ask, Unknown>;
 
 /// A hold.
 pub(super) fn hold(request: &v1::HoldBookingRequest) -> Result<(Hold, Option<RequestKey>), Status> {
@@ -36,12 +41,22 @@ pub(super) fn hold(request: &v1::HoldBookingRequest) -> Result<(Hold, Option<Req
         Some(v1::hold_booking_request::Claim::Seats(it)) => seats(it),
     };
     let contact = request.contact.as_ref().map(contact).transpose();
-    let duration = duration(request.hold_duration.as_ref());
+    let duration = duration("hold_duration", request.hold_duration.as_ref());
     let key = request_key("HoldBooking", &request.request_id, request);
-    let ((claim, contact), (duration, key)) =
-        both(both(claim, contact), both(duration, key)).map_err(status::invalid)?;
+    let shown = amount(
+        "expected_total_price",
+        request.expected_total_price.as_ref(),
+    );
+    let party = party(request);
+    let ((claim, contact), ((duration, key), (expected_total, party))) = both(
+        both(claim, contact),
+        both(both(duration, key), both(shown, party)),
+    )
+    .map_err(status::invalid)?;
     let hold = Hold {
         claim: known(claim)?,
+        expected_total,
+        party,
         contact,
         duration,
         confirm: false,
@@ -50,29 +65,129 @@ pub(super) fn hold(request: &v1::HoldBookingRequest) -> Result<(Hold, Option<Req
     Ok((hold, key))
 }
 
-/// The claim that a booking is moved to, the etag seen and the request id.
+/// A confirmation.
+pub(super) fn confirm(
+    booking: BookingId,
+    request: &v1::ConfirmBookingRequest,
+) -> Result<(Action, Option<RequestKey>), Status> {
+    let key = request_key("ConfirmBooking", &request.request_id, request);
+    let payment = match request.payment_reference.as_str() {
+        "" => Ok(None),
+        text => Reference::parse(text).map(Some).map_err(|it| vec![it]),
+    };
+    let ((etag, payment), key) =
+        both(both(etag(&request.etag), payment), key).map_err(status::invalid)?;
+    let action = Action::Confirm {
+        booking,
+        etag,
+        payment,
+    };
+    Ok((action, key))
+}
+
+/// An extension of a hold.
+pub(super) fn extend(
+    booking: BookingId,
+    request: &v1::ExtendHoldRequest,
+) -> Result<(Action, Option<RequestKey>), Status> {
+    let key = request_key("ExtendHold", &request.request_id, request);
+    let by = duration("extension", request.extension.as_ref());
+    let ((etag, by), key) = both(both(etag(&request.etag), by), key).map_err(status::invalid)?;
+    Ok((Action::Extend { booking, etag, by }, key))
+}
+
+/// A cancellation.
+pub(super) fn cancel(
+    booking: BookingId,
+    request: &v1::CancelBookingRequest,
+) -> Result<(Action, Option<RequestKey>), Status> {
+    let key = request_key("CancelBooking", &request.request_id, request);
+    let fee = amount("accepted_fee", request.accepted_fee.as_ref());
+    let ((etag, accepted_fee), key) =
+        both(both(etag(&request.etag), fee), key).map_err(status::invalid)?;
+    let action = Action::Cancel {
+        booking,
+        etag,
+        accepted_fee,
+    };
+    Ok((action, key))
+}
+
+/// A cancellation of a part.
+pub(super) fn cancel_items(
+    booking: BookingId,
+    request: &v1::CancelBookingItemsRequest,
+) -> Result<(Action, Option<RequestKey>), Status> {
+    let key = request_key("CancelBookingItems", &request.request_id, request);
+    let fee = amount("accepted_fee", request.accepted_fee.as_ref());
+    let ((part, etag), (accepted_fee, key)) =
+        both(both(part(request), etag(&request.etag)), both(fee, key)).map_err(status::invalid)?;
+    let action = Action::CancelItems {
+        booking,
+        etag,
+        part,
+        accepted_fee,
+    };
+    Ok((action, key))
+}
+
+fn part(request: &v1::CancelBookingItemsRequest) -> Parsed<Part> {
+    let wrong = |field: &str, fault, text: &str| Err(vec![Violation::new(field, fault, text)]);
+    match (request.rooms, request.seats.as_slice()) {
+        (0, []) => wrong("seats", Fault::Missing, "seats or rooms must be given"),
+        (0, seats) => {
+            let mut violations = Vec::new();
+            let seats = parse_seats(seats, &mut violations);
+            match violations.is_empty() {
+                true => Ok(Part::Seats(seats)),
+                false => Err(violations),
+            }
+        }
+        (1.., []) => Ok(Part::Rooms(request.rooms.into())),
+        (1.., _) => wrong("rooms", Fault::Range, "must be 0 where seats are given"),
+        _ => wrong("rooms", Fault::Range, "must not be negative"),
+    }
+}
+
+/// A new contact and the etag seen.
+pub(super) fn new_contact(
+    request: &v1::UpdateContactRequest,
+) -> Result<(Contact, Option<String>), Status> {
+    let contact = match &request.contact {
+        Some(it) => contact(it),
+        None => Err(vec![Violation::new(
+            "contact",
+            Fault::Missing,
+            "must be given",
+        )]),
+    };
+    both(contact, etag(&request.etag)).map_err(status::invalid)
+}
+
+/// The move of a booking.
 pub(super) fn exchange(
+    booking: BookingId,
     request: &v1::MoveBookingRequest,
-) -> Result<(Claim, Option<String>, Option<RequestKey>), Status> {
+) -> Result<(Action, Option<RequestKey>), Status> {
     let claim = match &request.claim {
         None => Err(no_claim()),
         Some(v1::move_booking_request::Claim::Stay(it)) => stay(it),
         Some(v1::move_booking_request::Claim::Seats(it)) => seats(it),
     };
     let key = request_key("MoveBooking", &request.request_id, request);
-    let (claim, (etag, key)) =
-        both(claim, both(etag(&request.etag), key)).map_err(status::invalid)?;
-    Ok((known(claim)?, etag, key))
-}
-
-/// The etag seen and the request id of a method that needs no more than a name.
-pub(super) fn simple(
-    method: &'static str,
-    seen: &str,
-    request_id: &str,
-    request: &impl Message,
-) -> Result<(Option<String>, Option<RequestKey>), Status> {
-    both(etag(seen), request_key(method, request_id, request)).map_err(status::invalid)
+    let shown = amount(
+        "expected_total_price",
+        request.expected_total_price.as_ref(),
+    );
+    let ((claim, expected_total), (etag, key)) =
+        both(both(claim, shown), both(etag(&request.etag), key)).map_err(status::invalid)?;
+    let action = Action::Move {
+        booking,
+        etag,
+        claim: known(claim)?,
+        expected_total,
+    };
+    Ok((action, key))
 }
 
 fn no_claim() -> Vec<Violation> {
@@ -83,7 +198,7 @@ fn no_claim() -> Vec<Violation> {
     )]
 }
 
-fn known(claim: Known) -> Result<Claim, Status> {
+fn known(claim: Known) -> Result<Ask, Status> {
     claim.map_err(|it| status::not_found(it.kind, vec![it.name]))
 }
 
@@ -94,22 +209,62 @@ fn stay(it: &v1::HotelStay) -> Parsed<Known> {
         &it.check_out_date,
         it.rooms,
     );
-    stay.map(|it| it.map(Claim::Stay))
+    stay.map(|it| it.map(|stay| Claim::Stay(stay).into()))
         .map_err(|them| within("stay", them))
 }
 
 fn seats(it: &v1::SeatSelection) -> Parsed<Known> {
-    let seats = SeatSelection::parse(&it.screening, &it.seats);
-    seats
-        .map(|it| it.map(Claim::Seats))
+    let Some(best) = &it.best else {
+        let seats = SeatSelection::parse(&it.screening, &it.seats);
+        return seats
+            .map(|it| it.map(|seats| Claim::Seats(seats).into()))
+            .map_err(|them| within("seats", them));
+    };
+    let wish = Wish::parse(best.count, &best.category, best.accessible);
+    let mut best = BestSeats::parse(&it.screening, wish.map_err(|it| it.within("best")));
+    if !it.seats.is_empty() {
+        let none = Violation::new("seats", Fault::Range, "must be empty where best is given");
+        best = Err(best.err().into_iter().flatten().chain([none]).collect());
+    }
+    best.map(|it| it.map(Ask::Best))
         .map_err(|them| within("seats", them))
+}
+
+fn party(request: &v1::HoldBookingRequest) -> Parsed<Option<Party>> {
+    use v1::hold_booking_request::Claim::Seats;
+    match (&request.party, &request.claim) {
+        (None, _) => Ok(None),
+        (Some(_), Some(Seats(_))) => {
+            let description = "must not be given with seats";
+            Err(vec![Violation::new("party", Fault::Range, description)])
+        }
+        (Some(it), _) => Party::parse(it.adults, it.children)
+            .map(Some)
+            .map_err(|them| within("party", them)),
+    }
+}
+
+/// An amount that the caller names, if any; whether it is of the right currency turns out later.
+fn amount(field: &str, it: Option<&v1::Money>) -> Parsed<Option<Money>> {
+    let Some(it) = it else { return Ok(None) };
+    let Some(currency) = Currency::parse(&it.currency_code) else {
+        let field = format!("{field}.currency_code");
+        let description = "must be an ISO 4217 code such as EUR";
+        return Err(vec![Violation::new(field, Fault::Format, description)]);
+    };
+    if it.amount_minor < 0 {
+        let field = format!("{field}.amount_minor");
+        let description = "must not be negative";
+        return Err(vec![Violation::new(field, Fault::Range, description)]);
+    }
+    Ok(Some(Money::new(currency, it.amount_minor)))
 }
 
 fn contact(it: &v1::Contact) -> Parsed<Contact> {
     Contact::parse(&it.display_name, &it.email, &it.phone).map_err(|them| within("contact", them))
 }
 
-fn duration(asked: Option<&prost_types::Duration>) -> Parsed<SignedDuration> {
+fn duration(field: &str, asked: Option<&prost_types::Duration>) -> Parsed<SignedDuration> {
     let Some(asked) = asked else {
         return Ok(HOLD_DEFAULT);
     };
@@ -123,11 +278,7 @@ fn duration(asked: Option<&prost_types::Duration>) -> Parsed<SignedDuration> {
         Ok(duration)
     } else {
         let description = "must be 1 second to 60 minutes";
-        Err(vec![Violation::new(
-            "hold_duration",
-            Fault::Range,
-            description,
-        )])
+        Err(vec![Violation::new(field, Fault::Range, description)])
     }
 }
 
@@ -184,8 +335,9 @@ mod tests {
 
     #[test]
     fn holds_last_1_second_to_60_minutes() {
-        let of = |seconds, nanos| duration(Some(&prost_types::Duration { seconds, nanos }));
-        assert_eq!(duration(None), Ok(HOLD_DEFAULT));
+        let of =
+            |seconds, nanos| duration("extension", Some(&prost_types::Duration { seconds, nanos }));
+        assert_eq!(duration("extension", None), Ok(HOLD_DEFAULT));
         assert_eq!(of(1, 0), Ok(HOLD_MIN));
         assert_eq!(of(3_600, 0), Ok(HOLD_MAX));
         for (seconds, nanos) in [

@@ -8,16 +8,18 @@
 use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use crate::{
     domain::{
+        cancellation::Policy,
         catalogue::{Cinema, Hotel, Movie, RoomType, Screening, Seat, SeatPrice},
         cell::{CellKey, PoolId, Slot},
-        claim::Claim,
+        claim::{Ask, BestSeats, Claim, SeatSelection},
         name::{CinemaId, HotelId, RoomTypeId, ScreeningId, SeatId, Venue},
         rate::Rate,
+        seating::Plan,
     },
     store::{StoreError, Write},
 };
@@ -35,6 +37,8 @@ pub(super) struct Catalogue {
     cinemas: HashMap<CinemaId, Arc<Cinema>>,
     halls: HashMap<i64, Arc<Seating>>,
     showings: HashMap<i64, Arc<Showing>>,
+    /// Of the venues that are here and have one.
+    policies: HashMap<Venue, Policy>,
 }
 
 /// A room type and what it costs.
@@ -54,20 +58,29 @@ pub(super) struct Showing {
 }
 
 /// The seats of a hall.
-#[derive(Default)]
 pub(super) struct Seating {
     /// By number in the hall.
     pub(super) seats: Vec<Seat>,
+    /// Whether a booking may not leave single seats.
+    pub(super) no_single_seats: bool,
     by_id: HashMap<SeatId, usize>,
+    plan: OnceLock<Plan>,
 }
 
 impl Seating {
-    fn new(seats: Vec<Seat>) -> Self {
+    fn new(seats: Vec<Seat>, no_single_seats: bool) -> Self {
         let ids = seats.iter().map(|it| it.id.clone());
         Self {
+            no_single_seats,
             by_id: ids.zip(0..).collect(),
+            plan: OnceLock::new(),
             seats,
         }
+    }
+
+    /// Who sits beside whom; made when somebody asks for it first.
+    pub(super) fn plan(&self) -> &Plan {
+        self.plan.get_or_init(|| Plan::new(&self.seats))
     }
 
     /// The seat of that id.
@@ -94,18 +107,19 @@ impl Wanted {
         }
     }
 
-    /// What a claim is for.
-    pub(super) fn claim(&mut self, claim: &Claim) {
-        match claim {
-            Claim::Stay(stay) => {
+    /// What is asked for.
+    pub(super) fn ask(&mut self, ask: &Ask) {
+        match ask {
+            Ask::Claim(Claim::Stay(stay)) => {
                 self.hotel(&stay.room_type.hotel);
                 if !self.room_types.contains(&stay.room_type) {
                     self.room_types.insert(stay.room_type.clone());
                 }
             }
-            Claim::Seats(seats) => {
-                if !self.screenings.contains(&seats.screening) {
-                    self.screenings.insert(seats.screening.clone());
+            Ask::Claim(Claim::Seats(SeatSelection { screening, .. }))
+            | Ask::Best(BestSeats { screening, .. }) => {
+                if !self.screenings.contains(screening) {
+                    self.screenings.insert(screening.clone());
                 }
             }
         }
@@ -145,9 +159,37 @@ impl Catalogue {
         showing.filter(|it| it.screening.id == *id)
     }
 
-    /// Adds the cells of a claim, each with the capacity that it has when nobody has touched it yet. Of what is not
+    /// What cancelling costs at a venue that is here, unless it is free.
+    pub(super) fn policy(&self, venue: &Venue) -> Option<&Policy> {
+        self.policies.get(venue)
+    }
+
+    /// The screening of which all seats must be looked at to decide what is asked: the best are sought, or none may be
+    /// left single.
+    pub(super) fn whole_hall(&self, ask: &Ask) -> Option<&Showing> {
+        match ask {
+            Ask::Claim(Claim::Stay(_)) => None,
+            Ask::Claim(Claim::Seats(selection)) => {
+                let showing = self.showing(&selection.screening);
+                showing.filter(|it| it.hall.no_single_seats)
+            }
+            Ask::Best(best) => self.showing(&best.screening),
+        }
+    }
+
+    /// Adds the cells of what is asked, each with the capacity that it has when nobody has touched it yet. Of what is not
     /// there, none.
-    pub(super) fn cells(&self, claim: &Claim, cells: &mut Vec<(CellKey, i64)>) {
+    pub(super) fn cells(&self, ask: &Ask, cells: &mut Vec<(CellKey, i64)>) {
+        let of_seat = |showing: &Showing, seat: &Seat| {
+            let (pool, slot) = (seat.pool, Slot(showing.screening.id.number));
+            (CellKey { pool, slot }, 1)
+        };
+        if let Some(showing) = self.whole_hall(ask) {
+            let seats = showing.hall.seats.iter();
+            cells.extend(seats.map(|seat| of_seat(showing, seat)));
+            return;
+        }
+        let Ask::Claim(claim) = ask else { return };
         match claim {
             Claim::Stay(stay) => {
                 let Some(sold) = self.room_type(&stay.room_type) else {
@@ -162,20 +204,9 @@ impl Catalogue {
                 let Some(showing) = self.showing(&selection.screening) else {
                     return;
                 };
-                let slot = Slot(showing.screening.id.number);
-                let seats = selection
-                    .seats
-                    .iter()
-                    .filter_map(|id| showing.hall.seat(id));
-                cells.extend(seats.map(|it| {
-                    (
-                        CellKey {
-                            pool: it.pool,
-                            slot,
-                        },
-                        1,
-                    )
-                }));
+                let ids = selection.seats.iter();
+                let seats = ids.filter_map(|id| showing.hall.seat(id));
+                cells.extend(seats.map(|seat| of_seat(showing, seat)));
             }
         }
     }
@@ -187,8 +218,17 @@ impl Catalogue {
             self.entries += 1;
             self.hotels.insert(id, Arc::new(hotel));
         }
+        let venues = hotels.into_iter().map(Venue::Hotel).collect();
+        self.load_policies(write, venues).await?;
         self.load_room_types(write, wanted.room_types).await?;
         self.load_showings(write, wanted.screenings).await
+    }
+
+    async fn load_policies(&mut self, write: &Write, venues: Vec<Venue>) -> Result<(), StoreError> {
+        let found = write.policies_of(&venues).await?;
+        self.entries += found.len();
+        self.policies.extend(found);
+        Ok(())
     }
 
     async fn load_room_types(
@@ -226,13 +266,17 @@ impl Catalogue {
             self.entries += 1;
             self.cinemas.insert(id, Arc::new(cinema));
         }
+        let venues = cinemas.into_iter().map(Venue::Cinema).collect();
+        self.load_policies(write, venues).await?;
         let halls = found.values().map(|it| it.hall).collect();
         let halls = missing(halls, &self.halls);
         let mut seats = write.seats(&halls).await?;
+        let strict = write.halls_without_single_seats(&halls).await?;
         for hall in halls {
             let seats = seats.remove(&hall).unwrap_or_default();
             self.entries += 1 + seats.len();
-            self.halls.insert(hall, Arc::new(Seating::new(seats)));
+            self.halls
+                .insert(hall, Arc::new(Seating::new(seats, strict.contains(&hall))));
         }
         let movies: HashSet<_> = found.values().map(|it| it.movie).collect();
         let movies = write

@@ -7,9 +7,12 @@ use jiff::SignedDuration;
 
 use crate::domain::{
     booking::Contact,
-    claim::Claim,
-    name::BookingId,
+    claim::Ask,
+    money::Money,
+    name::{BookingId, SeatId},
+    payment::Reference,
     request::{Principal, RequestKey},
+    sale::Party,
 };
 
 /// One request.
@@ -36,6 +39,17 @@ pub enum Action {
         booking: BookingId,
         /// Only if it still has this etag.
         etag: Option<String>,
+        /// The payment that was made for it.
+        payment: Option<Reference>,
+    },
+    /// Let a hold run out later.
+    Extend {
+        /// Which.
+        booking: BookingId,
+        /// Only if it still has this etag.
+        etag: Option<String>,
+        /// How much later.
+        by: SignedDuration,
     },
     /// Give the cells back.
     Cancel {
@@ -43,6 +57,19 @@ pub enum Action {
         booking: BookingId,
         /// Only if it still has this etag.
         etag: Option<String>,
+        /// The most that it may cost; nothing at all where absent.
+        accepted_fee: Option<Money>,
+    },
+    /// Give some of the cells back.
+    CancelItems {
+        /// Of which booking.
+        booking: BookingId,
+        /// Only if it still has this etag.
+        etag: Option<String>,
+        /// Which.
+        part: Part,
+        /// The most that it may cost; nothing at all where absent.
+        accepted_fee: Option<Money>,
     },
     /// Exchange the cells for others at the same venue.
     Move {
@@ -51,15 +78,30 @@ pub enum Action {
         /// Only if it still has this etag.
         etag: Option<String>,
         /// For what.
-        claim: Claim,
+        claim: Ask,
+        /// What the new ones cost by what the caller was shown.
+        expected_total: Option<Money>,
     },
+}
+
+/// A part of a booking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// These of its seats.
+    Seats(Vec<SeatId>),
+    /// So many of its rooms, on all its nights.
+    Rooms(i64),
 }
 
 /// A new booking.
 #[derive(Clone, Debug)]
 pub struct Hold {
     /// Of what.
-    pub claim: Claim,
+    pub claim: Ask,
+    /// What it costs by what the caller was shown.
+    pub expected_total: Option<Money>,
+    /// Who comes; of a stay only.
+    pub party: Option<Party>,
     /// Who to reach.
     pub contact: Option<Contact>,
     /// How long to hold it. Without effect if it is confirmed at once.

@@ -334,13 +334,13 @@ mod tests {
     async fn more_cells_than_a_batch_may_touch_take_several() {
         use jiff::{ToSpan as _, civil::date};
 
-        use crate::domain::claim::{Claim, Nights};
+        use crate::domain::claim::{Ask, Claim, Nights};
 
         let rig = Rig::start(TestDatabase::sqlite()).await;
         let long = |_| {
             let mut command = hold("garden-double", 1);
             if let Action::Hold(hold) = &mut command.action
-                && let Claim::Stay(stay) = &mut hold.claim
+                && let Ask::Claim(Claim::Stay(stay)) = &mut hold.claim
             {
                 let first = date(2026, 12, 1);
                 stay.nights = Nights::new(first, first.saturating_add(365.days())).unwrap();

@@ -7,9 +7,11 @@
 //! **A new command** is a variant of [`Action`], what it needs in `needs.rs`, a file here and a line in `act`.
 
 mod cancel;
+mod cancel_items;
 mod confirm;
 mod exchange;
 mod expire;
+mod extend;
 mod hold;
 
 use jiff::civil::Date;
@@ -55,17 +57,43 @@ fn act(ledger: &mut Ledger, command: &Command) -> Result<Outcome, Stop> {
     let principal = &command.principal;
     match &command.action {
         Action::Hold(hold) => hold::decide(ledger, principal, hold),
-        Action::Confirm { booking, etag } => {
-            confirm::decide(ledger, principal, *booking, etag.as_deref())
+        Action::Confirm {
+            booking,
+            etag,
+            payment,
+        } => confirm::decide(
+            ledger,
+            principal,
+            *booking,
+            etag.as_deref(),
+            payment.as_ref(),
+        ),
+        Action::Extend { booking, etag, by } => {
+            extend::decide(ledger, principal, *booking, etag.as_deref(), *by)
         }
-        Action::Cancel { booking, etag } => {
-            cancel::decide(ledger, principal, *booking, etag.as_deref())
+        Action::Cancel {
+            booking,
+            etag,
+            accepted_fee,
+        } => cancel::decide(ledger, principal, *booking, etag.as_deref(), *accepted_fee),
+        Action::CancelItems {
+            booking,
+            etag,
+            part,
+            accepted_fee,
+        } => {
+            let etag = etag.as_deref();
+            cancel_items::decide(ledger, principal, *booking, etag, part, *accepted_fee)
         }
         Action::Move {
             booking,
             etag,
             claim,
-        } => exchange::decide(ledger, principal, *booking, etag.as_deref(), claim),
+            expected_total,
+        } => {
+            let etag = etag.as_deref();
+            exchange::decide(ledger, principal, *booking, etag, claim, *expected_total)
+        }
     }
 }
 

@@ -242,14 +242,18 @@ impl Ledger {
         id: BookingId,
         previous: Option<State>,
     ) -> Result<Outcome, Stop> {
+        self.tell(id, previous);
+        self.as_it_is(id)
+    }
+
+    /// The answer where nothing had to be changed.
+    pub(super) fn as_it_is(&self, id: BookingId) -> Result<Outcome, Stop> {
         let (Some(entry), contact) = (self.bookings.get(&id), self.contacts.get(&id)) else {
             return Err(Rejection::Unloaded("booking").into());
         };
         let mut booking = wire::booking(&entry.booking, self.now);
         booking.contact = contact.map(wire::contact);
         let item_ids = entry.items.iter().map(|item| item.number).collect();
-        let event = wire::booking_event(&entry.booking, previous, &entry.items);
-        self.push(event, Some(id));
         Ok(Outcome {
             booking,
             previous_total: None,

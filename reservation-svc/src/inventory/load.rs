@@ -8,7 +8,7 @@
 //! wait for the next batch. So does a batch with so many lapsed holds on its cells that ending them is work for a
 //! batch of its own.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ use super::{
     needs::Needs,
 };
 use crate::{
-    domain::{cell::CellKey, claim::Claim, name::BookingId},
+    domain::{cell::CellKey, name::BookingId},
     store::{AnswerKey, StoreError, Write},
 };
 
@@ -49,28 +49,23 @@ pub(super) async fn load(
     Catalogue::follow(catalogue, write.head().catalogue_version);
     let mut ledger = Ledger::new(write.head().clone(), clock, Arc::clone(catalogue));
     let repeated = answers(write, &mut ledger, keys).await?;
-    let mut needs = needs_of(commands, &repeated);
+    let needs = needs_of(commands, &repeated);
     let ids = needs.iter().flat_map(|it| it.bookings.iter().copied());
     bookings(write, &mut ledger, ids.collect(), true).await?;
-    let fits = fitting(&ledger, &needs);
-    needs.truncate(fits);
-
     // Let go first: one that is shared would be copied to be added to.
     ledger.catalogue = Arc::default();
-    let claims: Vec<&Claim> = needs
-        .iter()
-        .flat_map(|it| it.claims.iter().copied())
-        .collect();
     let mut wanted = Wanted::default();
     let known = needs.iter().flat_map(|it| &it.bookings);
     for entry in known.filter_map(|id| ledger.booking(*id)) {
         wanted.venue(&entry.booking.venue);
     }
-    claims.iter().for_each(|claim| wanted.claim(claim));
+    let asks = needs.iter().flat_map(|it| &it.claims);
+    asks.for_each(|ask| wanted.ask(ask));
     Arc::make_mut(catalogue).load(write, wanted).await?;
     ledger.catalogue = Arc::clone(catalogue);
 
-    let lapsed = cells(write, &mut ledger, &claims).await?;
+    let (fits, wanted) = fitting(&ledger, &needs);
+    let lapsed = cells(write, &mut ledger, wanted).await?;
     let commands = match lapsed.len() {
         LAPSED_MAX.. => 0,
         _ => fits,
@@ -131,36 +126,35 @@ pub(super) async fn bookings(
     Ok(())
 }
 
-/// How many of the commands fit into one batch.
-fn fitting(ledger: &Ledger, needs: &[Needs<'_>]) -> usize {
-    let mut cells = 0;
-    let fits = needs.iter().take_while(|needs| {
-        let claimed: usize = needs.claims.iter().map(|claim| size(claim)).sum();
+/// How many of the commands fit into one batch, and the cells that they want with the capacity of new ones.
+fn fitting(ledger: &Ledger, needs: &[Needs<'_>]) -> (usize, Vec<(CellKey, i64)>) {
+    let (mut count, mut wanted) = (0, Vec::new());
+    // Many may ask for the same hall as a whole; it counts once.
+    let mut halls = HashSet::new();
+    for (fits, needs) in needs.iter().enumerate() {
+        let before = wanted.len();
+        for ask in &needs.claims {
+            let hall = ledger.catalogue.whole_hall(ask);
+            if hall.is_none_or(|it| halls.insert(it.screening.id.number)) {
+                ledger.catalogue.cells(ask, &mut wanted);
+            }
+        }
         let entries = needs.bookings.iter().filter_map(|id| ledger.booking(*id));
-        cells += claimed + entries.map(|it| it.items.len()).sum::<usize>();
-        cells <= CELLS_MAX
-    });
-    fits.count().max(1).min(needs.len())
-}
-
-/// How many cells a claim is about.
-fn size(claim: &Claim) -> usize {
-    match claim {
-        Claim::Stay(stay) => usize::try_from(stay.nights.count()).unwrap_or(usize::MAX),
-        Claim::Seats(selection) => selection.seats.len(),
+        count += wanted.len() - before + entries.map(|it| it.items.len()).sum::<usize>();
+        if count > CELLS_MAX && fits > 0 {
+            wanted.truncate(before);
+            return (fits, wanted);
+        }
     }
+    (needs.len(), wanted)
 }
 
-/// Loads the cells of claims; the holds that have run out on them.
+/// Loads the cells that are wanted; the holds that have run out on them.
 async fn cells(
     write: &Write,
     ledger: &mut Ledger,
-    claims: &[&Claim],
+    mut wanted: Vec<(CellKey, i64)>,
 ) -> Result<Vec<BookingId>, StoreError> {
-    let mut wanted: Vec<(CellKey, i64)> = Vec::new();
-    for claim in claims {
-        ledger.catalogue.cells(claim, &mut wanted);
-    }
     wanted.sort_unstable();
     wanted.dedup_by_key(|(key, _)| *key);
     let keys: Vec<CellKey> = wanted.iter().map(|(key, _)| *key).collect();

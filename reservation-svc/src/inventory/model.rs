@@ -135,7 +135,9 @@ impl Model {
         let etag = None;
         Some(match ask {
             Ask::Hold(span, minutes) => Action::Hold(Hold {
-                claim: claim(span),
+                claim: claim(span).into(),
+                expected_total: None,
+                party: None,
                 contact: None,
                 duration: SignedDuration::from_mins(minutes),
                 confirm: false,
@@ -144,15 +146,18 @@ impl Model {
             Ask::Confirm(which) => Action::Confirm {
                 booking: id(which)?,
                 etag,
+                payment: None,
             },
             Ask::Cancel(which) => Action::Cancel {
                 booking: id(which)?,
                 etag,
+                accepted_fee: None,
             },
             Ask::Move(which, span) => Action::Move {
                 booking: id(which)?,
                 etag,
-                claim: claim(span),
+                claim: claim(span).into(),
+                expected_total: None,
             },
         })
     }

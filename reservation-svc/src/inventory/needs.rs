@@ -6,7 +6,7 @@
 //! here and a step to `load.rs`.
 
 use super::command::{Action, Hold};
-use crate::domain::{claim::Claim, name::BookingId};
+use crate::domain::{claim::Ask, name::BookingId};
 
 /// What one command needs.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Needs<'a> {
     /// Bookings, with what they hold.
     pub(super) bookings: Vec<BookingId>,
     /// What is wanted.
-    pub(super) claims: Vec<&'a Claim>,
+    pub(super) claims: Vec<&'a Ask>,
 }
 
 impl<'a> Needs<'a> {
@@ -23,7 +23,10 @@ impl<'a> Needs<'a> {
         let mut needs = Self::default();
         match action {
             Action::Hold(Hold { claim, .. }) => needs.claims.push(claim),
-            Action::Confirm { booking, .. } | Action::Cancel { booking, .. } => {
+            Action::Confirm { booking, .. }
+            | Action::Extend { booking, .. }
+            | Action::Cancel { booking, .. }
+            | Action::CancelItems { booking, .. } => {
                 needs.bookings.push(*booking);
             }
             Action::Move { booking, claim, .. } => {

@@ -116,7 +116,7 @@ mod tests {
     use crate::{
         domain::{
             booking::State,
-            claim::{Claim, Nights},
+            claim::{Ask, Claim, Nights},
             name::BookingId,
             request::RequestKey,
         },
@@ -146,7 +146,7 @@ mod tests {
             let mut hold = hold();
             hold.request = None;
             if let Action::Hold(hold) = &mut hold.action
-                && let Claim::Stay(stay) = &mut hold.claim
+                && let Ask::Claim(Claim::Stay(stay)) = &mut hold.claim
             {
                 stay.nights = Nights::new(check_in, check_in.saturating_add(1.day())).unwrap();
             }

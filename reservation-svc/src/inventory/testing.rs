@@ -49,7 +49,9 @@ pub(super) fn hold(room_type: &str, rooms: i64) -> Command {
         rooms,
     });
     let hold = Hold {
-        claim,
+        claim: claim.into(),
+        expected_total: None,
+        party: None,
         contact: None,
         duration: SignedDuration::from_mins(10),
         confirm: false,

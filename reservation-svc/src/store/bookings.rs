@@ -10,7 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Session, StoreError,
+    Session, StoreError, agreement,
     entity::{booking, booking_contact, booking_item},
     error::During,
     rows::{currency, day, micros, timestamp},
@@ -172,6 +172,7 @@ pub(super) fn to_row(it: &Booking) -> booking::Model {
         created_sequence: it.created_sequence,
         updated_sequence: it.updated_sequence,
         kind: it.kind.as_str().to_owned(),
+        agreement: agreement::to_text(&it.agreement),
     };
     match &it.claim {
         Claim::Stay(stay) => {
@@ -204,6 +205,7 @@ pub(super) fn from_row(row: booking::Model) -> Result<Booking, StoreError> {
         title: row.title,
         starts_at: row.starts_at.map(timestamp).transpose()?,
         total: Money::new(currency(&row.currency)?, row.total_minor),
+        agreement: agreement::from_text(row.agreement.as_deref())?,
         expires_at: row.expires_at.map(timestamp).transpose()?,
         created_at: timestamp(row.created_at)?,
         updated_at: timestamp(row.updated_at)?,

@@ -1,5 +1,7 @@
 //! What operators set of cinemas: rules of halls, prices of screenings, and policies of venues of either kind.
 
+use std::collections::HashSet;
+
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{
@@ -38,6 +40,25 @@ impl Session {
             .select(sql, values, "look for other screenings")
             .await?;
         Ok(!rows.is_empty())
+    }
+}
+
+impl Session {
+    /// Those of these halls where no single seat may be left.
+    pub(crate) async fn halls_without_single_seats(
+        &self,
+        halls: &[i64],
+    ) -> Result<HashSet<i64>, StoreError> {
+        if halls.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let rows = hall::Entity::find()
+            .filter(hall::Column::Id.is_in(halls.iter().copied()))
+            .filter(hall::Column::NoSingleSeats.eq(true))
+            .all(&self.transaction)
+            .await;
+        let rows = rows.during("read the rules of halls")?.into_iter();
+        Ok(rows.map(|row| row.id).collect())
     }
 }
 

@@ -184,6 +184,15 @@ entity!(booking, "bookings", {
     pub created_sequence: i64,
     pub updated_sequence: i64,
     pub kind: String,
+    pub agreement: Option<String>,
+});
+
+entity!(cancellation_policy, "cancellation_policies", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub venue: String,
+    pub free_until_hours: Option<i64>,
+    pub fee_percent: Option<i64>,
+    pub fee_nights: Option<i64>,
 });
 
 entity!(

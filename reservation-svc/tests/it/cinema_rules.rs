@@ -4,16 +4,9 @@ use banyan_mesh::testing::TestDatabase;
 use banyan_proto::reservation::v1;
 use prost_types::Timestamp;
 
-use super::support::{ALICE, Service, fields, reason, seats};
+use super::support::{ALICE, Service, euro, fields, reason, seats};
 
 const CINEMA: &str = "cinemas/odeon";
-
-fn euro(minor: i64) -> Option<v1::Money> {
-    Some(v1::Money {
-        currency_code: "EUR".into(),
-        amount_minor: minor,
-    })
-}
 
 fn price(category: &str, minor: i64) -> v1::CategoryPrice {
     v1::CategoryPrice {

@@ -352,3 +352,17 @@ pub(crate) fn fields(status: &Status) -> Vec<(String, String)> {
         .map(|it| (it.field.clone(), it.reason.clone()))
         .collect()
 }
+
+/// A fact in the metadata of a refusal.
+pub(crate) fn fact(status: &Status, key: &str) -> Option<String> {
+    let details = status.get_error_details();
+    details.error_info()?.metadata.get(key).cloned()
+}
+
+/// An amount of euros, in cents.
+pub(crate) fn euro(minor: i64) -> Option<v1::Money> {
+    Some(v1::Money {
+        currency_code: "EUR".into(),
+        amount_minor: minor,
+    })
+}

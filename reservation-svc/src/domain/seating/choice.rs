@@ -4,7 +4,7 @@
 use std::ops::{Add, Range};
 
 use super::{Place, Plan, ROWS_MAX, Row, Wish, single};
-use crate::domain::{cell::PoolId, name::SeatId};
+use crate::domain::{catalogue::Seat, name::SeatId};
 
 /// A hall with some seats free, as somebody sees it who has a wish.
 pub(super) struct Vacancy<'a> {
@@ -46,9 +46,9 @@ impl Add for Score {
 type Piece = (usize, Range<usize>);
 
 impl<'a> Vacancy<'a> {
-    pub(super) fn new(plan: &'a Plan, wish: &'a Wish, free: impl Fn(PoolId) -> bool) -> Self {
+    pub(super) fn new(plan: &'a Plan, wish: &'a Wish, free: impl Fn(&Seat) -> bool) -> Self {
         let spots = |row: &Row| {
-            let free: Vec<bool> = row.places.iter().map(|it| free(it.seat.pool)).collect();
+            let free: Vec<bool> = row.places.iter().map(|it| free(&it.seat)).collect();
             let mut spots = Vec::with_capacity(free.len());
             let mut start = 0;
             while start < free.len() {

@@ -13,12 +13,12 @@
 use std::collections::HashSet;
 
 use super::{Place, Plan};
-use crate::domain::{catalogue::Seat, cell::PoolId, name::SeatId};
+use crate::domain::{catalogue::Seat, name::SeatId};
 
 impl Plan {
     /// The seats that a choice would leave single, avoidably and anew. `free` tells whether a seat can be had; those
     /// chosen can.
-    pub fn left_single(&self, chosen: &[SeatId], free: impl Fn(PoolId) -> bool) -> Vec<&Seat> {
+    pub fn left_single(&self, chosen: &[SeatId], free: impl Fn(&Seat) -> bool) -> Vec<&Seat> {
         let chosen: HashSet<_> = chosen.iter().collect();
         let chosen = |place: &&Place| chosen.contains(&place.seat.id);
         let mut single = Vec::new();
@@ -28,7 +28,7 @@ impl Plan {
             }
             let mut run: Vec<&Place> = Vec::new();
             for place in &row.places {
-                let is_free = chosen(&place) || free(place.seat.pool);
+                let is_free = chosen(&place) || free(&place.seat);
                 if !is_free || !place.adjoins {
                     left_of(&run, chosen, &mut single);
                     run.clear();

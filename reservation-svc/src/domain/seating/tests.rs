@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::name::CinemaId;
+use crate::domain::{cell::PoolId, name::CinemaId};
 
 fn screening() -> ScreeningId {
     ScreeningId {
@@ -54,7 +54,9 @@ fn wish(count: usize) -> Wish {
 
 fn ask(lines: &[&str], wish: &Wish, no_single_seats: bool) -> Result<String, Denial> {
     let (seats, free) = hall(lines);
-    let best = Plan::new(&seats).best(&screening(), wish, no_single_seats, |it| free.contains(&it));
+    let best = Plan::new(&seats).best(&screening(), wish, no_single_seats, |it| {
+        free.contains(&it.pool)
+    });
     let labels = |seats: Vec<SeatId>| seats.iter().map(ToString::to_string).collect::<Vec<_>>();
     best.map(|seats| labels(seats).join(" "))
 }
@@ -150,7 +152,7 @@ fn left(lines: &[&str], chosen: &[&str], want: &[&str]) {
     let (seats, free) = hall(lines);
     let chosen: Vec<_> = chosen.iter().map(|it| SeatId((*it).into())).collect();
     let plan = Plan::new(&seats);
-    let single = plan.left_single(&chosen, |it| free.contains(&it));
+    let single = plan.left_single(&chosen, |it| free.contains(&it.pool));
     let single: Vec<_> = single.iter().map(|it| it.id.to_string()).collect();
     assert_eq!(single, want);
 }
@@ -278,7 +280,7 @@ proptest! {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let (seats, free) = hall(&lines);
         let open: Vec<&Seat> = seats.iter().filter(|seat| free.contains(&seat.pool)).collect();
-        let best = Plan::new(&seats).best(&screening(), &wish(count), false, |it| free.contains(&it));
+        let best = Plan::new(&seats).best(&screening(), &wish(count), false, |it| free.contains(&it.pool));
 
         let sets = subsets(&open, count.min(open.len() + 1));
         let choices = sets.iter().filter_map(|set| {
@@ -311,7 +313,7 @@ proptest! {
     ) {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let (mut seats, free) = hall(&lines);
-        let ask = |seats: &[Seat]| Plan::new(seats).best(&screening(), &wish(count), true, |it| free.contains(&it));
+        let ask = |seats: &[Seat]| Plan::new(seats).best(&screening(), &wish(count), true, |it| free.contains(&it.pool));
         let before = ask(&seats);
         let places = seats.len();
         seats.rotate_left(rotate % places);
@@ -323,7 +325,7 @@ proptest! {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let (seats, free) = hall(&lines);
         let plan = Plan::new(&seats);
-        let is_free = |it| free.contains(&it);
+        let is_free = |it: &Seat| free.contains(&it.pool);
         if let Ok(best) = plan.best(&screening(), &wish(count), true, is_free) {
             prop_assert!(plan.left_single(&best, is_free).is_empty());
         } else {
@@ -342,7 +344,7 @@ proptest! {
         let chosen: Vec<_> = marks.iter().map(|it| it.0 && it.1).collect();
         let names: Vec<_> = seats.iter().zip(&chosen).filter(|it| *it.1).map(|it| it.0.id.clone()).collect();
         let plan = Plan::new(&seats);
-        let single: Vec<_> = plan.left_single(&names, |it| open.contains(&it)).iter().map(|it| it.index).collect();
+        let single: Vec<_> = plan.left_single(&names, |it| open.contains(&it.pool)).iter().map(|it| it.index).collect();
         let want: Vec<_> = single_by_force(&free, &chosen).iter().map(|at| i64::try_from(*at).unwrap()).collect();
         prop_assert_eq!(single, want);
     }

@@ -36,7 +36,8 @@ pub(super) async fn book(
         claim: Claim::Seats(SeatSelection {
             screening: screening.id.clone(),
             seats: seats.clone(),
-        }),
+        })
+        .into(),
         contact: Some(Contact {
             email,
             ..Contact::default()
@@ -44,6 +45,8 @@ pub(super) async fn book(
         duration: SignedDuration::ZERO,
         confirm: true,
         sells_started: true,
+        expected_total: None,
+        party: None,
     };
     let command = Command {
         principal: Principal::provider(),

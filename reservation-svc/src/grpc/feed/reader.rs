@@ -17,10 +17,10 @@ use crate::{
     wire,
 };
 
-/// Events of one message.
+/// Events of one message; a multiple of those read at once.
 const EVENTS_MAX: usize = 1_000;
-/// Events read at first; how many more at once is by how large these are. The largest are of some 70 KiB.
-const EVENTS_READ: usize = 25;
+/// Events read at once: the largest are of some 70 KiB, and a message must stay in its limits with one batch too many.
+const EVENTS_READ: u64 = 25;
 /// A message is closed when it has this many bytes of events; gRPC clients refuse 4 MiB.
 const MESSAGE_BYTES: usize = 1 << 20;
 /// A reader hears something at least about this often; the contract promises every 10 seconds.
@@ -164,15 +164,11 @@ impl Reader {
         pieces: &mut Pieces,
     ) -> Result<(), StoreError> {
         while pieces.have_room() {
-            let limit = pieces.limit();
-            let read = session.snapshot_after(self.sequence, limit).await?;
+            let read = session.snapshot_after(self.sequence, EVENTS_READ).await?;
             if read.is_empty() {
                 return Ok(());
             }
             for encoded in read {
-                if !pieces.have_room() {
-                    return Ok(());
-                }
                 let mut event = decode(&encoded, head)?;
                 self.sequence = match sequence(&event) {
                     Some(sequence) if sequence > self.sequence => sequence,
@@ -193,15 +189,11 @@ impl Reader {
         pieces: &mut Pieces,
     ) -> Result<(), StoreError> {
         while self.sequence < head.sequence && pieces.have_room() {
-            let limit = pieces.limit();
-            let read = session.events_after(self.sequence, limit).await?;
+            let read = session.events_after(self.sequence, EVENTS_READ).await?;
             if read.is_empty() {
                 return Err(gap("none", self.sequence));
             }
             for encoded in read {
-                if !pieces.have_room() {
-                    return Ok(());
-                }
                 let event = decode(&encoded, head)?;
                 self.sequence = follows(self.sequence, &event)?;
                 pieces.add(event, encoded.len());
@@ -214,16 +206,6 @@ impl Reader {
 impl Pieces {
     fn have_room(&self) -> bool {
         self.events.len() < EVENTS_MAX && self.bytes < MESSAGE_BYTES
-    }
-
-    /// How many events to read next: as many as would fill the message if they were like those that are in it.
-    fn limit(&self) -> u64 {
-        let alike = match self.bytes / self.events.len().max(1) {
-            0 => EVENTS_READ,
-            each => MESSAGE_BYTES.saturating_sub(self.bytes) / each,
-        };
-        let room = EVENTS_MAX - self.events.len();
-        alike.clamp(1, room.max(1)) as u64
     }
 
     fn add(&mut self, event: v1::FeedEvent, bytes: usize) {
@@ -262,23 +244,4 @@ fn decode(bytes: &[u8], head: &Head) -> Result<v1::FeedEvent, StoreError> {
         position.incarnation.clone_from(&head.incarnation);
     }
     Ok(event)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_events_tell_how_many_more_to_read() {
-        #[track_caller]
-        fn check(events: usize, bytes: usize, want: u64) {
-            let events = vec![v1::FeedEvent::default(); events];
-            assert_eq!(Pieces { events, bytes }.limit(), want);
-        }
-        check(0, 0, 25);
-        check(25, 25 * 200, 975);
-        check(25, 25 * 20_000, 27);
-        check(25, 25 * 70_000, 1);
-        check(999, 999, 1);
-    }
 }

@@ -1,18 +1,42 @@
-//! Makes a hold final.
+//! Makes a hold final, and remembers its payment; one that came too late, too.
 
 use super::super::{command::Outcome, ledger::Ledger, stop::Stop};
-use crate::domain::{booking::State, name::BookingId, request::Principal};
+use crate::domain::{
+    booking::State,
+    name::BookingId,
+    payment::{self, Confirmation, Payment, Reference},
+    request::Principal,
+};
 
 pub(super) fn decide(
     ledger: &mut Ledger,
     principal: &Principal,
     id: BookingId,
     etag: Option<&str>,
+    reference: Option<&Reference>,
 ) -> Result<Outcome, Stop> {
     let booking = &ledger.own(principal, id)?.booking;
-    booking.confirmable(ledger.now, etag)?;
-    super::ahead(ledger, booking, "confirmed")?;
+    match payment::confirm(booking, ledger.now, etag, reference)? {
+        Confirmation::Confirm(paid) => {
+            super::ahead(ledger, booking, "confirmed")?;
+            let previous = ledger.enter(id, State::Confirmed);
+            pay(ledger, id, paid);
+            ledger.changed(id, previous)
+        }
+        Confirmation::Pay(paid) => {
+            let previous = pay(ledger, id, paid);
+            ledger.changed(id, previous)
+        }
+        Confirmation::Repeat => ledger.as_it_is(id),
+        Confirmation::Owe(owed, denial) => {
+            super::expire(ledger, id);
+            let previous = pay(ledger, id, owed);
+            ledger.tell(id, previous);
+            Err(denial.into())
+        }
+    }
+}
 
-    let previous = ledger.enter(id, State::Confirmed);
-    ledger.changed(id, previous)
+fn pay(ledger: &mut Ledger, id: BookingId, payment: Payment) -> Option<State> {
+    ledger.change(id, |booking| booking.agreement.payment = payment)
 }

@@ -1,11 +1,14 @@
 //! Moves a booking: exchanges its cells for others at the same venue. What it has itself is its own to take again, and
 //! it survives a refusal as it was.
 
-use super::super::{command::Outcome, ledger::Ledger, lookup, rejection::Rejection, stop::Stop};
+use super::super::{
+    command::Outcome, ledger::Ledger, lookup, rejection::Rejection, stop::Stop, terms,
+};
 use crate::{
     domain::{
-        booking::Booking,
-        claim::Claim,
+        booking::{Booking, State},
+        claim::{Ask, Claim},
+        money::Money,
         name::BookingId,
         request::Principal,
         violation::{Fault, Violation},
@@ -18,38 +21,51 @@ pub(super) fn decide(
     principal: &Principal,
     id: BookingId,
     etag: Option<&str>,
-    claim: &Claim,
+    ask: &Ask,
+    expected: Option<Money>,
 ) -> Result<Outcome, Stop> {
     let entry = ledger.own(principal, id)?;
     let booking = &entry.booking;
     booking.changeable(ledger.now, etag, "moved")?;
     super::ahead(ledger, booking, "moved")?;
-    same_venue(booking, claim)?;
+    same_venue(booking, ask)?;
     let previous_total = booking.total;
     let own = entry.items.iter().map(|it| (it.key, it.quantity)).collect();
-    let offer = lookup::offer(ledger, claim, false)?;
+    let claim = terms::choose(ledger, ask, &own)?;
+    let offer = lookup::offer(ledger, &claim, false)?;
     let taken = lookup::take(ledger, &offer, &own)?;
+    terms::seated(ledger, &claim, &own)?;
+    let mut agreement = booking.agreement.clone();
+    terms::fits(ledger, &claim, agreement.party)?;
+    terms::expected(taken.total, expected)?;
+    let terms = terms::cancellation(ledger, &claim);
+    agreement.terms = match booking.recorded_state {
+        // Nothing has been sold yet.
+        State::Held => terms,
+        _ => agreement.terms.moved(ledger.now, terms),
+    };
 
     ledger.release(id);
     ledger.take(id, taken.items);
     let state = ledger.change(id, |booking| {
-        booking.claim = claim.clone();
+        booking.claim = claim;
         booking.title = offer.title;
         booking.starts_at = offer.starts_at;
         booking.total = taken.total;
+        booking.agreement = agreement;
     });
     let mut outcome = ledger.changed(id, state)?;
     outcome.previous_total = Some(wire::money(previous_total));
     Ok(outcome)
 }
 
-fn same_venue(booking: &Booking, claim: &Claim) -> Result<(), Rejection> {
-    if claim.venue() == booking.venue {
+fn same_venue(booking: &Booking, ask: &Ask) -> Result<(), Rejection> {
+    if ask.venue() == booking.venue {
         return Ok(());
     }
-    let field = match claim {
-        Claim::Stay(_) => "stay.room_type",
-        Claim::Seats(_) => "seats.screening",
+    let field = match ask {
+        Ask::Claim(Claim::Stay(_)) => "stay.room_type",
+        Ask::Claim(Claim::Seats(_)) | Ask::Best(_) => "seats.screening",
     };
     let description = format!("must be at {}, where the booking is", booking.venue);
     let violation = Violation::new(field, Fault::Range, description);

@@ -11,9 +11,12 @@ use super::super::{
     ledger::Ledger,
     lookup,
     stop::Stop,
+    terms,
 };
 use crate::domain::{
+    agreement::Agreement,
     booking::{Booking, BookingKind, State},
+    claim::Claim,
     name::BookingId,
     offer::{Offer, Taken},
     request::Principal,
@@ -24,10 +27,15 @@ pub(super) fn decide(
     principal: &Principal,
     hold: &Hold,
 ) -> Result<Outcome, Stop> {
-    let offer = lookup::offer(ledger, &hold.claim, hold.sells_started)?;
-    let taken = lookup::take(ledger, &offer, &HashMap::new())?;
+    let own = HashMap::new();
+    let claim = terms::choose(ledger, &hold.claim, &own)?;
+    let offer = lookup::offer(ledger, &claim, hold.sells_started)?;
+    let taken = lookup::take(ledger, &offer, &own)?;
+    terms::seated(ledger, &claim, &own)?;
+    terms::fits(ledger, &claim, hold.party)?;
+    terms::expected(taken.total, hold.expected_total)?;
 
-    let booking = new_booking(ledger, principal, hold, offer, &taken);
+    let booking = new_booking(ledger, principal, hold, claim, offer, &taken);
     let id = booking.id;
     ledger.open(booking, hold.contact.as_ref());
     ledger.take(id, taken.items);
@@ -38,6 +46,7 @@ fn new_booking(
     ledger: &Ledger,
     principal: &Principal,
     hold: &Hold,
+    claim: Claim,
     offer: Offer,
     taken: &Taken,
 ) -> Booking {
@@ -45,17 +54,23 @@ fn new_booking(
         true => (State::Confirmed, None),
         false => (State::Held, Some(expiry(ledger.now, hold))),
     };
+    let agreement = Agreement {
+        party: hold.party,
+        terms: terms::cancellation(ledger, &claim),
+        ..Agreement::default()
+    };
     Booking {
         id: BookingId(Uuid::now_v7()),
         kind: BookingKind::Guest,
         principal: principal.clone(),
         recorded_state: state,
-        claim: hold.claim.clone(),
+        claim,
         venue: offer.venue,
         venue_display_name: offer.venue_display_name,
         title: offer.title,
         starts_at: offer.starts_at,
         total: taken.total,
+        agreement,
         expires_at,
         created_at: ledger.now,
         updated_at: ledger.now,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     domain::{
+        agreement::Agreement,
         booking::{BookingKind, State},
         cell::{CellRef, PoolId, Slot},
         claim::{Claim, Nights, SeatSelection, Stay},
@@ -84,6 +85,10 @@ fn booking(n: i64) -> Booking {
         title: String::new(),
         starts_at: (n % 2 == 1).then(now),
         total: Money::new(Currency::parse("EUR").unwrap(), n),
+        agreement: Agreement {
+            fee_minor: n / 2,
+            ..Agreement::default()
+        },
         expires_at: Some(now() + SignedDuration::from_secs(n)),
         created_at: now(),
         updated_at: now(),

@@ -159,4 +159,5 @@ fn columns(bookings: &[booking::Model]) -> Rows<'_, booking::Model> {
         .maybe_number("expires_at", |it| it.expires_at)
         .number("updated_at", |it| it.updated_at)
         .number("updated_sequence", |it| it.updated_sequence)
+        .maybe_text("agreement", |it| it.agreement.clone())
 }
