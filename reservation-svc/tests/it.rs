@@ -9,6 +9,7 @@ mod it {
     pub(crate) mod support;
 
     mod agreements;
+    mod bad_input;
     mod batch_hold;
     mod best_seats;
     mod bookings;

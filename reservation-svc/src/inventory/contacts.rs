@@ -163,3 +163,52 @@ fn refused(write: &Write, denial: Denial) -> Rejection {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use banyan_mesh::testing::TestDatabase;
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::inventory::{
+        Action,
+        testing::{Rig, hold},
+    };
+
+    const DAYS: NonZeroU32 = NonZeroU32::new(30).unwrap();
+
+    async fn booked(rig: &Rig) -> BookingId {
+        let mut command = hold("banyan-suite", 1);
+        if let Action::Hold(hold) = &mut command.action {
+            hold.contact = Some(Contact::parse("Ada", "", "").unwrap());
+        }
+        let outcome = rig.inventory.submit(command).await.unwrap();
+        BookingId::parse(&outcome.booking.name).unwrap()
+    }
+
+    async fn has_contact(rig: &Rig, id: BookingId) -> bool {
+        let session = rig.inventory.store().read().await.unwrap();
+        session.contact(id).await.unwrap().is_some()
+    }
+
+    #[tokio::test]
+    async fn contacts_are_erased_so_many_days_after_the_stay() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let ids = [booked(&rig).await, booked(&rig).await];
+            // The stay ends on 3 December; it is noon of 20 November.
+            for (days, kept) in [(13 + 30, true), (2, false)] {
+                rig.advance(SignedDuration::from_hours(24 * days));
+                let mut after = None;
+                while let Some(next) = rig.inventory.forget_contacts(DAYS, after).await.unwrap() {
+                    after = Some(next);
+                }
+                for id in ids {
+                    assert_eq!(has_contact(&rig, id).await, kept, "{days}");
+                }
+            }
+            let session = rig.inventory.store().read().await.unwrap();
+            assert!(session.contact_erased(ids[0]).await.unwrap());
+        }
+    }
+}

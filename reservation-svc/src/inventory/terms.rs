@@ -10,6 +10,7 @@ use crate::domain::{
     cell::{CellKey, Slot},
     claim::{Ask, BestSeats, Claim, SeatSelection},
     money::Money,
+    name::Venue,
     offer,
     refusal::{Denial, Reason},
     sale::{self, Party},
@@ -99,9 +100,9 @@ pub(super) fn fits(ledger: &Ledger, claim: &Claim, party: Option<Party>) -> Resu
     }
 }
 
-/// What cancelling a claim costs that is sold now.
-pub(super) fn cancellation(ledger: &Ledger, claim: &Claim) -> Terms {
-    let Some(policy) = ledger.catalogue.policy(&claim.venue()) else {
+/// What cancelling a claim at that venue costs that is sold now.
+pub(super) fn cancellation(ledger: &Ledger, claim: &Claim, venue: &Venue) -> Terms {
+    let Some(policy) = ledger.catalogue.policy(venue) else {
         return Terms::default();
     };
     let begins_at = match claim {

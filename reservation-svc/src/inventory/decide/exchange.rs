@@ -38,7 +38,7 @@ pub(super) fn decide(
     let mut agreement = booking.agreement.clone();
     terms::fits(ledger, &claim, agreement.party)?;
     terms::expected(taken.total, expected)?;
-    let terms = terms::cancellation(ledger, &claim);
+    let terms = terms::cancellation(ledger, &claim, &offer.venue);
     agreement.terms = match booking.recorded_state {
         // Nothing has been sold yet.
         State::Held => terms,

@@ -56,7 +56,7 @@ fn new_booking(
     };
     let agreement = Agreement {
         party: hold.party,
-        terms: terms::cancellation(ledger, &claim),
+        terms: terms::cancellation(ledger, &claim, &offer.venue),
         ..Agreement::default()
     };
     Booking {
