@@ -24,4 +24,5 @@ pub mod restriction;
 pub mod sale;
 pub mod seating;
 pub mod violation;
+pub mod wait_entry;
 pub mod waitlist;

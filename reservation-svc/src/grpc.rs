@@ -18,6 +18,7 @@ mod parse;
 mod policy;
 mod screening;
 mod status;
+mod waitlist;
 
 use banyan_mesh::{process::Process, server::GrpcServer};
 use banyan_proto::{
@@ -33,6 +34,7 @@ use banyan_proto::{
         feed_admin_service_server::FeedAdminServiceServer, feed_service_server::FeedServiceServer,
         hotel_rules_service_server::HotelRulesServiceServer,
         hotel_service_server::HotelServiceServer, operator_service_server::OperatorServiceServer,
+        waitlist_service_server::WaitlistServiceServer,
     },
 };
 
@@ -69,6 +71,9 @@ pub(crate) fn serve(server: GrpcServer, rooms: Rooms, process: &Process) -> Grpc
         .add(CinemaRulesServiceServer::new(
             cinema_rules::CinemaRules::new(inventory.clone()),
         ))
+        .add(WaitlistServiceServer::new(waitlist::Waitlist::new(
+            inventory.clone(),
+        )))
         .add(OperatorServiceServer::new(operator::Operators::new(
             inventory.clone(),
         )))

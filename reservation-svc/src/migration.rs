@@ -10,6 +10,7 @@ mod m0004_restrictions;
 mod m0005_agreements;
 mod m0006_venue_rules;
 mod m0007_feed_snapshot;
+mod m0008_waitlist;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_agreements::Migration),
             Box::new(m0006_venue_rules::Migration),
             Box::new(m0007_feed_snapshot::Migration),
+            Box::new(m0008_waitlist::Migration),
         ]
     }
 }

@@ -23,6 +23,7 @@ mod requests;
 mod rows;
 mod screenings;
 mod snapshot;
+mod waitlist;
 
 use std::{ops::Deref, time::Duration};
 

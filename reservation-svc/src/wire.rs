@@ -7,11 +7,13 @@ use crate::domain::{
     booking::{Booking, Contact, Item, State},
     cancellation::{Fee, Terms},
     cell::CellRef,
-    claim::Claim,
+    claim::{Ask, Claim, Stay},
     event::Event,
     money::{Currency, Money},
     payment::Payment,
     sale::Party,
+    wait_entry::WaitEntry,
+    waitlist::EntryState,
 };
 
 pub(crate) fn money(money: Money) -> v1::Money {
@@ -126,14 +128,18 @@ fn fee(it: &Booking) -> Option<v1::Money> {
     (fee != 0).then(|| amount(it.total.currency, fee))
 }
 
+fn stay(it: &Stay) -> v1::HotelStay {
+    v1::HotelStay {
+        room_type: it.room_type.to_string(),
+        check_in_date: it.nights.check_in().to_string(),
+        check_out_date: it.nights.check_out().to_string(),
+        rooms: small(it.rooms),
+    }
+}
+
 fn claim(it: &Booking) -> v1::booking::Claim {
     match &it.claim {
-        Claim::Stay(stay) => v1::booking::Claim::Stay(v1::HotelStay {
-            room_type: stay.room_type.to_string(),
-            check_in_date: stay.nights.check_in().to_string(),
-            check_out_date: stay.nights.check_out().to_string(),
-            rooms: small(stay.rooms),
-        }),
+        Claim::Stay(it) => v1::booking::Claim::Stay(stay(it)),
         Claim::Seats(selection) => v1::booking::Claim::Seats(v1::SeatSelection {
             screening: selection.screening.to_string(),
             seats: selection.seats.iter().map(ToString::to_string).collect(),
@@ -229,4 +235,40 @@ fn cell_ref(cell: &CellRef) -> v1::CellRef {
         }),
     };
     v1::CellRef { cell: Some(cell) }
+}
+
+/// A place in line as somebody sees it who looks at that time. `offer_expires_at`: when what is offered runs out.
+pub(crate) fn wait_entry(
+    it: &WaitEntry,
+    offer_expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> v1::WaitlistEntry {
+    use v1::waitlist_entry::{Claim as Waited, State as Wire};
+    let claim = match &it.ask {
+        Ask::Claim(Claim::Stay(it)) => Some(Waited::Stay(stay(it))),
+        Ask::Claim(Claim::Seats(_)) => None,
+        Ask::Best(best) => Some(Waited::Seats(v1::WaitedSeats {
+            screening: best.screening.to_string(),
+            best: Some(v1::BestSeats {
+                count: i32::try_from(best.wish.count).unwrap_or(i32::MAX),
+                category: best.wish.category.clone().unwrap_or_default(),
+                accessible: best.wish.accessible,
+            }),
+        })),
+    };
+    let state = match it.state_at(now) {
+        EntryState::Waiting => Wire::Waiting,
+        EntryState::Offered => Wire::Offered,
+        EntryState::Served => Wire::Served,
+        EntryState::Left => Wire::Left,
+        EntryState::Over => Wire::Over,
+    };
+    v1::WaitlistEntry {
+        name: it.id.to_string(),
+        state: state.into(),
+        claim,
+        offer: it.offer.map(|it| it.to_string()).unwrap_or_default(),
+        offer_expire_time: offer_expires_at.map(timestamp),
+        create_time: Some(timestamp(it.created_at)),
+    }
 }

@@ -25,6 +25,7 @@ mod it {
     mod requests;
     mod seats;
     mod starting;
+    mod waitlist;
 
     mod compat_movies;
     mod compat_provider;

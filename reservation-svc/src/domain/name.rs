@@ -85,6 +85,10 @@ pub struct SeatId(pub String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BookingId(pub Uuid);
 
+/// `waitlistEntries/{waitlist_entry}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryId(pub Uuid);
+
 /// A place that sells.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Venue {
@@ -214,11 +218,19 @@ impl BookingId {
     /// Parses `bookings/{booking}`.
     pub fn parse(name: &str) -> Result<Self, NameError> {
         match segments(name).as_deref() {
-            Some(["bookings", booking]) => match Uuid::try_parse(booking) {
-                // A UUID can be written in several ways; a name in one.
-                Ok(id) if id.to_string() == *booking => Ok(Self(id)),
-                _ => Err(NameError::Unknown),
-            },
+            Some(["bookings", booking]) => uuid(booking).map(Self),
+            _ => Err(NameError::Malformed(Self::PATTERN)),
+        }
+    }
+}
+
+impl EntryId {
+    const PATTERN: &str = "waitlistEntries/{waitlist_entry}";
+
+    /// Parses `waitlistEntries/{waitlist_entry}`.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        match segments(name).as_deref() {
+            Some(["waitlistEntries", entry]) => uuid(entry).map(Self),
             _ => Err(NameError::Malformed(Self::PATTERN)),
         }
     }
@@ -244,6 +256,14 @@ fn segments(name: &str) -> Option<Vec<&str>> {
                 .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
     };
     parts.iter().all(plain).then_some(parts)
+}
+
+fn uuid(text: &str) -> Result<Uuid, NameError> {
+    match Uuid::try_parse(text) {
+        // A UUID can be written in several ways; a name in one.
+        Ok(id) if id.to_string() == text => Ok(id),
+        _ => Err(NameError::Unknown),
+    }
 }
 
 fn number(text: &str) -> Result<i64, NameError> {
@@ -275,6 +295,7 @@ display! {
     HallId: |it, f| write!(f, "{}/halls/{}", it.cinema, it.number);
     SeatId: |it, f| f.write_str(&it.0);
     BookingId: |it, f| write!(f, "bookings/{}", it.0);
+    EntryId: |it, f| write!(f, "waitlistEntries/{}", it.0);
     Venue: |it, f| match it {
         Venue::Hotel(hotel) => hotel.fmt(f),
         Venue::Cinema(cinema) => cinema.fmt(f),

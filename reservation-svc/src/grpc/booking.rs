@@ -290,7 +290,8 @@ pub(super) fn booking_id(name: &str) -> Result<BookingId, Status> {
     status::named("name", name, KIND, BookingId::parse)
 }
 
-fn position(outcome: &Outcome) -> Option<v1::CommitPosition> {
+/// Where something was decided.
+pub(super) fn position(outcome: &Outcome) -> Option<v1::CommitPosition> {
     let Position {
         incarnation,
         sequence,

@@ -12,7 +12,7 @@ use crate::{
         booking::Contact,
         claim::{Ask, BestSeats, Claim, SeatSelection, Stay, Unknown, parse_seats},
         money::{Currency, Money},
-        name::BookingId,
+        name::{BookingId, EntryId},
         payment::Reference,
         request::{REQUEST_ID_BYTES_MAX, RequestKey, is_request_id},
         sale::Party,
@@ -129,6 +129,43 @@ pub(super) fn cancel_items(
         accepted_fee,
     };
     Ok((action, key))
+}
+
+/// A place in line: what it is for, and who to reach.
+pub(super) fn join(
+    request: &v1::JoinWaitlistRequest,
+) -> Result<(Action, Option<RequestKey>), Status> {
+    let ask = match &request.claim {
+        None => Err(no_claim()),
+        Some(v1::join_waitlist_request::Claim::Stay(it)) => stay(it),
+        Some(v1::join_waitlist_request::Claim::Seats(it)) => waited(it),
+    };
+    let contact = request.contact.as_ref().map(contact).transpose();
+    let key = request_key("JoinWaitlist", &request.request_id, request);
+    let (ask, (contact, key)) = both(ask, both(contact, key)).map_err(status::invalid)?;
+    let ask = known(ask)?;
+    Ok((Action::Join { ask, contact }, key))
+}
+
+/// The end of a place in line.
+pub(super) fn leave(
+    entry: EntryId,
+    request: &v1::LeaveWaitlistRequest,
+) -> Result<(Action, Option<RequestKey>), Status> {
+    let key = request_key("LeaveWaitlist", &request.request_id, request);
+    Ok((Action::Leave { entry }, key.map_err(status::invalid)?))
+}
+
+fn waited(it: &v1::WaitedSeats) -> Parsed<Known> {
+    if it.best.is_none() {
+        let text = "must say how many";
+        return Err(vec![Violation::new("seats.best", Fault::Missing, text)]);
+    }
+    seats(&v1::SeatSelection {
+        screening: it.screening.clone(),
+        best: it.best.clone(),
+        ..v1::SeatSelection::default()
+    })
 }
 
 fn part(request: &v1::CancelBookingItemsRequest) -> Parsed<Part> {

@@ -143,6 +143,8 @@ struct Kept {
     unmet: Vec<KeptUnmet>,
     #[prost(message, repeated, tag = "8")]
     details: Vec<KeptDetail>,
+    #[prost(message, optional, boxed, tag = "9")]
+    entry: Option<Box<v1::WaitlistEntry>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -170,7 +172,11 @@ fn encode(result: &mut Result<Outcome, Refusal>) -> Vec<u8> {
             // Lent rather than copied: an answer is the largest thing that a command makes.
             let contact = outcome.booking.contact.take();
             let mut kept = Kept {
-                booking: Some(std::mem::take(&mut outcome.booking)),
+                booking: match outcome.entry {
+                    Some(_) => None,
+                    None => Some(std::mem::take(&mut outcome.booking)),
+                },
+                entry: outcome.entry.take(),
                 previous_total: outcome.previous_total.clone(),
                 position: position(&outcome.position),
                 item_ids: std::mem::take(&mut outcome.item_ids),
@@ -179,6 +185,7 @@ fn encode(result: &mut Result<Outcome, Refusal>) -> Vec<u8> {
             let encoded = kept.encode_to_vec();
             outcome.booking = kept.booking.take().unwrap_or_default();
             outcome.booking.contact = contact;
+            outcome.entry = kept.entry;
             outcome.item_ids = kept.item_ids;
             encoded
         }
@@ -211,9 +218,10 @@ fn decode(bytes: &[u8]) -> Result<Result<Outcome, Refusal>, StoreError> {
         incarnation: position.incarnation,
         sequence: position.sequence,
     };
-    if let Some(booking) = kept.booking {
+    if kept.booking.is_some() || kept.entry.is_some() {
         return Ok(Ok(Outcome {
-            booking,
+            booking: kept.booking.unwrap_or_default(),
+            entry: kept.entry,
             previous_total: kept.previous_total,
             position,
             item_ids: kept.item_ids,
@@ -269,6 +277,7 @@ mod tests {
                 contact: Some(v1::Contact::default()),
                 ..Default::default()
             },
+            entry: None,
             previous_total: Some(v1::Money {
                 currency_code: "EUR".into(),
                 amount_minor: 1,

@@ -9,7 +9,7 @@ use crate::domain::{
     booking::Contact,
     claim::Ask,
     money::Money,
-    name::{BookingId, SeatId},
+    name::{BookingId, EntryId, SeatId},
     payment::Reference,
     request::{Principal, RequestKey},
     sale::Party,
@@ -82,6 +82,18 @@ pub enum Action {
         /// What the new ones cost by what the caller was shown.
         expected_total: Option<Money>,
     },
+    /// Stand in line for what is taken.
+    Join {
+        /// What: a stay, or seats together.
+        ask: Ask,
+        /// Who to reach.
+        contact: Option<Contact>,
+    },
+    /// Stand in line no longer.
+    Leave {
+        /// With which place in line.
+        entry: EntryId,
+    },
 }
 
 /// A part of a booking.
@@ -112,6 +124,21 @@ pub struct Hold {
     pub sells_started: bool,
 }
 
+impl Hold {
+    /// A hold of that for so long, with nothing else said.
+    pub(super) fn of(claim: Ask, duration: SignedDuration) -> Self {
+        Self {
+            claim,
+            expected_total: None,
+            party: None,
+            contact: None,
+            duration,
+            confirm: false,
+            sells_started: false,
+        }
+    }
+}
+
 /// A place in the order of commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -124,8 +151,10 @@ pub struct Position {
 /// What was decided, durably.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The booking as it was right after the decision.
+    /// The booking as it was right after the decision; nothing in it where it was about a place in line.
     pub booking: v1::Booking,
+    /// The place in line that it was about.
+    pub entry: Option<Box<v1::WaitlistEntry>>,
     /// What a moved booking cost before.
     pub previous_total: Option<v1::Money>,
     /// Where it was decided.

@@ -13,6 +13,7 @@ mod exchange;
 mod expire;
 mod extend;
 mod hold;
+mod waitlist;
 
 use jiff::civil::Date;
 
@@ -26,6 +27,7 @@ use super::{
 use crate::{domain::booking::Booking, store::AnswerKey};
 
 pub(super) use expire::expire;
+pub(super) use waitlist::{end_overdue, serve};
 
 /// Decides one command, unless its request id, the key, has an answer already.
 pub(super) fn decide(
@@ -47,6 +49,8 @@ pub(super) fn decide(
         Err(Stop::Denied(denial)) => Err(ledger.refuse(denial)),
         Err(Stop::Rejected(rejection)) => return Err(rejection.at(ledger.position())),
     };
+    // Refusals too: one of them ends a hold that had run out.
+    waitlist::serve(ledger);
     if let Some((key, fingerprint)) = asked {
         answer::keep(ledger, key, fingerprint, &mut result);
     }
@@ -94,6 +98,8 @@ fn act(ledger: &mut Ledger, command: &Command) -> Result<Outcome, Stop> {
             let etag = etag.as_deref();
             exchange::decide(ledger, principal, *booking, etag, claim, *expected_total)
         }
+        Action::Join { ask, contact } => waitlist::join(ledger, principal, ask, contact.as_ref()),
+        Action::Leave { entry } => waitlist::leave(ledger, principal, *entry),
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod cells;
 mod denied;
+mod lines;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -32,12 +33,14 @@ use crate::{
         name::{BookingId, Venue},
         refusal::Denial,
         request::Principal,
+        wait_entry::WaitEntry,
     },
     store::{Changes, Head, NewEvent},
     wire,
 };
 pub(super) use cells::Cells;
 use denied::Denied;
+pub(super) use lines::Lines;
 
 /// The state that a batch decides on.
 pub(super) struct Ledger {
@@ -51,6 +54,8 @@ pub(super) struct Ledger {
     pub(super) cells: Cells,
     /// What request ids were answered.
     pub(super) answers: Answers,
+    /// Who waits for what the batch may free.
+    pub(super) lines: Lines,
     bookings: HashMap<BookingId, Entry>,
     /// Bookings made or changed, in the order in which they first were.
     touched: Vec<BookingId>,
@@ -97,6 +102,7 @@ impl Ledger {
             catalogue,
             cells: Cells::default(),
             answers: Answers::default(),
+            lines: Lines::default(),
             bookings: HashMap::new(),
             touched: Vec::new(),
             contacts: HashMap::new(),
@@ -256,10 +262,27 @@ impl Ledger {
         let item_ids = entry.items.iter().map(|item| item.number).collect();
         Ok(Outcome {
             booking,
+            entry: None,
             previous_total: None,
             position: self.position(),
             item_ids,
         })
+    }
+
+    /// The answer that is about a place in line.
+    pub(super) fn entered(&self, entry: &WaitEntry) -> Outcome {
+        Outcome {
+            booking: v1::Booking::default(),
+            entry: Some(Box::new(wire::wait_entry(entry, None, self.now))),
+            previous_total: None,
+            position: self.position(),
+            item_ids: Vec::new(),
+        }
+    }
+
+    /// Every booking that is here.
+    pub(super) fn bookings(&self) -> impl Iterator<Item = &Booking> {
+        self.bookings.values().map(|entry| &entry.booking)
     }
 
     /// As [`Ledger::changed`], where nobody waits for an answer.
@@ -318,6 +341,7 @@ impl Ledger {
         changes.contacts_new = self.contacts_new.into_iter().filter_map(contact).collect();
         changes.items_released = self.items_released;
         self.cells.write_to(&mut changes);
+        (changes.entries_new, changes.entries_changed) = self.lines.into_changes();
         changes.answers_new = self.answers.into_new();
         changes.events = self.events;
         (changes, self.head)

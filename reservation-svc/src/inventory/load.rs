@@ -8,6 +8,8 @@
 //! wait for the next batch. So does a batch with so many lapsed holds on its cells that ending them is work for a
 //! batch of its own.
 
+pub(super) mod waitlist;
+
 use std::{collections::HashSet, sync::Arc};
 
 use jiff::Timestamp;
@@ -50,8 +52,9 @@ pub(super) async fn load(
     let mut ledger = Ledger::new(write.head().clone(), clock, Arc::clone(catalogue));
     let repeated = answers(write, &mut ledger, keys).await?;
     let needs = needs_of(commands, &repeated);
+    let offers = waitlist::entries(write, &mut ledger, &needs).await?;
     let ids = needs.iter().flat_map(|it| it.bookings.iter().copied());
-    bookings(write, &mut ledger, ids.collect(), true).await?;
+    bookings(write, &mut ledger, ids.chain(offers).collect(), true).await?;
     // Let go first: one that is shared would be copied to be added to.
     ledger.catalogue = Arc::default();
     let mut wanted = Wanted::default();
@@ -74,6 +77,9 @@ pub(super) async fn load(
     for id in lapsed {
         decide::expire(&mut ledger, id);
     }
+    let lines = needs.into_iter().flat_map(|it| it.lines).collect();
+    waitlist::lines(write, &mut ledger, catalogue, lines).await?;
+    decide::serve(&mut ledger);
     Ok(Loaded { ledger, commands })
 }
 

@@ -6,7 +6,11 @@
 //! here and a step to `load.rs`.
 
 use super::command::{Action, Hold};
-use crate::domain::{claim::Ask, name::BookingId};
+use crate::domain::{
+    claim::Ask,
+    name::{BookingId, EntryId},
+    wait_entry::Line,
+};
 
 /// What one command needs.
 #[derive(Debug, Default)]
@@ -15,6 +19,10 @@ pub(super) struct Needs<'a> {
     pub(super) bookings: Vec<BookingId>,
     /// What is wanted.
     pub(super) claims: Vec<&'a Ask>,
+    /// Places in line, with what is offered to them.
+    pub(super) entries: Vec<EntryId>,
+    /// Lines, with everybody in them.
+    pub(super) lines: Vec<Line>,
 }
 
 impl<'a> Needs<'a> {
@@ -33,6 +41,11 @@ impl<'a> Needs<'a> {
                 needs.bookings.push(*booking);
                 needs.claims.push(claim);
             }
+            Action::Join { ask, .. } => {
+                needs.claims.push(ask);
+                needs.lines.push(Line::of(ask));
+            }
+            Action::Leave { entry } => needs.entries.push(*entry),
         }
         needs
     }

@@ -4,13 +4,16 @@
 //! A sweep is bounded, so that it never keeps a guest waiting for long; what is left comes right after it. Several
 //! replicas may sweep at once: each finds what the others have left.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use banyan_mesh::process::Process;
 use jiff::SignedDuration;
 use tracing::{debug, warn};
 
-use super::{Inventory, answer, decide, ledger::Ledger, load, rejection::Rejection};
+use super::{
+    Inventory, answer, catalogue_cache::Catalogue, decide, ledger::Ledger, load,
+    rejection::Rejection,
+};
 
 /// How often, when there is little to do.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -24,6 +27,8 @@ const HOLDS_MAX: i64 = 100;
 const REQUEST_IDS_MAX: i64 = 1_000;
 /// How long it can be found out whether a batch was committed; it is asked within seconds.
 const BATCHES_KEPT: SignedDuration = SignedDuration::from_hours(1);
+/// Places in line of one sweep.
+const ENTRIES_MAX: u64 = 1_000;
 
 /// How much of what there was to do a sweep has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,20 +73,30 @@ impl Inventory {
         let idle = {
             let session = self.store().read().await?;
             let lapsed = session.lapsed_holds_anywhere(now, 1).await?;
-            lapsed.is_empty() && !session.has_answers_before(now - answer::KEPT).await?
+            lapsed.is_empty()
+                && !session.has_answers_before(now - answer::KEPT).await?
+                && session.overdue(now, 1).await?.is_empty()
         };
         if idle {
             return Ok(Swept::All);
         }
-        let _turn = self.shared.turn.lock().await;
+        let mut catalogue = self.shared.turn.lock().await;
         let write = self.store().write().await?;
-        let mut ledger = Ledger::new(write.head().clone(), self.now(), Arc::default());
+        Catalogue::follow(&mut catalogue, write.head().catalogue_version);
+        let mut ledger = Ledger::new(write.head().clone(), self.now(), Arc::clone(&catalogue));
+        let overdue = write.overdue(ledger.now, ENTRIES_MAX).await?;
+        for entry in write.wait_entries_of(&overdue).await? {
+            ledger.lines.add_stored(entry);
+        }
+        decide::end_overdue(&mut ledger, &overdue);
         let lapsed = write.lapsed_holds_anywhere(ledger.now, HOLDS_MAX).await?;
         let expired = lapsed.len() as u64;
         load::bookings(&write, &mut ledger, lapsed.clone(), false).await?;
         for id in lapsed {
             decide::expire(&mut ledger, id);
         }
+        load::waitlist::lines(&write, &mut ledger, &mut catalogue, HashSet::new()).await?;
+        decide::serve(&mut ledger);
         let forget = ledger.now - answer::KEPT;
         let (changes, head) = ledger.into_changes();
         write.apply(&changes).await?;
@@ -94,8 +109,9 @@ impl Inventory {
         self.shared.metrics.expired.inc_by(expired);
         self.shared.metrics.forgotten.inc_by(forgotten);
         debug!(expired, forgotten, "Swept");
-        let full =
-            expired >= HOLDS_MAX.unsigned_abs() || forgotten >= REQUEST_IDS_MAX.unsigned_abs();
+        let full = overdue.len() as u64 >= ENTRIES_MAX
+            || expired >= HOLDS_MAX.unsigned_abs()
+            || forgotten >= REQUEST_IDS_MAX.unsigned_abs();
         Ok(if full { Swept::Some } else { Swept::All })
     }
 }

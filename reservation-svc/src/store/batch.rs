@@ -17,6 +17,7 @@ use crate::domain::{
     booking::{Booking, Contact, Item},
     cell::{Cell, CellKey},
     name::BookingId,
+    wait_entry::WaitEntry,
 };
 
 /// Which request: a request id counts for one principal and one method.
@@ -77,6 +78,10 @@ pub(crate) struct Changes {
     pub(crate) items_released: Vec<(i64, i64)>,
     /// Answers to keep.
     pub(crate) answers_new: Vec<NewAnswer>,
+    /// Places in line that were taken.
+    pub(crate) entries_new: Vec<WaitEntry>,
+    /// Places in line that changed, each once.
+    pub(crate) entries_changed: Vec<WaitEntry>,
     /// Events, in order.
     pub(crate) events: Vec<NewEvent>,
     /// When all of it was decided.
@@ -95,6 +100,8 @@ impl Changes {
             items_new: Vec::new(),
             items_released: Vec::new(),
             answers_new: Vec::new(),
+            entries_new: Vec::new(),
+            entries_changed: Vec::new(),
             events: Vec::new(),
             decided_at,
         }

@@ -233,3 +233,24 @@ entity!(
     pub sequence: i64,
     pub event: Vec<u8>,
 });
+
+entity!(waitlist_entry, "waitlist_entries", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub principal: String,
+    pub state: String,
+    pub line: String,
+    pub check_in: Option<i64>,
+    pub check_out: Option<i64>,
+    pub rooms: Option<i64>,
+    pub seats: Option<i64>,
+    pub category: Option<String>,
+    pub accessible: Option<i64>,
+    pub offer: Option<String>,
+    pub display_name: Option<String>,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub ends_at: i64,
+    pub created_at: i64,
+    pub created_sequence: i64,
+});

@@ -21,6 +21,7 @@ use banyan_proto::reservation::v1::{
     cinema_service_client::CinemaServiceClient, feed_admin_service_client::FeedAdminServiceClient,
     feed_service_client::FeedServiceClient, hotel_rules_service_client::HotelRulesServiceClient,
     hotel_service_client::HotelServiceClient, operator_service_client::OperatorServiceClient,
+    waitlist_service_client::WaitlistServiceClient,
 };
 use banyan_reservation::{Settings, inventory::Clock};
 use jiff::{SignedDuration, Timestamp};
@@ -132,6 +133,14 @@ impl Service {
 
     pub(crate) fn cinema_rules(&self) -> CinemaRulesServiceClient<Channel> {
         CinemaRulesServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn waitlist(&self) -> WaitlistServiceClient<Channel> {
+        WaitlistServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn clock_seconds(&self) -> i64 {
+        self.clock.now().as_second()
     }
 
     pub(crate) fn feed(&self) -> FeedServiceClient<Channel> {

@@ -27,6 +27,17 @@ pub(super) fn decide(
     principal: &Principal,
     hold: &Hold,
 ) -> Result<Outcome, Stop> {
+    let (claim, offer, taken) = check(ledger, hold)?;
+
+    let booking = new_booking(ledger, principal, hold, claim, offer, &taken);
+    let id = booking.id;
+    ledger.open(booking, hold.contact.as_ref());
+    ledger.take(id, taken.items);
+    ledger.changed(id, None)
+}
+
+/// What exactly would be held, if it can be had right now. Changes nothing.
+pub(super) fn check(ledger: &Ledger, hold: &Hold) -> Result<(Claim, Offer, Taken), Stop> {
     let own = HashMap::new();
     let claim = terms::choose(ledger, &hold.claim, &own)?;
     let offer = lookup::offer(ledger, &claim, hold.sells_started)?;
@@ -34,12 +45,7 @@ pub(super) fn decide(
     terms::seated(ledger, &claim, &own)?;
     terms::fits(ledger, &claim, hold.party)?;
     terms::expected(taken.total, hold.expected_total)?;
-
-    let booking = new_booking(ledger, principal, hold, claim, offer, &taken);
-    let id = booking.id;
-    ledger.open(booking, hold.contact.as_ref());
-    ledger.take(id, taken.items);
-    ledger.changed(id, None)
+    Ok((claim, offer, taken))
 }
 
 fn new_booking(

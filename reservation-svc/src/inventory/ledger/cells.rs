@@ -11,6 +11,8 @@ use crate::{
 #[derive(Default)]
 pub(in crate::inventory) struct Cells {
     accounts: HashMap<CellKey, Account>,
+    /// Given back since somebody asked last.
+    freed: Vec<CellKey>,
 }
 
 struct Account {
@@ -68,6 +70,12 @@ impl Cells {
 
     pub(super) fn release(&mut self, key: CellKey, quantity: i64) {
         self.account(key).delta -= quantity;
+        self.freed.push(key);
+    }
+
+    /// What was given back since this was asked last.
+    pub(in crate::inventory) fn take_freed(&mut self) -> Vec<CellKey> {
+        std::mem::take(&mut self.freed)
     }
 
     /// Adds to the changes the cells that come to be, and how much more is taken of those that are stored; in the order

@@ -196,7 +196,7 @@ impl Session {
     }
 
     /// Adds rows to a table. `conflict`: what follows, such as `ON CONFLICT DO NOTHING`; may be empty.
-    pub(super) async fn insert_rows<T>(
+    pub(in crate::store) async fn insert_rows<T>(
         &self,
         table: &'static str,
         rows: Rows<'_, T>,
@@ -208,7 +208,7 @@ impl Session {
     }
 
     /// Sets every other column of the rows of a table that have these keys, all of which are there.
-    pub(super) async fn update_rows<T>(
+    pub(in crate::store) async fn update_rows<T>(
         &self,
         table: &'static str,
         keys: &[&str],

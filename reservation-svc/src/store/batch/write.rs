@@ -16,6 +16,8 @@ impl Write {
         self.write_bookings(changes).await?;
         self.write_items(changes).await?;
         self.write_answers(changes).await?;
+        self.insert_entries(&changes.entries_new).await?;
+        self.update_entries(&changes.entries_changed).await?;
         self.write_events(changes).await
     }
 
