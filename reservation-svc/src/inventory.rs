@@ -45,6 +45,8 @@ mod model;
 mod needs;
 mod policies;
 mod rejection;
+#[cfg(test)]
+mod seat_model;
 mod stop;
 mod sweeper;
 mod terms;
