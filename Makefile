@@ -116,6 +116,11 @@ bench-holds: setup ui ## Holds a second, beside row locks and beside SQL alone (
 	cargo build --release --locked -p banyan-load
 	scripts/bench-holds.mjs $(if $(QUICK),--quick)
 
+.PHONY: chaos
+chaos: setup ui ## Break everything under load and prove that nothing was lost: SCENARIO=reservation, SEED=1
+	cargo build --release --locked --package banyan --package banyan-chaos
+	target/release/banyan-chaos $(SCENARIO) --page docs/benchmarks.md
+
 .PHONY: clean
 clean: ## Remove what was built (not ./data)
 	cargo clean

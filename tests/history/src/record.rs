@@ -21,6 +21,8 @@
 mod file;
 mod recorder;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 pub use file::{ReadError, read, read_file, write};
@@ -220,6 +222,24 @@ pub struct Booking {
     pub expire_micros: Option<i64>,
     /// Its price, in minor units; once given back, of what it had.
     pub total_minor: i64,
+}
+
+impl fmt::Display for Booking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {:?} for {}",
+            self.booking, self.state, self.total_minor
+        )?;
+        if let Some(at) = self.expire_micros {
+            write!(f, " until {at}")?;
+        }
+        for (place, claim) in self.claims.iter().enumerate() {
+            let comma = if place == 0 { " with" } else { "," };
+            write!(f, "{comma} {} x {}", claim.quantity, claim.cell)?;
+        }
+        Ok(())
+    }
 }
 
 /// Where a booking is in its life.

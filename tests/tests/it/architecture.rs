@@ -33,6 +33,12 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
         &["banyan-mesh", "banyan-proto"],
     ),
     ("webui", "banyan-webui", &["banyan-mesh"]),
+    ("tests/history", "banyan-history", &["banyan-proto"]),
+    (
+        "tests/chaos",
+        "banyan-chaos",
+        &["banyan-history", "banyan-mesh", "banyan-proto"],
+    ),
     ("tests/legacy", "legacy-monolith", &[]),
     ("tests/load", "banyan-load", &["banyan-mesh", "banyan-proto"]),
 ];
