@@ -7,6 +7,7 @@ mod it {
     pub(crate) mod compat_support;
 
     pub(crate) mod support;
+    pub(crate) mod way;
 
     mod agreements;
     mod bad_input;
@@ -22,6 +23,7 @@ mod it {
     mod lists;
     mod lost_commits;
     mod refusals;
+    mod replicas;
     mod requests;
     mod seats;
     mod starting;
