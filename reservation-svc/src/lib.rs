@@ -38,6 +38,10 @@ use crate::{
 
 pub use settings::{ENV, Settings};
 
+/// Calls in progress at most. More than can wait for a decision, so that a crowd of buyers is told to come back rather
+/// than left hanging, and does not keep others from looking.
+const CALLS_MAX: usize = 12_000;
+
 /// A reservation service that listens.
 #[derive(Clone, Copy, Debug)]
 pub struct Running {
@@ -80,7 +84,11 @@ pub async fn start_by(
     if settings.demo {
         demo::fill_in_background(inventory.clone(), process);
     }
-    let server = GrpcServer::new(GrpcSettings::new(settings.listen), "reservation")
+    let limits = GrpcSettings {
+        concurrency_max: CALLS_MAX,
+        ..GrpcSettings::new(settings.listen)
+    };
+    let server = GrpcServer::new(limits, "reservation")
         .setting_name("RESERVATION_LISTEN")
         .reflection(banyan_proto::DESCRIPTORS);
     let rooms = grpc::Rooms {
