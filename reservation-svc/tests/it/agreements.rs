@@ -7,6 +7,7 @@ use banyan_proto::reservation::v1::{
     booking::{PaymentState, State},
 };
 use jiff::SignedDuration;
+use sea_orm::{ConnectionTrait as _, Statement};
 use tonic::{Code, Status};
 
 use super::support::*;
@@ -212,6 +213,38 @@ async fn another_price_than_was_shown_sells_nothing() {
         let moved = moved.unwrap().into_inner();
         assert_eq!(moved.price_difference_minor, two - actual);
         assert_eq!(moved.previous_total_price, euro(actual));
+    }
+}
+
+#[tokio::test]
+async fn a_move_takes_and_gives_back_the_difference_only() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        // Tuesday and Wednesday to Wednesday and Thursday, which cost the same.
+        let hold = service.hold(ALICE, suites("2026-12-01", "2026-12-03", 2));
+        let name = hold.await.unwrap().booking.unwrap().name;
+        let exchange = v1::MoveBookingRequest {
+            name: name.clone(),
+            claim: Some(v1::move_booking_request::Claim::Stay(stay(
+                "2026-12-02",
+                "2026-12-04",
+                2,
+            ))),
+            ..Default::default()
+        };
+        let moved = service.bookings().move_booking(by(ALICE, exchange)).await;
+        assert_eq!(moved.unwrap().into_inner().price_difference_minor, 0);
+        let sql = service.sql().await;
+        let statement = Statement::from_string(
+            sql.get_database_backend(),
+            "SELECT slot, released_sequence IS NULL AS kept FROM booking_items ORDER BY slot",
+        );
+        let rows = sql.query_all_raw(statement).await.unwrap();
+        let kept = rows.iter().map(|row| row.try_get("", "kept").unwrap());
+        assert_eq!(kept.collect::<Vec<bool>>(), [false, true, true]);
+        let free = service.free_suites("2026-12-01", "2026-12-04").await;
+        assert_eq!(free, [3, 1, 1]);
+        service.assert_sound().await;
     }
 }
 

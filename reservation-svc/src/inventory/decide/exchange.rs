@@ -1,12 +1,12 @@
 //! Moves a booking: exchanges its cells for others at the same venue. What it has itself is its own to take again, and
-//! it survives a refusal as it was.
+//! it survives a refusal as it was. Only the difference is written: what it has at the same price it keeps.
 
 use super::super::{
     command::Outcome, ledger::Ledger, lookup, rejection::Rejection, stop::Stop, terms,
 };
 use crate::{
     domain::{
-        booking::{Booking, State},
+        booking::{Booking, Item, State},
         claim::{Ask, Claim},
         money::Money,
         name::BookingId,
@@ -25,12 +25,12 @@ pub(super) fn decide(
     expected: Option<Money>,
 ) -> Result<Outcome, Stop> {
     let entry = ledger.own(principal, id)?;
-    let booking = &entry.booking;
+    let (booking, before) = (&entry.booking, entry.items.clone());
     booking.changeable(ledger.now, etag, "moved")?;
     super::ahead(ledger, booking, "moved")?;
     same_venue(booking, ask)?;
     let previous_total = booking.total;
-    let own = entry.items.iter().map(|it| (it.key, it.quantity)).collect();
+    let own = before.iter().map(|it| (it.key, it.quantity)).collect();
     let claim = terms::choose(ledger, ask, &own)?;
     let offer = lookup::offer(ledger, &claim, false)?;
     let taken = lookup::take(ledger, &offer, &own)?;
@@ -45,8 +45,12 @@ pub(super) fn decide(
         _ => agreement.terms.moved(ledger.now, terms),
     };
 
-    ledger.release(id);
-    ledger.take(id, taken.items);
+    let (after, new): (Vec<_>, Vec<_>) = taken
+        .items
+        .into_iter()
+        .partition(|item| before.iter().any(|it| is_same(it, item)));
+    ledger.release_where(id, |item| !after.iter().any(|it| is_same(it, item)));
+    ledger.take(id, new);
     let state = ledger.change(id, |booking| {
         booking.claim = claim;
         booking.title = offer.title;
@@ -57,6 +61,11 @@ pub(super) fn decide(
     let mut outcome = ledger.changed(id, state)?;
     outcome.previous_total = Some(wire::money(previous_total));
     Ok(outcome)
+}
+
+/// Whether an item is as good as another one but for its number: then it stays.
+fn is_same(one: &Item, other: &Item) -> bool {
+    (one.key, one.quantity, one.price_minor) == (other.key, other.quantity, other.price_minor)
 }
 
 fn same_venue(booking: &Booking, ask: &Ask) -> Result<(), Rejection> {
