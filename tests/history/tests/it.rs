@@ -1,7 +1,10 @@
 //! The checker against histories by hand and by the thousand.
 
-// A test may fail by any of these; clippy knows only the functions marked as tests.
-#![allow(clippy::expect_used, clippy::unwrap_used)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "clippy knows only the functions marked as tests"
+)]
 
 mod it {
     mod by_hand;
