@@ -61,6 +61,9 @@ pub(super) async fn book(
             Rejection::Refused(refusal) if refusal.reason == Reason::CellUnavailable => {
                 find::taken_seats(&taken(&refusal, &seats, seats_ids))
             }
+            Rejection::Refused(refusal) if refusal.reason == Reason::LeavesSingleSeat => {
+                find::leaves_single(refusal.message)
+            }
             // It was there a moment ago; seats do not go away.
             Rejection::NotFound { .. } => find::no_seance(screening.id.number),
             other => other.into(),

@@ -114,6 +114,16 @@ pub(super) fn taken_seats(ids: &[i64]) -> Status {
     )
 }
 
+/// The rule of the hall against single seats, which partners learn of by its words only.
+pub(super) fn leaves_single(message: String) -> Status {
+    titled(
+        Code::AlreadyExists,
+        "Seat left single",
+        message,
+        "LEAVES_SINGLE_SEAT",
+    )
+}
+
 fn list(ids: &[i64]) -> String {
     ids.iter()
         .map(ToString::to_string)

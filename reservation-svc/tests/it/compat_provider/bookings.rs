@@ -3,7 +3,9 @@
 use banyan_proto::{
     compat::provider::v1::{CreateBookingRequest, CreateSeanceBookingRequest},
     reservation::v1::{
-        SearchBookingsRequest, booking::State, operator_service_client::OperatorServiceClient,
+        ListHallsRequest, SearchBookingsRequest, SetHallRulesRequest, booking::State,
+        cinema_rules_service_client::CinemaRulesServiceClient,
+        operator_service_client::OperatorServiceClient,
     },
 };
 use tonic::Code;
@@ -71,6 +73,36 @@ async fn one_taken_seat_refuses_all() {
         );
         assert_eq!(vacant(&mut partner, movie).await, before);
         partner.book(movie, seance, &[0, 3]).await.unwrap();
+        partner.service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hall_without_single_seats_tells_partners_so() {
+    for mut partner in Partner::each().await {
+        let movie = partner.movie().await;
+        let seance = partner.seance(movie, OLD).await.id;
+        let mut rules = CinemaRulesServiceClient::new(partner.service.channel.clone());
+        let request = ListHallsRequest {
+            parent: "cinemas/grand-banyan".into(),
+            ..Default::default()
+        };
+        let halls = rules.list_halls(request).await.unwrap().into_inner().halls;
+        for hall in halls {
+            let request = SetHallRulesRequest {
+                name: hall.name,
+                no_single_seats: true,
+            };
+            rules.set_hall_rules(request).await.unwrap();
+        }
+        // The second of three seats side by side.
+        refused(
+            partner.book(movie, seance, &[1]).await,
+            Code::AlreadyExists,
+            "Seat left single",
+            "would leave single seats: A1, A3",
+        );
+        partner.book(movie, seance, &[1, 0]).await.unwrap();
         partner.service.stop().await;
     }
 }
