@@ -1,5 +1,6 @@
 //! The contracts as answered here: messages in, domain values inside, messages out. No rule lives here.
 
+mod block;
 mod booking;
 mod cinema;
 mod cinema_rules;

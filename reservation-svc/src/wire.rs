@@ -4,7 +4,7 @@ use banyan_proto::reservation::v1;
 use jiff::Timestamp;
 
 use crate::domain::{
-    booking::{Booking, Contact, Item, State},
+    booking::{Booking, BookingKind, Contact, Item, State},
     cancellation::{Fee, Terms},
     cell::CellRef,
     claim::{Ask, Claim, Stay},
@@ -80,7 +80,7 @@ pub(crate) fn booking(it: &Booking, now: Timestamp) -> v1::Booking {
         update_time: Some(timestamp(it.updated_at)),
         etag: it.etag(),
         claim: Some(claim(it)),
-        kind: v1::booking::Kind::Guest.into(),
+        kind: kind(it.kind).into(),
         party: it.agreement.party.map(party),
         payment_state: payment_state(&it.agreement.payment).into(),
         payment_reference: it
@@ -91,7 +91,20 @@ pub(crate) fn booking(it: &Booking, now: Timestamp) -> v1::Booking {
             .unwrap_or_default(),
         cancellation_terms: Some(terms(&it.agreement.terms)),
         cancellation_fee: fee(it),
+        block: it
+            .agreement
+            .block
+            .map(|block| block.to_string())
+            .unwrap_or_default(),
         ..v1::Booking::default()
+    }
+}
+
+fn kind(it: BookingKind) -> v1::booking::Kind {
+    match it {
+        BookingKind::Guest => v1::booking::Kind::Guest,
+        BookingKind::Block => v1::booking::Kind::Block,
+        BookingKind::OutOfOrder => v1::booking::Kind::OutOfOrder,
     }
 }
 
@@ -216,7 +229,7 @@ fn booking_changed(it: &Booking, previous: Option<State>, items: &[Item]) -> v1:
         items: items.collect(),
         expire_time: it.expires_at.map(timestamp),
         total_price: Some(money(it.total)),
-        kind: v1::booking::Kind::Guest.into(),
+        kind: kind(it.kind).into(),
         payment_state: payment_state(&it.agreement.payment).into(),
         cancellation_fee: fee(it),
     }

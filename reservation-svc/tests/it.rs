@@ -25,6 +25,7 @@ mod it {
     mod refusals;
     mod replicas;
     mod requests;
+    mod restrictions;
     mod seats;
     mod starting;
     mod waitlist;

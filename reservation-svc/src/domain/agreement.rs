@@ -1,6 +1,6 @@
 //! What a guest and a venue have agreed beside the claim: who comes, what cancelling costs, and how far it is paid.
 
-use super::{cancellation::Terms, payment::Payment, sale::Party};
+use super::{cancellation::Terms, name::BookingId, payment::Payment, sale::Party};
 
 /// What goes with a booking. By default nothing: nobody has said who comes, cancelling is free, nothing is paid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,4 +13,6 @@ pub struct Agreement {
     pub fee_minor: i64,
     /// Whether it is paid.
     pub payment: Payment,
+    /// The block that its rooms were picked up from.
+    pub block: Option<BookingId>,
 }

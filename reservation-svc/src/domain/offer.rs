@@ -59,6 +59,15 @@ pub struct Taken {
     pub total: Money,
 }
 
+impl Taken {
+    /// Numbers the items anew, after `last_item`.
+    pub fn renumber(&mut self, last_item: i64) {
+        for (number, item) in (last_item + 1..).zip(&mut self.items) {
+            item.number = number;
+        }
+    }
+}
+
 impl Offer {
     /// Nights of a room type. `rates` is in the order in which they were set.
     pub fn stay(hotel: &Hotel, room_type: &RoomType, rates: &[Rate], stay: &Stay) -> Self {

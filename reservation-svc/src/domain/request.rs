@@ -20,6 +20,11 @@ impl Principal {
         Self("provider".to_owned())
     }
 
+    /// Whoever runs a venue.
+    pub fn operator() -> Self {
+        Self("operator".to_owned())
+    }
+
     /// As stored before.
     pub fn stored(text: String) -> Self {
         Self(text)

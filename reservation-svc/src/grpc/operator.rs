@@ -4,17 +4,19 @@ use banyan_proto::reservation::v1::{self, operator_service_server::OperatorServi
 use tonic::{Request, Response, Status};
 
 use super::{
-    booking::{booking_id, message},
+    booking::{booking_id, message, position},
+    guest::deadline,
     page::Page,
-    status,
+    parse, status,
 };
 use crate::{
     domain::{
         booking::State,
         name::{NameError, Venue},
+        request::Principal,
         violation::Fault,
     },
-    inventory::Inventory,
+    inventory::{Command, Inventory},
     store::BookingFilter,
 };
 
@@ -34,9 +36,23 @@ impl Operators {
 impl OperatorService for Operators {
     async fn release_booking(
         &self,
-        _: Request<v1::ReleaseBookingRequest>,
+        request: Request<v1::ReleaseBookingRequest>,
     ) -> Result<Response<v1::ReleaseBookingResponse>, Status> {
-        Err(Status::unimplemented("ReleaseBooking"))
+        let deadline = deadline(request.metadata());
+        let message = request.get_ref();
+        let id = booking_id(&message.name)?;
+        let (action, key) = parse::release(id, message)?;
+        let command = Command {
+            principal: Principal::operator(),
+            request: key,
+            deadline,
+            action,
+        };
+        let outcome = self.inventory.submit(command).await?;
+        Ok(Response::new(v1::ReleaseBookingResponse {
+            position: position(&outcome),
+            booking: Some(outcome.booking),
+        }))
     }
 
     async fn erase_guest_contact(

@@ -12,7 +12,7 @@ use crate::{
         booking::Contact,
         claim::{Ask, BestSeats, Claim, SeatSelection, Stay, Unknown, parse_seats},
         money::{Currency, Money},
-        name::{BookingId, EntryId},
+        name::{BookingId, EntryId, NameError},
         payment::Reference,
         request::{REQUEST_ID_BYTES_MAX, RequestKey, is_request_id},
         sale::Party,
@@ -47,22 +47,51 @@ pub(super) fn hold(request: &v1::HoldBookingRequest) -> Result<(Hold, Option<Req
         "expected_total_price",
         request.expected_total_price.as_ref(),
     );
-    let party = party(request);
-    let ((claim, contact), ((duration, key), (expected_total, party))) = both(
-        both(claim, contact),
-        both(both(duration, key), both(shown, party)),
-    )
-    .map_err(status::invalid)?;
+    let terms = both(shown, both(party(request), block(&request.block)));
+    let ((claim, contact), ((duration, key), (expected_total, (party, block)))) =
+        both(both(claim, contact), both(both(duration, key), terms)).map_err(status::invalid)?;
     let hold = Hold {
         claim: known(claim)?,
         expected_total,
         party,
+        block: match block {
+            Some(Err(unknown)) => return Err(status::not_found(unknown.kind, vec![unknown.name])),
+            Some(Ok(block)) => Some(block),
+            None => None,
+        },
         contact,
         duration,
         confirm: false,
         sells_started: false,
     };
     Ok((hold, key))
+}
+
+/// The block to take rooms from, unless no booking can have its name.
+fn block(name: &str) -> Parsed<Option<Result<BookingId, Unknown>>> {
+    match BookingId::parse(name) {
+        _ if name.is_empty() => Ok(None),
+        Ok(id) => Ok(Some(Ok(id))),
+        Err(NameError::Unknown) => Ok(Some(Err(Unknown {
+            kind: "reservation.banyan/Booking",
+            name: name.to_owned(),
+        }))),
+        Err(error) => Err(vec![Violation::new(
+            "block",
+            Fault::Format,
+            error.allowed(),
+        )]),
+    }
+}
+
+/// The end of any booking, by whoever runs the venue.
+pub(super) fn release(
+    booking: BookingId,
+    request: &v1::ReleaseBookingRequest,
+) -> Result<(Action, Option<RequestKey>), Status> {
+    let key = request_key("ReleaseBooking", &request.request_id, request);
+    let (etag, key) = both(etag(&request.etag), key).map_err(status::invalid)?;
+    Ok((Action::Release { booking, etag }, key))
 }
 
 /// A confirmation.

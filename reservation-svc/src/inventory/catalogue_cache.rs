@@ -19,6 +19,7 @@ use crate::{
         claim::{Ask, BestSeats, Claim, SeatSelection},
         name::{CinemaId, HotelId, RoomTypeId, ScreeningId, SeatId, Venue},
         rate::Rate,
+        restriction::Restriction,
         seating::Plan,
     },
     store::{StoreError, Write},
@@ -46,6 +47,8 @@ pub(super) struct SoldRoomType {
     pub(super) room_type: RoomType,
     /// In the order in which they were set.
     pub(super) rates: Vec<Rate>,
+    /// In the order in which they were set.
+    pub(super) restrictions: Vec<Restriction>,
 }
 
 /// A screening and all that it takes to sell its seats.
@@ -240,10 +243,16 @@ impl Catalogue {
         let found = write.room_types_of(&ids).await?;
         let pools: Vec<PoolId> = found.values().map(|it| it.pool).collect();
         let mut rates = write.rates_of(&pools).await?;
+        let mut restrictions = write.restrictions_of(&pools).await?;
         for (id, room_type) in found {
             let rates = rates.remove(&room_type.pool).unwrap_or_default();
-            self.entries += 1 + rates.len();
-            let sold = SoldRoomType { room_type, rates };
+            let restrictions = restrictions.remove(&room_type.pool).unwrap_or_default();
+            self.entries += 1 + rates.len() + restrictions.len();
+            let sold = SoldRoomType {
+                room_type,
+                rates,
+                restrictions,
+            };
             self.room_types.insert(id, Arc::new(sold));
         }
         Ok(())

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use banyan_proto::reservation::v1;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     booking::Contact,
-    claim::Ask,
+    claim::{Ask, Stay},
     money::Money,
     name::{BookingId, EntryId, SeatId},
     payment::Reference,
@@ -82,6 +82,22 @@ pub enum Action {
         /// What the new ones cost by what the caller was shown.
         expected_total: Option<Money>,
     },
+    /// Put rooms aside for a group.
+    Block {
+        /// Which, and when.
+        stay: Stay,
+        /// When what is left of it is free again.
+        until: Timestamp,
+        /// For whom, for people; the room type's name where empty.
+        title: String,
+    },
+    /// End a booking, whosever it is, without a fee.
+    Release {
+        /// Which.
+        booking: BookingId,
+        /// Only if it still has this etag.
+        etag: Option<String>,
+    },
     /// Stand in line for what is taken.
     Join {
         /// What: a stay, or seats together.
@@ -114,6 +130,8 @@ pub struct Hold {
     pub expected_total: Option<Money>,
     /// Who comes; of a stay only.
     pub party: Option<Party>,
+    /// The block to take the rooms from.
+    pub block: Option<BookingId>,
     /// Who to reach.
     pub contact: Option<Contact>,
     /// How long to hold it. Without effect if it is confirmed at once.
@@ -131,6 +149,7 @@ impl Hold {
             claim,
             expected_total: None,
             party: None,
+            block: None,
             contact: None,
             duration,
             confirm: false,

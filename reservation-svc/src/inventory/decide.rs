@@ -6,6 +6,7 @@
 //!
 //! **A new command** is a variant of [`Action`], what it needs in `needs.rs`, a file here and a line in `act`.
 
+mod block;
 mod cancel;
 mod cancel_items;
 mod confirm;
@@ -13,6 +14,7 @@ mod exchange;
 mod expire;
 mod extend;
 mod hold;
+mod release;
 mod waitlist;
 
 use jiff::civil::Date;
@@ -98,6 +100,10 @@ fn act(ledger: &mut Ledger, command: &Command) -> Result<Outcome, Stop> {
             let etag = etag.as_deref();
             exchange::decide(ledger, principal, *booking, etag, claim, *expected_total)
         }
+        Action::Block { stay, until, title } => {
+            block::decide(ledger, principal, stay, *until, title)
+        }
+        Action::Release { booking, etag } => release::decide(ledger, *booking, etag.as_deref()),
         Action::Join { ask, contact } => waitlist::join(ledger, principal, ask, contact.as_ref()),
         Action::Leave { entry } => waitlist::leave(ledger, principal, *entry),
     }

@@ -138,6 +138,7 @@ impl Model {
                 claim: claim(span).into(),
                 expected_total: None,
                 party: None,
+                block: None,
                 contact: None,
                 duration: SignedDuration::from_mins(minutes),
                 confirm: false,

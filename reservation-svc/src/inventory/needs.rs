@@ -5,9 +5,11 @@
 //! their venue; claims with the catalogue of what they claim and all its cells. For anything else add a field
 //! here and a step to `load.rs`.
 
+use std::borrow::Cow;
+
 use super::command::{Action, Hold};
 use crate::domain::{
-    claim::Ask,
+    claim::{Ask, Claim},
     name::{BookingId, EntryId},
     wait_entry::Line,
 };
@@ -18,7 +20,7 @@ pub(super) struct Needs<'a> {
     /// Bookings, with what they hold.
     pub(super) bookings: Vec<BookingId>,
     /// What is wanted.
-    pub(super) claims: Vec<&'a Ask>,
+    pub(super) claims: Vec<Cow<'a, Ask>>,
     /// Places in line, with what is offered to them.
     pub(super) entries: Vec<EntryId>,
     /// Lines, with everybody in them.
@@ -30,19 +32,27 @@ impl<'a> Needs<'a> {
     pub(super) fn of(action: &'a Action) -> Self {
         let mut needs = Self::default();
         match action {
-            Action::Hold(Hold { claim, .. }) => needs.claims.push(claim),
+            Action::Hold(Hold { claim, block, .. }) => {
+                needs.claims.push(Cow::Borrowed(claim));
+                needs.bookings.extend(*block);
+            }
+            Action::Block { stay, .. } => {
+                let claim = Claim::Stay(stay.clone());
+                needs.claims.push(Cow::Owned(Ask::Claim(claim)));
+            }
             Action::Confirm { booking, .. }
             | Action::Extend { booking, .. }
             | Action::Cancel { booking, .. }
+            | Action::Release { booking, .. }
             | Action::CancelItems { booking, .. } => {
                 needs.bookings.push(*booking);
             }
             Action::Move { booking, claim, .. } => {
                 needs.bookings.push(*booking);
-                needs.claims.push(claim);
+                needs.claims.push(Cow::Borrowed(claim));
             }
             Action::Join { ask, .. } => {
-                needs.claims.push(ask);
+                needs.claims.push(Cow::Borrowed(ask));
                 needs.lines.push(Line::of(ask));
             }
             Action::Leave { entry } => needs.entries.push(*entry),

@@ -276,6 +276,7 @@ fn hold(claim: Ask, minutes: i64) -> Hold {
         claim,
         expected_total: None,
         party: None,
+        block: None,
         contact: None,
         duration: SignedDuration::from_mins(minutes),
         confirm: false,

@@ -13,6 +13,7 @@ use crate::domain::{
     name::Venue,
     offer,
     refusal::{Denial, Reason},
+    restriction,
     sale::{self, Party},
 };
 
@@ -41,6 +42,22 @@ pub(super) fn choose(
         screening: screening.clone(),
         seats,
     }))
+}
+
+/// Refuses a stay that breaks a restriction of its room type.
+pub(super) fn unrestricted(ledger: &Ledger, claim: &Claim) -> Result<(), Denial> {
+    let Claim::Stay(stay) = claim else {
+        return Ok(());
+    };
+    let sold = ledger.catalogue.room_type(&stay.room_type);
+    let hotel = ledger.catalogue.hotel(&stay.room_type.hotel);
+    match (sold, hotel) {
+        (Some(sold), Some(hotel)) => {
+            let pool = sold.room_type.pool;
+            restriction::check(stay, pool, &sold.restrictions, ledger.now, &hotel.zone)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses seats that leave a single one where the hall does not allow that. They must be free.

@@ -52,6 +52,7 @@ pub(super) fn hold(room_type: &str, rooms: i64) -> Command {
         claim: claim.into(),
         expected_total: None,
         party: None,
+        block: None,
         contact: None,
         duration: SignedDuration::from_mins(10),
         confirm: false,

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, rows::timestamp};
+use super::{StoreError, bookings::booking_id, rows::timestamp};
 use crate::domain::{
     agreement::Agreement,
     cancellation::{Fee, Terms},
@@ -31,6 +31,8 @@ struct Stored {
     payment_state: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block: Option<String>,
 }
 
 /// As it is stored: nothing where nothing goes with the booking.
@@ -54,6 +56,7 @@ pub(super) fn to_text(it: &Agreement) -> Option<String> {
         fee_minor: (it.fee_minor != 0).then_some(it.fee_minor),
         payment_state: reference.map(|_| it.payment.state().to_owned()),
         payment_reference: reference.map(|it| it.as_str().to_owned()),
+        block: it.block.map(|block| block.0.to_string()),
     };
     // Numbers and texts under fixed names: there is nothing in it that JSON cannot say.
     serde_json::to_string(&stored).ok()
@@ -83,6 +86,7 @@ pub(super) fn from_text(text: Option<&str>) -> Result<Agreement, StoreError> {
         },
         fee_minor: stored.fee_minor.unwrap_or(0),
         payment: payment.ok_or_else(wrong)?,
+        block: stored.block.as_deref().map(booking_id).transpose()?,
     })
 }
 
@@ -91,7 +95,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::payment::Reference;
+    use crate::domain::{name::BookingId, payment::Reference};
 
     #[test]
     fn nothing_is_stored_of_nothing() {
@@ -121,6 +125,7 @@ mod tests {
                     },
                     fee_minor: 3,
                     payment,
+                    block: Some(BookingId(uuid::Uuid::from_u128(7))),
                 };
                 let text = to_text(&agreement).unwrap();
                 assert_eq!(from_text(Some(&text)).unwrap(), agreement, "{text}");

@@ -47,6 +47,7 @@ pub(super) async fn book(
         sells_started: true,
         expected_total: None,
         party: None,
+        block: None,
     };
     let command = Command {
         principal: Principal::provider(),

@@ -33,6 +33,7 @@ pub(super) fn decide(
     let own = before.iter().map(|it| (it.key, it.quantity)).collect();
     let claim = terms::choose(ledger, ask, &own)?;
     let offer = lookup::offer(ledger, &claim, false)?;
+    terms::unrestricted(ledger, &claim)?;
     let taken = lookup::take(ledger, &offer, &own)?;
     terms::seated(ledger, &claim, &own)?;
     let mut agreement = booking.agreement.clone();

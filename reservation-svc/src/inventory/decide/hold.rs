@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::super::{
-    clock,
-    command::{Hold, Outcome},
-    ledger::Ledger,
-    lookup,
-    stop::Stop,
-    terms,
+use super::{
+    super::{
+        clock,
+        command::{Hold, Outcome},
+        ledger::Ledger,
+        lookup,
+        stop::Stop,
+        terms,
+    },
+    block,
 };
 use crate::domain::{
     agreement::Agreement,
@@ -27,8 +30,12 @@ pub(super) fn decide(
     principal: &Principal,
     hold: &Hold,
 ) -> Result<Outcome, Stop> {
-    let (claim, offer, taken) = check(ledger, hold)?;
+    let (claim, offer, mut taken) = check(ledger, hold)?;
 
+    if let Some(block) = hold.block {
+        block::pick_up(ledger, block, &taken.items);
+        taken.renumber(ledger.head.last_item);
+    }
     let booking = new_booking(ledger, principal, hold, claim, offer, &taken);
     let id = booking.id;
     ledger.open(booking, hold.contact.as_ref());
@@ -38,8 +45,14 @@ pub(super) fn decide(
 
 /// What exactly would be held, if it can be had right now. Changes nothing.
 pub(super) fn check(ledger: &Ledger, hold: &Hold) -> Result<(Claim, Offer, Taken), Stop> {
-    let own = HashMap::new();
-    let claim = terms::choose(ledger, &hold.claim, &own)?;
+    let claim = terms::choose(ledger, &hold.claim, &HashMap::new())?;
+    let own = match hold.block {
+        Some(block) => block::share(ledger, block, &claim)?,
+        None => {
+            terms::unrestricted(ledger, &claim)?;
+            HashMap::new()
+        }
+    };
     let offer = lookup::offer(ledger, &claim, hold.sells_started)?;
     let taken = lookup::take(ledger, &offer, &own)?;
     terms::seated(ledger, &claim, &own)?;
@@ -62,6 +75,7 @@ fn new_booking(
     };
     let agreement = Agreement {
         party: hold.party,
+        block: hold.block,
         terms: terms::cancellation(ledger, &claim, &offer.venue),
         ..Agreement::default()
     };
