@@ -26,8 +26,8 @@ async fn curl_examples_work_as_printed() {
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
     let blocks = curl_blocks(&page);
     assert!(
-        blocks.len() >= 5,
-        "the README shows five examples, found {}",
+        blocks.len() >= 6,
+        "the README shows six examples, found {}",
         blocks.len()
     );
     let mesh = Mesh::start(&[("MOVIES_MIGRATION_PERCENT", "50")]).await;
