@@ -157,9 +157,6 @@ impl Plan {
         free: impl Fn(&Seat) -> bool,
     ) -> Result<Vec<SeatId>, Denial> {
         let hall = choice::Vacancy::new(self, wish, &free);
-        if let Some(seats) = hall.best(no_single_seats) {
-            return Ok(seats);
-        }
         let wanted = wish.count;
         let available = hall.available();
         if available < wanted {
@@ -170,6 +167,9 @@ impl Plan {
             let taken = seats.filter(|seat| wish.allows(seat) && !free(seat));
             denial.cells = cells(screening, taken.take(wanted), "is not free");
             return Err(denial);
+        }
+        if let Some(seats) = hall.best(no_single_seats) {
+            return Ok(seats);
         }
         if no_single_seats && let Some(seats) = hall.best(false) {
             self.no_single_seat(screening, &seats, &free)?;

@@ -79,14 +79,29 @@ impl<'a> Vacancy<'a> {
 
     /// The best choice, row by row from left to right.
     pub(super) fn best(&self, no_single_seats: bool) -> Option<Vec<SeatId>> {
-        let pieces = (1..=ROWS_MAX).find_map(|rows| self.best_of(rows, no_single_seats))?;
+        let block = || (2..=ROWS_MAX).find_map(|rows| self.best_of(rows, no_single_seats));
+        let pieces = self.best_in_row(no_single_seats).or_else(block)?;
         let places = pieces
             .into_iter()
             .flat_map(|(row, piece)| &self.plan.rows[row].places[piece]);
         Some(places.map(|place| place.seat.id.clone()).collect())
     }
 
-    /// The best choice of exactly so many rows.
+    /// The best choice within a row: of equal ones the first.
+    fn best_in_row(&self, no_single_seats: bool) -> Option<Vec<Piece>> {
+        let width = self.wish.count;
+        let pieces = self.rows.iter().enumerate().flat_map(|(row, spots)| {
+            let starts = 0..(spots.len() + 1).saturating_sub(width);
+            let pieces = starts.map(move |start| start..start + width);
+            let together = pieces.filter(|piece| are_together(&spots[piece.clone()]));
+            together.map(move |piece| (row, piece))
+        });
+        let scored = pieces.filter_map(|it| Some((self.score(&it, no_single_seats)?, it)));
+        let (_, best) = scored.min_by_key(|(score, _)| *score)?;
+        Some(vec![best])
+    }
+
+    /// The best choice of exactly so many rows, more than one.
     fn best_of(&self, rows: usize, no_single_seats: bool) -> Option<Vec<Piece>> {
         let count = self.wish.count;
         let width = count.div_ceil(rows);
@@ -96,7 +111,9 @@ impl<'a> Vacancy<'a> {
         let mut best: Option<(Score, Vec<Piece>)> = None;
         for first in 0..=self.rows.len().checked_sub(rows)? {
             let block = first..first + rows;
-            if !block.clone().skip(1).all(|row| self.plan.rows[row].adjoins) {
+            let wanted = |row: usize| self.rows[row].iter().filter(|it| it.wanted).count();
+            let adjacent = block.clone().skip(1).all(|row| self.plan.rows[row].adjoins);
+            if !adjacent || block.clone().map(wanted).sum::<usize>() < count {
                 continue;
             }
             for columns in self.columns(&block, width) {
@@ -119,12 +136,8 @@ impl<'a> Vacancy<'a> {
     fn columns(&self, block: &Range<usize>, width: usize) -> Vec<&'a [Place]> {
         let of_row = |row: usize| self.plan.rows[row].places.windows(width);
         let (first, second) = (block.start, block.start + 1);
-        let mut columns: Vec<_> = of_row(first).collect();
-        if block.contains(&second) {
-            let others = of_row(second).filter(|it| self.piece(first, it).is_none());
-            columns.extend(others);
-        }
-        columns
+        let others = of_row(second).filter(|it| self.piece(first, it).is_none());
+        of_row(first).chain(others).collect()
     }
 
     /// Every way to fill these columns of a block with one row that has only the rest.
@@ -171,8 +184,7 @@ impl<'a> Vacancy<'a> {
         let spots = self.rows[row].get(piece.clone())?;
         let same = |(a, b): (&Place, &Place)| a.seat.x == b.seat.x;
         let aligned = places[piece.clone()].iter().zip(columns).all(same);
-        let together = spots.iter().all(|it| it.wanted && it.run == spots[0].run);
-        (aligned && together).then_some((row, piece))
+        (aligned && are_together(spots)).then_some((row, piece))
     }
 
     /// How bad the places of a piece are; nothing if they may not be taken.
@@ -191,4 +203,9 @@ impl<'a> Vacancy<'a> {
             rank: places.iter().map(|place| place.rank).sum(),
         })
     }
+}
+
+/// Whether these are all free, wished for, and side by side.
+fn are_together(spots: &[Spot]) -> bool {
+    spots.iter().all(|it| it.wanted && it.run == spots[0].run)
 }
