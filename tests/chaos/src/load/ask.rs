@@ -28,6 +28,7 @@ pub(super) enum What {
     Confirm { booking: String },
     Cancel { booking: String },
     Move { booking: String, wish: Wish },
+    Extend { booking: String, by: Duration },
 }
 
 /// The answer as it is written down; and the booking, or why there is none.
@@ -39,7 +40,11 @@ impl Ask {
         match &self.what {
             What::Hold { wish, duration } => Command::Hold {
                 claims: wish.claims(),
-                hold_micros: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+                hold_micros: micros(*duration),
+            },
+            What::Extend { booking, by } => Command::Extend {
+                booking: booking.clone(),
+                by_micros: micros(*by),
             },
             What::Confirm { booking } => Command::Confirm {
                 booking: booking.clone(),
@@ -81,18 +86,26 @@ impl Ask {
         let request_id = self.request_id.clone();
         let (booking, position) = match self.what.clone() {
             What::Hold { wish, duration } => {
-                let claim = match wish {
-                    Wish::Seats(it) => hold_booking_request::Claim::Seats(it),
-                    Wish::Stay(it) => hold_booking_request::Claim::Stay(it),
-                };
-                let message = v1::HoldBookingRequest {
-                    claim: Some(claim),
-                    hold_duration: prost_types::Duration::try_from(duration).ok(),
+                let message = hold(request_id, wish, duration);
+                let answer = to
+                    .hold_booking(by(guest, message, limit)?)
+                    .await?
+                    .into_inner();
+                (answer.booking, answer.position)
+            }
+            What::Extend {
+                booking: name,
+                by: longer,
+            } => {
+                let extension = prost_types::Duration::try_from(longer).ok();
+                let message = v1::ExtendHoldRequest {
+                    name,
                     request_id,
+                    extension,
                     ..Default::default()
                 };
                 let answer = to
-                    .hold_booking(by(guest, message, limit)?)
+                    .extend_hold(by(guest, message, limit)?)
                     .await?
                     .into_inner();
                 (answer.booking, answer.position)
@@ -146,6 +159,54 @@ impl Ask {
         let booking = booking.ok_or_else(|| Status::unknown("an answer without a booking"))?;
         Ok((booking, position))
     }
+}
+
+/// Sends several holds as one call; an answer for each, in the same order.
+pub(super) async fn send_all(
+    asks: &[Ask],
+    to: &mut BookingServiceClient<Channel>,
+    guest: &str,
+    limit: Duration,
+) -> Vec<Answer> {
+    let requests = asks.iter().filter_map(|ask| match ask.what.clone() {
+        What::Hold { wish, duration } => Some(hold(ask.request_id.clone(), wish, duration)),
+        _ => None,
+    });
+    let message = v1::BatchHoldRequest {
+        requests: requests.collect(),
+    };
+    let call = async { to.batch_hold(by(guest, message, limit)?).await };
+    let answered = tokio::time::timeout(limit, call).await;
+    match answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer"))) {
+        Ok(answer) => {
+            let mut answers: Vec<_> = answer
+                .get_ref()
+                .results
+                .iter()
+                .map(wire::batch_result)
+                .collect();
+            answers.resize(asks.len(), Answer::Unknown);
+            answers
+        }
+        Err(status) => vec![wire::failed(&status); asks.len()],
+    }
+}
+
+fn hold(request_id: String, wish: Wish, duration: Duration) -> v1::HoldBookingRequest {
+    let claim = match wish {
+        Wish::Seats(it) => hold_booking_request::Claim::Seats(it),
+        Wish::Stay(it) => hold_booking_request::Claim::Stay(it),
+    };
+    v1::HoldBookingRequest {
+        claim: Some(claim),
+        hold_duration: prost_types::Duration::try_from(duration).ok(),
+        request_id,
+        ..Default::default()
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A request of a guest, with its deadline: the service need not decide what nobody waits for.

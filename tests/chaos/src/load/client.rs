@@ -12,7 +12,7 @@ use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
 use super::{
-    ask::{Ask, What},
+    ask::{self, Ask, What},
     memory::{Known, Memory},
     pulse::Pulse,
     stock::Stock,
@@ -23,6 +23,9 @@ use crate::chance::Chance;
 const ANSWER_LIMIT: Duration = Duration::from_secs(4);
 /// A request is asked again so often; then the client goes its way without ever knowing.
 const RETRIES_MAX: usize = 200;
+/// Holds of one call.
+const MANY_MAX: usize = 8;
+
 /// What all clients share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -70,6 +73,7 @@ impl Client {
             match self.chance.between(0..100) {
                 0..6 => self.repeat().await,
                 6..9 => self.twice_at_once().await,
+                9..12 => self.many_at_once().await,
                 _ => {
                     if let Some(what) = self.want() {
                         self.settle(what).await;
@@ -108,8 +112,12 @@ impl Client {
             });
         };
         match self.chance.between(0..100) {
-            // Now and then it confirms what is confirmed already.
-            0..45 if !confirmed || self.chance.percent(10) => Some(What::Confirm { booking }),
+            // Now and then it confirms or extends what is confirmed already.
+            0..35 if !confirmed || self.chance.percent(10) => Some(What::Confirm { booking }),
+            35..45 if !confirmed || self.chance.percent(10) => {
+                let by = self.duration();
+                Some(What::Extend { booking, by })
+            }
             0..80 => Some(What::Cancel { booking }),
             _ => {
                 let wish = self.shared.stock.wish_like(stays, &mut self.chance)?;
@@ -191,6 +199,27 @@ impl Client {
         self.until_answered(&ask, false).await;
     }
 
+    /// Sends several holds as one call, and asks one by one for the answers that did not come.
+    async fn many_at_once(&mut self) {
+        let count = 2 + self.chance.below(MANY_MAX - 1);
+        let mut asks = Vec::new();
+        for _ in 0..count {
+            let Some(wish) = self.shared.stock.wish(&mut self.chance) else {
+                return;
+            };
+            let duration = self.duration();
+            asks.push(self.ask(What::Hold { wish, duration }));
+        }
+        let answers = self.line().send_all(&asks).await;
+        for (ask, answer) in asks.iter().zip(answers) {
+            match answer {
+                Answer::Granted(granted) => self.memory.granted(&granted, ask, &mut self.chance),
+                Answer::Refused(_) => {}
+                Answer::NotDone | Answer::Unknown => drop(self.until_answered(ask, false).await),
+            }
+        }
+    }
+
     /// A way to a random replica.
     fn line(&mut self) -> Line {
         let replica = self.chance.below(self.replicas.len());
@@ -242,6 +271,35 @@ impl Line {
         }
         self.shared.pulse.count(&name(&answer, &raw));
         answer
+    }
+
+    /// As [`send`](Self::send), for several holds in one call.
+    async fn send_all(&mut self, asks: &[Ask]) -> Vec<Answer> {
+        let sent = Instant::now();
+        let begin = |ask: &Ask| {
+            let id = ask.request_id.clone();
+            self.shared.recorder.begin(self.number, id, ask.command())
+        };
+        let open: Vec<_> = asks.iter().map(begin).collect();
+        let answers = ask::send_all(asks, &mut self.client, &self.guest, ANSWER_LIMIT).await;
+        for (open, answer) in open.into_iter().zip(&answers) {
+            open.end(answer.clone());
+            if matches!(answer, Answer::Granted(_)) {
+                self.shared.pulse.granted(self.replica, sent);
+            }
+            self.shared.pulse.count(&name_of_many(answer));
+        }
+        answers
+    }
+}
+
+/// What an answer of a batch is counted as.
+fn name_of_many(answer: &Answer) -> String {
+    match answer {
+        Answer::Granted(_) => "granted".to_owned(),
+        Answer::Refused(it) => format!("refused {}", it.reason),
+        Answer::NotDone => "not done in a batch".to_owned(),
+        Answer::Unknown => "unknown in a batch".to_owned(),
     }
 }
 

@@ -75,8 +75,10 @@ impl Memory {
 
     /// A request was refused.
     pub(super) fn refused(&mut self, reason: &str, ask: &Ask, chance: &mut Chance) {
-        let (What::Confirm { booking } | What::Cancel { booking } | What::Move { booking, .. }) =
-            &ask.what
+        let (What::Confirm { booking }
+        | What::Cancel { booking }
+        | What::Move { booking, .. }
+        | What::Extend { booking, .. }) = &ask.what
         else {
             return;
         };
