@@ -40,7 +40,11 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
         &["banyan-history", "banyan-mesh", "banyan-proto"],
     ),
     ("tests/legacy", "legacy-monolith", &[]),
-    ("tests/load", "banyan-load", &["banyan-mesh", "banyan-proto"]),
+    (
+        "tests/load",
+        "banyan-load",
+        &["banyan-mesh", "banyan-proto"],
+    ),
 ];
 
 fn root() -> PathBuf {
