@@ -270,6 +270,8 @@ pub(crate) fn wait_entry(
         })),
     };
     let state = match it.state_at(now) {
+        // It runs out for everybody who looks, whether or not it has been tidied up yet.
+        EntryState::Offered if offer_expires_at.is_some_and(|at| at <= now) => Wire::Left,
         EntryState::Waiting => Wire::Waiting,
         EntryState::Offered => Wire::Offered,
         EntryState::Served => Wire::Served,

@@ -77,11 +77,15 @@ pub(super) fn leave(
     let (state, offer) = (entry.state_at(ledger.now), entry.offer);
     match (state, offer) {
         (EntryState::Waiting, _) => {}
-        (EntryState::Offered, Some(booking)) => give_back(ledger, booking),
-        _ => {
-            let message = format!("{id} is {} and cannot be left", state.as_str());
-            return Err(Denial::new(Reason::EntryState, message).into());
+        (EntryState::Offered, Some(booking)) if is_held(ledger, booking) => {
+            give_back(ledger, booking);
         }
+        (EntryState::Offered, Some(booking)) => {
+            // It has run out, and is nothing that could still be given back.
+            super::expire(ledger, booking);
+            return Err(not_left(id, EntryState::Left).into());
+        }
+        _ => return Err(not_left(id, state).into()),
     }
     finish(ledger, id, EntryState::Left);
     let entry = ledger.lines.entry(id).cloned();
@@ -148,6 +152,18 @@ fn give_back(ledger: &mut Ledger, booking: BookingId) {
     ledger.release(booking);
     let previous = ledger.enter(booking, State::Cancelled);
     ledger.tell(booking, previous);
+}
+
+fn is_held(ledger: &Ledger, booking: BookingId) -> bool {
+    let state = ledger
+        .booking(booking)
+        .map(|it| it.booking.state_at(ledger.now));
+    state == Some(State::Held)
+}
+
+fn not_left(id: EntryId, state: EntryState) -> Denial {
+    let message = format!("{id} is {} and cannot be left", state.as_str());
+    Denial::new(Reason::EntryState, message)
 }
 
 /// What may be otherwise when others give something back.
