@@ -48,12 +48,12 @@ pub(super) fn check(ledger: &Ledger, hold: &Hold) -> Result<(Claim, Offer, Taken
     let claim = terms::choose(ledger, &hold.claim, &HashMap::new())?;
     let own = match hold.block {
         Some(block) => block::share(ledger, block, &claim)?,
-        None => {
-            terms::unrestricted(ledger, &claim)?;
-            HashMap::new()
-        }
+        None => HashMap::new(),
     };
     let offer = lookup::offer(ledger, &claim, hold.sells_started)?;
+    if hold.block.is_none() {
+        terms::unrestricted(ledger, &claim)?;
+    }
     let taken = lookup::take(ledger, &offer, &own)?;
     terms::seated(ledger, &claim, &own)?;
     terms::fits(ledger, &claim, hold.party)?;
