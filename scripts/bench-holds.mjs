@@ -1,20 +1,33 @@
 #!/usr/bin/env node
 // Measures how many holds a second the reservation service grants, beside a naive engine and beside statements alone
-// (`tests/load`); regenerates its tables in docs/benchmarks.md. --quick tries it out and leaves the page as it is.
+// (`tests/load`); regenerates its tables in docs/benchmarks.md. --quick tries it out and leaves the page as it is;
+// --rounds N measures as often as that; --binary PATH measures that program.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 
-const quick = process.argv.includes("--quick");
+const options = process.argv.slice(2);
+const quick = options.includes("--quick");
+
+/** PostgreSQL may still be writing when it is broken off. */
+function remove(folder) {
+  for (let tries = 50; ; tries -= 1) {
+    try {
+      return rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (tries === 0) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
+  }
+}
 
 function measure() {
   // Everything that the bench makes is in here, PostgreSQL's cluster too, whose user must be able to enter.
   const folder = mkdtempSync(join(tmpdir(), "banyan-bench-holds-"));
   chmodSync(folder, 0o755);
   try {
-    const args = ["bench", ...(quick ? ["--quick"] : [])];
-    const bench = spawnSync("target/release/banyan-load", args, {
+    const bench = spawnSync("target/release/banyan-load", ["bench", ...options], {
       env: { ...process.env, TMPDIR: folder },
       stdio: ["ignore", "pipe", "inherit"],
       maxBuffer: 1 << 24,
@@ -23,8 +36,7 @@ function measure() {
     if (bench.status !== 0) throw new Error(`the benchmark ended with ${bench.status ?? bench.signal}`);
     return JSON.parse(bench.stdout);
   } finally {
-    // PostgreSQL may still be closing its files.
-    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    remove(folder);
   }
 }
 
@@ -47,7 +59,7 @@ function ratio(row, rows) {
 }
 
 function scenarios(rows) {
-  const order = ["HoldBooking", "BatchHold", "naive", "raw SQL"];
+  const order = ["HoldBooking", "BatchHold", "naive", "naive, in commit order", "raw SQL"];
   const sorted = [...rows].sort(
     (a, b) =>
       a.database.localeCompare(b.database) ||

@@ -23,8 +23,14 @@ use plan::Plan;
 ///
 /// # Errors
 /// If anything fails or does not add up: half a benchmark is none.
-pub async fn run(binary: &Path, quick: bool, say: fn(&str)) -> anyhow::Result<Report> {
-    let plan = if quick { Plan::QUICK } else { Plan::FULL };
+pub async fn run(
+    binary: &Path,
+    quick: bool,
+    rounds: Option<usize>,
+    say: fn(&str),
+) -> anyhow::Result<Report> {
+    let mut plan = if quick { Plan::QUICK } else { Plan::FULL };
+    plan.rounds = rounds.unwrap_or(plan.rounds);
     say("filling the databases");
     let databases = Databases::start(binary, plan.naive_requests).await?;
     let mut measure = Measure {
@@ -51,8 +57,8 @@ pub async fn run(binary: &Path, quick: bool, say: fn(&str)) -> anyhow::Result<Re
     let (mut rows, rate) = (rows.clone(), hot.answers_per_s * 0.7);
     rows.extend(medians(measure.open(rate).await?));
     let memory = measure.sustained().await?;
-    for url in &before {
-        databases.settle(url).await?;
+    for it in &before {
+        databases.settle(&it.url).await?;
     }
     Ok(Report {
         postgres_version: databases.version().await?,

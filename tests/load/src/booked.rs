@@ -125,19 +125,8 @@ impl Booked {
 
     /// As an event of the feed, encoded.
     pub fn event(&self, sequence: i64) -> Vec<u8> {
-        use v1::cell_ref::Cell;
-        let cell = match &self.seat {
-            Some(seat) => Cell::Seat(v1::SeatCell {
-                screening: self.resource.clone(),
-                seat: seat.clone(),
-            }),
-            None => Cell::Night(v1::NightCell {
-                room_type: self.resource.clone(),
-                date: self.cell.clone(),
-            }),
-        };
         let item = v1::BookingItem {
-            cell: Some(v1::CellRef { cell: Some(cell) }),
+            cell: Some(self.cell()),
             quantity: 1,
             price: Some(price()),
         };
@@ -150,13 +139,43 @@ impl Booked {
             total_price: Some(price()),
             ..Default::default()
         };
+        let changed = v1::feed_event::Event::BookingChanged(changed);
+        self.encoded(sequence, changed)
+    }
+
+    /// As the event that somebody wanted it in vain, encoded.
+    pub fn denied(&self) -> Vec<u8> {
+        let denied = v1::DemandDenied {
+            cell: Some(self.cell()),
+            reason: "CELL_UNAVAILABLE".to_owned(),
+            count: 1,
+        };
+        self.encoded(1, v1::feed_event::Event::DemandDenied(denied))
+    }
+
+    fn encoded(&self, sequence: i64, event: v1::feed_event::Event) -> Vec<u8> {
         let event = v1::FeedEvent {
             position: Some(position(sequence)),
             decide_time: Some(time(self.now)),
-            event: Some(v1::feed_event::Event::BookingChanged(changed)),
+            event: Some(event),
             ..Default::default()
         };
         event.encode_to_vec()
+    }
+
+    fn cell(&self) -> v1::CellRef {
+        use v1::cell_ref::Cell;
+        let cell = match &self.seat {
+            Some(seat) => Cell::Seat(v1::SeatCell {
+                screening: self.resource.clone(),
+                seat: seat.clone(),
+            }),
+            None => Cell::Night(v1::NightCell {
+                room_type: self.resource.clone(),
+                date: self.cell.clone(),
+            }),
+        };
+        v1::CellRef { cell: Some(cell) }
     }
 }
 

@@ -13,7 +13,6 @@ use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection
 use tempfile::TempDir;
 
 use crate::{
-    booked::Booked,
     catalogue::Catalogue,
     processes, seed,
     traffic::{Kind, Traffic},
@@ -23,7 +22,7 @@ use crate::{
 const SETTINGS: &[&str] = &[
     "max_connections=100",
     "shared_buffers=1GB",
-    "max_wal_size=4GB",
+    "max_wal_size=2GB",
 ];
 /// What durability rests on; the benchmark refuses to run without.
 const DURABLE: [&str; 3] = ["fsync", "synchronous_commit", "full_page_writes"];
@@ -128,11 +127,7 @@ impl Databases {
     pub async fn with_bookings(&self, count: i64) -> anyhow::Result<String> {
         let url = self.postgres(User::Service).await?;
         let database = connect(&url).await?;
-        let traffic = Traffic::new(Kind::HotScreening, Catalogue::FULL, self.now);
-        let request = traffic.next().map(|ask| traffic.message(&ask));
-        let booked = request.and_then(|request| Booked::of(&request, self.now));
-        let event = booked.context("something is on sale")?.event(1);
-        seed::bookings(&database, count, &event, self.now).await?;
+        seed::bookings(&database, count, self.now).await?;
         database.close().await?;
         Ok(url)
     }

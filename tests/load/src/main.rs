@@ -26,6 +26,9 @@ enum Command {
         /// In about a minute, with figures that mean nothing
         #[arg(long)]
         quick: bool,
+        /// So many times, instead of as often as is usual
+        #[arg(long)]
+        rounds: Option<usize>,
     },
     /// Serve the naive engine
     Naive {
@@ -38,14 +41,21 @@ enum Command {
         /// With so many connections
         #[arg(long)]
         pool: u32,
+        /// In the order of commits
+        #[arg(long)]
+        in_order: bool,
     },
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Bench { binary, quick } => {
-            let report = bench::run(&binary, quick, say).await?;
+        Command::Bench {
+            binary,
+            quick,
+            rounds,
+        } => {
+            let report = bench::run(&binary, quick, rounds, say).await?;
             serde_json::to_writer_pretty(std::io::stdout(), &report)?;
             Ok(())
         }
@@ -53,7 +63,15 @@ async fn main() -> anyhow::Result<()> {
             listen,
             database,
             pool,
-        } => naive::run(listen, &database, pool).await,
+            in_order,
+        } => {
+            let order = if in_order {
+                naive::Order::Strict
+            } else {
+                naive::Order::Loose
+            };
+            naive::run(listen, &database, pool, order).await
+        }
     }
 }
 

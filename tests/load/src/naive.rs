@@ -1,9 +1,10 @@
 //! The naive engine: one transaction a request, with row locks. It is what most systems do, and what the benchmark
 //! compares with: the same contract, the same server stack, the same schema and durability, prepared statements.
 //!
-//! It is given every advantage that costs nothing in correctness: the catalogue is in memory, cells exist before they are
-//! wanted, sequences are the database's own (so a follower of its outbox could miss a late commit), refusals leave
-//! nothing behind. Never part of the product.
+//! It does the same work for a request: looks its id up, reads what is wanted in one statement, locks the cell, and keeps
+//! what was decided and tells the feed of it, refusals too. It is given what most systems have: cells are there before they
+//! are wanted, and its numbers come from sequences, so that a follower of its outbox could miss a late commit. Never part
+//! of the product.
 
 mod hold;
 
@@ -27,16 +28,21 @@ use banyan_proto::reservation::v1;
 use tonic::{Request, Response, Status, body::Body, server::NamedService};
 use tonic_prost::ProstCodec;
 
-pub use hold::Engine;
+pub use hold::{Engine, Order};
 
 /// Serves the naive engine until the process is told to end.
 ///
 /// # Errors
 /// If the database or the address cannot be had.
-pub async fn run(listen: SocketAddr, database: &str, pool: u32) -> anyhow::Result<()> {
+pub async fn run(
+    listen: SocketAddr,
+    database: &str,
+    pool: u32,
+    order: Order,
+) -> anyhow::Result<()> {
     telemetry::start(telemetry::DEFAULT_FILTER)?;
     let process = Process::new();
-    serve(listen, database, pool, &process).await?;
+    serve(listen, database, pool, order, &process).await?;
     let ending = Ending {
         unready_wait: Duration::ZERO,
         grace: Duration::from_secs(10),
@@ -52,9 +58,10 @@ pub async fn serve(
     listen: SocketAddr,
     database: &str,
     pool: u32,
+    order: Order,
     process: &Process,
 ) -> anyhow::Result<SocketAddr> {
-    let engine = Engine::connect(database, pool)
+    let engine = Engine::connect(database, pool, order)
         .await
         .context("cannot open the naive engine's database")?;
     let service = Naive(Arc::new(engine));

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::naive::Order;
 use anyhow::Context as _;
 use banyan_mesh::{
     client::{ClientSettings, channel},
@@ -47,12 +48,15 @@ impl Server {
     ///
     /// # Errors
     /// If it does not start.
-    pub async fn naive(database: &str, pool: u32) -> anyhow::Result<Self> {
+    pub async fn naive(database: &str, pool: u32, order: Order) -> anyhow::Result<Self> {
         let listen = format!("127.0.0.1:{}", free_port());
         let mut command = bound_to_us(&std::env::current_exe()?);
         command
             .args(["naive", "--listen", &listen, "--database", database])
             .args(["--pool", &pool.to_string()]);
+        if order == Order::Strict {
+            command.arg("--in-order");
+        }
         Self::start(command, &listen).await
     }
 

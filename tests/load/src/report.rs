@@ -16,6 +16,9 @@ pub enum Engine {
     /// One transaction a request, with row locks.
     #[serde(rename = "naive")]
     Naive,
+    /// The same, in the order of commits.
+    #[serde(rename = "naive, in commit order")]
+    NaiveInOrder,
     /// Statements alone.
     #[serde(rename = "raw SQL")]
     Raw,
@@ -167,14 +170,14 @@ pub struct Report {
     pub figures: Vec<(String, f64, String)>,
 }
 
-/// The row in the middle by its rate, for each subject.
+/// The row in the middle by its rate, the lower one of two, for each subject.
 pub fn medians(mut rows: Vec<Row>) -> Vec<Row> {
     let mut medians = Vec::new();
     while let Some(subject) = rows.first().map(|row| row.subject) {
         let (mut same, others): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| row.subject == subject);
         same.sort_by(|a, b| a.holds_per_s.total_cmp(&b.holds_per_s));
-        medians.push(same.swap_remove(same.len() / 2));
+        medians.push(same.swap_remove((same.len() - 1) / 2));
         rows = others;
     }
     medians

@@ -10,6 +10,7 @@ use crate::{
     client::Client,
     databases::{Databases, User},
     generator::{self, Run, Span},
+    naive::Order,
     processes::Server,
     raw,
     report::{Choices, Engine, Kind, Memory, Row, Scenario, Subject},
@@ -42,7 +43,7 @@ impl Measure<'_> {
     pub(super) async fn round(
         &self,
         round: usize,
-        before: &[String; 2],
+        before: &[Before; 2],
     ) -> anyhow::Result<Vec<Row>> {
         let mut rows = Vec::new();
         for database in [Kind::Postgres, Kind::Sqlite] {
@@ -100,8 +101,19 @@ impl Measure<'_> {
             Kind::Postgres => self.choices.naive_pool,
             Kind::Sqlite => 1,
         };
-        let under_load = self.naive(database, pool).await?;
         let mut rows = Vec::new();
+        // SQLite has an order of commits anyhow.
+        if database == Kind::Postgres {
+            let under_load = self.naive(database, pool, Order::Strict).await?;
+            let subject = Subject {
+                scenario: Scenario::HotScreening,
+                database,
+                engine: Engine::NaiveInOrder,
+            };
+            rows.push(under_load.hold(subject, self.choices.naive_clients).await?);
+            under_load.end().await?;
+        }
+        let under_load = self.naive(database, pool, Order::Loose).await?;
         for kind in KINDS {
             let subject = Subject {
                 scenario: scenario(kind),
@@ -144,9 +156,10 @@ impl Measure<'_> {
     }
 
     /// The hot screening in a database that has bookings already, and keeps those that are made.
-    async fn beside(&self, url: &str, scenario: Scenario) -> anyhow::Result<Row> {
-        let server = Server::reservation(self.binary, url).await?;
-        let mut under_load = self.under_load(server, url.to_owned(), Kind::Postgres)?;
+    async fn beside(&self, before: &Before, scenario: Scenario) -> anyhow::Result<Row> {
+        let server = Server::reservation(self.binary, &before.url).await?;
+        let mut under_load = self.under_load(server, before.url.clone(), Kind::Postgres)?;
+        under_load.traffic = Arc::clone(&before.traffic);
         under_load.keeps_database = true;
         let subject = Subject {
             scenario,
@@ -159,13 +172,17 @@ impl Measure<'_> {
     }
 
     /// Databases with few and with many bookings.
-    pub(super) async fn bookings_before(&self) -> anyhow::Result<[String; 2]> {
+    pub(super) async fn bookings_before(&self) -> anyhow::Result<[Before; 2]> {
         let [few, many] = self.plan.bookings_before;
         (self.say)(&format!("making {few} and {many} bookings"));
-        Ok([
-            self.databases.with_bookings(few).await?,
-            self.databases.with_bookings(many).await?,
-        ])
+        Ok([self.before(few).await?, self.before(many).await?])
+    }
+
+    async fn before(&self, count: i64) -> anyhow::Result<Before> {
+        Ok(Before {
+            url: self.databases.with_bookings(count).await?,
+            traffic: self.traffic(traffic::Kind::HotScreening),
+        })
     }
 
     /// The hot screening at so many requests a second.
@@ -229,9 +246,14 @@ impl Measure<'_> {
     }
 
     /// The naive engine on a fresh database.
-    pub(super) async fn naive(&self, database: Kind, pool: u32) -> anyhow::Result<UnderLoad<'_>> {
+    pub(super) async fn naive(
+        &self,
+        database: Kind,
+        pool: u32,
+        order: Order,
+    ) -> anyhow::Result<UnderLoad<'_>> {
         let url = self.copy(database, User::Naive).await?;
-        let server = Server::naive(&url, pool).await?;
+        let server = Server::naive(&url, pool, order).await?;
         self.under_load(server, url, database)
     }
 
@@ -290,6 +312,13 @@ impl Measure<'_> {
         anyhow::ensure!(sound, "{subject:?} failed: {:?}", run.tally.failed);
         Ok(row)
     }
+}
+
+/// A database that has bookings already, and keeps those that are made.
+pub(super) struct Before {
+    pub(super) url: String,
+    /// Goes on where it was: what is sold stays sold.
+    traffic: Arc<Traffic>,
 }
 
 /// A server that is loaded.

@@ -24,11 +24,11 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) const FULL: Self = Self {
         rounds: 5,
-        span: span(1_000, 5_000),
-        search: span(1_000, 2_000),
-        open: span(2_000, 12_000),
+        span: span(1_000, 4_000),
+        search: span(500, 1_500),
+        open: span(2_000, 10_000),
         open_runs: 3,
-        sustained: span(8_000, 60_000),
+        sustained: span(5_000, 45_000),
         bookings_before: [1_000, 5_000_000],
         naive_requests: 40_000,
     };

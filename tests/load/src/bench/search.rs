@@ -2,6 +2,7 @@
 
 use super::measure::Measure;
 use crate::{
+    naive::Order,
     report::{Choices, Engine, Kind, Scenario, Subject},
     traffic,
 };
@@ -33,7 +34,7 @@ pub(super) async fn best(measure: &Measure<'_>) -> anyhow::Result<Choices> {
 
     let mut naive = Best::default();
     for pool in NAIVE_POOLS {
-        let mut under_load = measure.naive(Kind::Postgres, pool).await?;
+        let mut under_load = measure.naive(Kind::Postgres, pool, Order::Loose).await?;
         under_load.span = measure.plan.search;
         let row = under_load
             .hold(subject(Engine::Naive), NAIVE_CLIENTS)

@@ -19,6 +19,15 @@ const METHOD: &str = "HoldBooking";
 const SEQUENCES: &str =
     "CREATE SEQUENCE IF NOT EXISTS naive_commits; CREATE SEQUENCE IF NOT EXISTS naive_items";
 
+/// How its commits are numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By a sequence, as most systems do it: a follower of the outbox may miss a late commit.
+    Loose,
+    /// In the order of commits, as the service does it: the one row that counts them is locked until COMMIT.
+    Strict,
+}
+
 /// The naive engine on one database.
 #[derive(Debug)]
 pub struct Engine {
@@ -29,7 +38,10 @@ pub struct Engine {
 /// What differs between the databases.
 #[derive(Debug)]
 struct Statements {
+    answer: String,
     lock_cell: &'static str,
+    /// Waits for the place in the order of commits; nothing where there is no such order.
+    enter: Option<&'static str>,
     insert_booking: String,
     insert_item: String,
     insert_event: String,
@@ -40,7 +52,7 @@ impl Engine {
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn connect(url: &str, pool: u32) -> Result<Self, DbErr> {
+    pub async fn connect(url: &str, pool: u32, order: Order) -> Result<Self, DbErr> {
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(pool)
@@ -63,11 +75,20 @@ impl Engine {
             ),
             _ => {
                 database.execute_unprepared(SEQUENCES).await?;
-                Statements::new(
+                let commit = match order {
+                    Order::Loose => "nextval('naive_commits')",
+                    Order::Strict => "(SELECT sequence FROM commit_head WHERE id = 1)",
+                };
+                let by_key = Statements::new(
                     "SELECT capacity - taken AS free FROM cells WHERE pool = $1 AND slot = $2 FOR UPDATE",
-                    "nextval('naive_commits')",
+                    commit,
                     "nextval('naive_items')",
-                )
+                );
+                Statements {
+                    answer: format!("{ANSWER}{HASHED}"),
+                    enter: (order == Order::Strict).then_some(ENTER),
+                    ..by_key
+                }
             }
         };
         Ok(Self {
@@ -102,39 +123,84 @@ impl Engine {
     ) -> Result<Option<v1::HoldBookingResponse>, DbErr> {
         let transaction = self.begin().await?;
         let key = || [principal, METHOD, request_id].map(Value::from).to_vec();
-        if let Some(row) = query(&transaction, ANSWER, key()).await? {
+        if let Some(row) = query(&transaction, &self.statements.answer, key()).await? {
             let answer: Vec<u8> = row.try_get("", "answer")?;
+            if answer.is_empty() {
+                return Ok(None);
+            }
             let answer = v1::HoldBookingResponse::decode(answer.as_slice());
             return answer
                 .map(Some)
                 .map_err(|error| DbErr::Custom(error.to_string()));
         }
         let cell = || [booked.pool, booked.slot].map(Value::from).to_vec();
+        self.look_up(&transaction, booked).await?;
         let free = query(&transaction, self.statements.lock_cell, cell()).await?;
         let free = free.ok_or_else(|| DbErr::RecordNotFound("cell".to_owned()))?;
+        let keep = |answer: Vec<u8>| {
+            let mut values = key();
+            values.extend([
+                fingerprint.to_vec().into(),
+                booked.id.as_str().into(),
+                answer.into(),
+                booked.now.into(),
+            ]);
+            execute(&transaction, INSERT_ANSWER, values)
+        };
+        if let Some(enter) = self.statements.enter {
+            execute(&transaction, enter, Vec::new()).await?;
+        }
         if free.try_get::<i64>("", "free")? < 1 {
-            transaction.rollback().await?;
+            self.tell(&transaction, booked.denied(), None, booked.now)
+                .await?;
+            keep(Vec::new()).await?;
+            transaction.commit().await?;
             return Ok(None);
         }
         execute(&transaction, TAKE, cell()).await?;
         let sequence = self.insert_booking(&transaction, principal, booked).await?;
         let answer = booked.answer(sequence);
-        let mut values = key();
-        values.extend([
-            fingerprint.to_vec().into(),
-            booked.id.as_str().into(),
-            answer.encode_to_vec().into(),
-            booked.now.into(),
-        ]);
-        execute(&transaction, INSERT_ANSWER, values).await?;
-        let values = vec![
-            booked.now.into(),
-            booked.event(sequence).into(),
-            booked.id.as_str().into(),
-        ];
-        execute(&transaction, &self.statements.insert_event, values).await?;
+        keep(answer.encode_to_vec()).await?;
+        let event = booked.event(sequence);
+        self.tell(&transaction, event, Some(&booked.id), booked.now)
+            .await?;
         transaction.commit().await?;
         Ok(Some(answer))
+    }
+
+    /// Reads what is wanted and what it costs.
+    async fn look_up(
+        &self,
+        transaction: &DatabaseTransaction,
+        booked: &Booked,
+    ) -> Result<(), DbErr> {
+        let found = match &booked.seat {
+            Some(seat) => {
+                let values = vec![booked.slot.into(), seat.as_str().into()];
+                query(transaction, SEAT, values).await?
+            }
+            None => {
+                let values = vec![booked.pool.into(), booked.slot.into()];
+                query(transaction, NIGHT, values).await?
+            }
+        };
+        let found = found.ok_or_else(|| DbErr::RecordNotFound("offer".to_owned()))?;
+        match found.try_get::<i64>("", "price_minor")? {
+            catalogue::PRICE_MINOR => Ok(()),
+            other => Err(DbErr::Custom(format!("a price of {other}"))),
+        }
+    }
+
+    /// Adds an event to the outbox.
+    async fn tell(
+        &self,
+        transaction: &DatabaseTransaction,
+        event: Vec<u8>,
+        booking: Option<&str>,
+        now: i64,
+    ) -> Result<(), DbErr> {
+        let values = vec![now.into(), event.into(), booking.into()];
+        execute(transaction, &self.statements.insert_event, values).await
     }
 
     /// Adds a booking with its item; its number.
@@ -189,6 +255,19 @@ impl Engine {
 
 const ANSWER: &str =
     "SELECT answer FROM request_ids WHERE principal = $1 AND method = $2 AND request_id = $3";
+/// By PostgreSQL's index, which is one of hashes.
+const HASHED: &str = " AND hashtextextended(principal || ' ' || method || ' ' || request_id, 0) \
+    = hashtextextended($1 || ' ' || $2 || ' ' || $3, 0) \
+    AND hashtextextended(principal || ' ' || method || ' ' || request_id, 1) \
+    = hashtextextended($1 || ' ' || $2 || ' ' || $3, 1)";
+const SEAT: &str = "SELECT p.price_minor, c.display_name, c.currency, m.title, s.starts_at FROM screenings s \
+    JOIN cinemas c ON c.id = s.cinema JOIN movies m ON m.id = s.movie JOIN seats t ON t.hall = s.hall \
+    JOIN screening_prices p ON p.screening = s.id AND p.category = t.category \
+    WHERE s.id = $1 AND t.id = $2 AND NOT s.deleted";
+const NIGHT: &str = "SELECT r.price_minor, h.display_name, h.currency, t.display_name AS title FROM room_types t \
+    JOIN hotels h ON h.id = t.hotel JOIN rates r ON r.pool = t.pool \
+    WHERE t.pool = $1 AND r.from_day <= $2 AND r.to_day > $2 ORDER BY r.id DESC LIMIT 1";
+const ENTER: &str = "UPDATE commit_head SET sequence = sequence + 1 WHERE id = 1";
 const TAKE: &str = "UPDATE cells SET taken = taken + 1 WHERE pool = $1 AND slot = $2";
 const INSERT_ANSWER: &str = "INSERT INTO request_ids \
     (principal, method, request_id, fingerprint, booking, answer, created_at) \
@@ -197,7 +276,9 @@ const INSERT_ANSWER: &str = "INSERT INTO request_ids \
 impl Statements {
     fn new(lock_cell: &'static str, commit: &str, item: &str) -> Self {
         Self {
+            answer: ANSWER.to_owned(),
             lock_cell,
+            enter: None,
             insert_booking: format!(
                 "INSERT INTO bookings (id, principal, state, venue, venue_display_name, title, resource, check_in, \
                  check_out, rooms, seats, starts_at, currency, total_minor, expires_at, created_at, updated_at, \

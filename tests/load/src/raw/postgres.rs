@@ -48,8 +48,13 @@ pub(super) async fn write(
 }
 
 async fn answers(on: &mut PgConnection, batch: &Batch) -> sqlx::Result<()> {
-    let sql = "SELECT r.request_id FROM request_ids r JOIN unnest($1::text[], $2::text[]) AS k (principal, id) \
-               ON r.principal = k.principal AND r.method = 'HoldBooking' AND r.request_id = k.id";
+    let sql = "WITH w (principal, id) AS (SELECT * FROM unnest($1::text[], $2::text[])) \
+               SELECT r.request_id FROM w CROSS JOIN request_ids r \
+               WHERE r.principal = w.principal AND r.method = 'HoldBooking' AND r.request_id = w.id \
+               AND hashtextextended(r.principal || ' ' || r.method || ' ' || r.request_id, 0) \
+               = hashtextextended(w.principal || ' HoldBooking ' || w.id, 0) \
+               AND hashtextextended(r.principal || ' ' || r.method || ' ' || r.request_id, 1) \
+               = hashtextextended(w.principal || ' HoldBooking ' || w.id, 1)";
     sqlx::query(sql)
         .bind(column(batch, |row| row.principal.as_str()))
         .bind(column(batch, |row| row.request_id.as_str()))

@@ -38,6 +38,9 @@ pub(super) async fn write(
     sqlx::query("SELECT sequence FROM commit_head WHERE id = 1")
         .fetch_one(&mut *on)
         .await?;
+    for rows in batch.rows.chunks(ROWS) {
+        repeated(on, rows).await?;
+    }
     cells(on, batch).await?;
     let numbered: Vec<(i64, &Row)> = (first..).zip(&batch.rows).collect();
     for rows in numbered.chunks(ROWS) {
@@ -61,6 +64,21 @@ pub(super) async fn write(
     .execute(&mut *on)
     .await?;
     transaction.commit().await
+}
+
+async fn repeated(on: &mut SqliteConnection, rows: &[Row]) -> sqlx::Result<()> {
+    let sql = format!(
+        "WITH w (principal, id) AS (VALUES {}) SELECT r.request_id FROM w CROSS JOIN request_ids r \
+         WHERE r.principal = w.principal AND r.method = 'HoldBooking' AND r.request_id = w.id",
+        rows_of(2, rows.len())
+    );
+    let bind = |query: Query<'static>, row: &Row| {
+        query
+            .bind(row.principal.clone())
+            .bind(row.request_id.clone())
+    };
+    let query = rows.iter().fold(sqlx::query(AssertSqlSafe(sql)), bind);
+    query.fetch_all(on).await.map(drop)
 }
 
 async fn cells(on: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
