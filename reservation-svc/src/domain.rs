@@ -12,6 +12,7 @@ pub mod claim;
 pub mod event;
 pub mod followed_movie;
 pub mod hall;
+pub mod lodging;
 pub mod money;
 pub mod name;
 pub mod offer;

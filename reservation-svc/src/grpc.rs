@@ -10,6 +10,7 @@ mod compat_status;
 mod feed;
 mod feed_admin;
 mod fields;
+mod front_desk;
 mod guest;
 mod hotel;
 mod hotel_rules;
@@ -33,6 +34,7 @@ use banyan_proto::{
         cinema_rules_service_server::CinemaRulesServiceServer,
         cinema_service_server::CinemaServiceServer,
         feed_admin_service_server::FeedAdminServiceServer, feed_service_server::FeedServiceServer,
+        front_desk_service_server::FrontDeskServiceServer,
         hotel_rules_service_server::HotelRulesServiceServer,
         hotel_service_server::HotelServiceServer, operator_service_server::OperatorServiceServer,
         waitlist_service_server::WaitlistServiceServer,
@@ -64,6 +66,9 @@ pub(crate) fn serve(server: GrpcServer, rooms: Rooms, process: &Process) -> Grpc
             inventory.clone(),
         )))
         .add(HotelRulesServiceServer::new(hotel_rules::HotelRules::new(
+            inventory.clone(),
+        )))
+        .add(FrontDeskServiceServer::new(front_desk::FrontDesk::new(
             inventory.clone(),
         )))
         .add(CinemaServiceServer::new(cinema::Cinemas::new(

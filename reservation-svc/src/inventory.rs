@@ -38,6 +38,9 @@ mod decide;
 mod hotel_rules;
 mod ledger;
 mod load;
+#[cfg(test)]
+mod lodger_model;
+mod lodgers;
 mod lookup;
 mod metrics;
 #[cfg(test)]
@@ -72,7 +75,7 @@ use metrics::Metrics;
 pub use catalogue::{NewMovie, NewScreening};
 pub use cinema_rules::PricedScreening;
 pub use clock::{Clock, SystemClock};
-pub use command::{Action, Command, Hold, Outcome, Part, Position};
+pub use command::{Action, Command, Hold, Lodge, OutOfOrder, Outcome, Part, Position};
 pub use hotel_rules::NewRoomType;
 pub use rejection::{Refusal, Rejection, Unmet};
 

@@ -11,6 +11,7 @@ mod m0005_agreements;
 mod m0006_venue_rules;
 mod m0007_feed_snapshot;
 mod m0008_waitlist;
+mod m0009_rooms;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_venue_rules::Migration),
             Box::new(m0007_feed_snapshot::Migration),
             Box::new(m0008_waitlist::Migration),
+            Box::new(m0009_rooms::Migration),
         ]
     }
 }

@@ -20,6 +20,7 @@ mod hotels;
 mod outbox;
 mod policies;
 mod requests;
+mod rooms;
 mod rows;
 mod screenings;
 mod snapshot;
@@ -40,6 +41,7 @@ pub use error::{Rule, StoreError};
 pub(crate) use followed_movies::FollowedMovies;
 pub use head::Head;
 pub use requests::StoredAnswer;
+pub(crate) use rooms::{RoomChanges, RoomNight};
 pub use screenings::ScreeningFilter;
 pub(crate) use snapshot::{SnapshotRow, StoredEvent};
 

@@ -81,6 +81,7 @@ pub(crate) fn booking(it: &Booking, now: Timestamp) -> v1::Booking {
         etag: it.etag(),
         claim: Some(claim(it)),
         kind: kind(it.kind).into(),
+        rooms: rooms(it),
         party: it.agreement.party.map(party),
         payment_state: payment_state(&it.agreement.payment).into(),
         payment_reference: it
@@ -100,7 +101,7 @@ pub(crate) fn booking(it: &Booking, now: Timestamp) -> v1::Booking {
     }
 }
 
-fn kind(it: BookingKind) -> v1::booking::Kind {
+pub(crate) fn kind(it: BookingKind) -> v1::booking::Kind {
     match it {
         BookingKind::Guest => v1::booking::Kind::Guest,
         BookingKind::Block => v1::booking::Kind::Block,
@@ -148,6 +149,12 @@ fn stay(it: &Stay) -> v1::HotelStay {
         check_out_date: it.nights.check_out().to_string(),
         rooms: small(it.rooms),
     }
+}
+
+/// The names of the rooms that a booking has for certain.
+fn rooms(it: &Booking) -> Vec<String> {
+    let name = |number: &String| format!("{}/rooms/{number}", it.venue);
+    it.rooms.iter().map(name).collect()
 }
 
 fn claim(it: &Booking) -> v1::booking::Claim {

@@ -19,6 +19,8 @@ mod it {
     mod contacts;
     mod feed;
     mod feed_trimming;
+    mod front_desk;
+    mod front_desk_rooms;
     mod hotel_rules;
     mod lists;
     mod lost_commits;

@@ -129,6 +129,8 @@ pub struct Booking {
     pub recorded_state: State,
     /// What it claims or, once given back, claimed.
     pub claim: Claim,
+    /// Numbers of the rooms that a stay has for certain, one for each room of it; empty while the plan decides.
+    pub rooms: Vec<String>,
     /// Where.
     pub venue: Venue,
     /// What guests call the venue.
@@ -350,6 +352,7 @@ pub(super) mod tests {
                 nights,
                 rooms: 1,
             }),
+            rooms: Vec::new(),
             venue: Venue::Hotel(hotel),
             venue_display_name: String::new(),
             title: String::new(),

@@ -82,7 +82,7 @@ pub struct HallId {
 pub struct SeatId(pub String);
 
 /// `bookings/{booking}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BookingId(pub Uuid);
 
 /// `waitlistEntries/{waitlist_entry}`.

@@ -24,6 +24,7 @@
 
 mod board;
 mod components;
+mod plan;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use std::{cmp::Reverse, ops::Range};
 
 use super::cell::Slot;
 use board::Board;
+pub use plan::Plan;
 use search::Found;
 
 /// Times that stays are moved out of another's way, in one call.
@@ -65,13 +67,20 @@ pub struct Fragmented {
 }
 
 /// What is left of the bounds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Budget {
     ejections: usize,
     nodes: usize,
 }
 
 impl Budget {
+    fn of_a_call() -> Self {
+        Self {
+            ejections: EJECTIONS_MAX,
+            nodes: NODES_MAX,
+        }
+    }
+
     /// A part of the ejections for one attempt, so that a hopeless one leaves something to the next.
     fn attempt(&mut self) -> usize {
         let share = self.ejections / 4;
@@ -83,39 +92,24 @@ impl Budget {
 /// A room for each of the stays, in their order.
 pub fn pack(rooms: usize, stays: &[RoomStay]) -> Result<Vec<RoomIndex>, Fragmented> {
     let mut plan = vec![RoomIndex(0); stays.len()];
-    pack_components(rooms, stays, components::all(stays), |stay, room| {
+    let all = components::all(stays);
+    pack_components(rooms, stays, all, &mut Budget::of_a_call(), |stay, room| {
         plan[stay] = room;
     })?;
     Ok(plan)
-}
-
-/// Whether the stays on those nights, and all that overlap them directly or through others, can have a room each.
-/// What a sale, a move or a pin on those nights cannot have disturbed is not looked at.
-pub fn fits(rooms: usize, stays: &[RoomStay], nights: &Range<Slot>) -> Result<(), Fragmented> {
-    let touched = components::all(stays).filter(|component| {
-        let touches = |stay: &usize| {
-            let it = &stays[*stay].nights;
-            it.start < nights.end && nights.start < it.end
-        };
-        component.iter().any(touches)
-    });
-    pack_components(rooms, stays, touched, |_, _| ())
 }
 
 fn pack_components(
     rooms: usize,
     stays: &[RoomStay],
     components: impl Iterator<Item = Vec<usize>>,
+    budget: &mut Budget,
     mut placed: impl FnMut(usize, RoomIndex),
 ) -> Result<(), Fragmented> {
-    let mut budget = Budget {
-        ejections: EJECTIONS_MAX,
-        nodes: NODES_MAX,
-    };
     for component in components {
-        let members: Vec<&RoomStay> = component.iter().map(|stay| &stays[*stay]).collect();
+        let members: Vec<RoomStay> = component.iter().map(|stay| stays[*stay].clone()).collect();
         let packed = components::within_counts(rooms, &members)
-            .and_then(|()| pack_component(rooms, &members, &mut budget));
+            .and_then(|()| pack_component(rooms, members, budget));
         match packed {
             Ok(board) => {
                 let taken = board
@@ -135,12 +129,11 @@ fn pack_components(
 }
 
 /// Finds a plan for stays that overlap. They are numbered among themselves, in order of arrival.
-fn pack_component<'a>(
+fn pack_component(
     rooms: usize,
-    members: &'a [&'a RoomStay],
+    members: Vec<RoomStay>,
     budget: &mut Budget,
-) -> Result<Board<'a>, Fragmented> {
-    let pinned = Board::of_pins(rooms, members)?;
+) -> Result<Board, Fragmented> {
     let mut loose: Vec<usize> = (0..members.len()).collect();
     loose.retain(|stay| members[*stay].pin.is_none());
     // In order of arrival; of those who arrive together the longest first, for it is the hardest to place.
@@ -148,6 +141,7 @@ fn pack_component<'a>(
         let nights = &members[*stay].nights;
         (nights.start, Reverse(nights.end), *stay)
     });
+    let pinned = Board::of_pins(rooms, members)?;
 
     let mut kept = pinned.clone();
     let newcomers = kept.keep_previous(&loose);

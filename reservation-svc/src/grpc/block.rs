@@ -1,7 +1,5 @@
 //! FrontDeskService.CreateBlock: rooms put aside for a group.
 
-#![allow(dead_code, reason = "the front desk, which serves it, is on its way")]
-
 use banyan_proto::reservation::v1;
 use jiff::{SignedDuration, Timestamp};
 use tonic::{Request, Response, Status};

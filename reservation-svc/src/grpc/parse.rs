@@ -348,7 +348,8 @@ fn duration(field: &str, asked: Option<&prost_types::Duration>) -> Parsed<Signed
     }
 }
 
-fn etag(seen: &str) -> Parsed<Option<String>> {
+/// An etag that the caller has seen, if any.
+pub(super) fn etag(seen: &str) -> Parsed<Option<String>> {
     if seen.len() > ETAG_BYTES_MAX {
         let description = format!("must be at most {ETAG_BYTES_MAX} bytes");
         return Err(vec![Violation::new("etag", Fault::Range, description)]);

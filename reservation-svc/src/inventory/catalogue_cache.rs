@@ -110,6 +110,12 @@ impl Wanted {
         }
     }
 
+    /// A room type.
+    pub(super) fn room_type(&mut self, id: &RoomTypeId) {
+        self.hotel(&id.hotel);
+        self.room_types.insert(id.clone());
+    }
+
     /// What is asked for.
     pub(super) fn ask(&mut self, ask: &Ask) {
         match ask {

@@ -9,7 +9,7 @@ use crate::domain::{
     booking::Contact,
     claim::{Ask, Stay},
     money::Money,
-    name::{BookingId, EntryId, SeatId},
+    name::{BookingId, EntryId, RoomId, SeatId},
     payment::Reference,
     request::{Principal, RequestKey},
     sale::Party,
@@ -98,6 +98,17 @@ pub enum Action {
         /// Only if it still has this etag.
         etag: Option<String>,
     },
+    /// At the front desk: whosever booking it is.
+    Lodge {
+        /// Which.
+        booking: BookingId,
+        /// Only if it still has this etag.
+        etag: Option<String>,
+        /// What becomes of the stay.
+        change: Lodge,
+    },
+    /// Keep a room from being sold and slept in.
+    TakeOutOfOrder(OutOfOrder),
     /// Stand in line for what is taken.
     Join {
         /// What: a stay, or seats together.
@@ -110,6 +121,32 @@ pub enum Action {
         /// With which place in line.
         entry: EntryId,
     },
+}
+
+/// What becomes of a stay at the front desk. Rooms are named for each of those booked; the plan's where none is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lodge {
+    /// The guest has come.
+    CheckIn(Vec<RoomId>),
+    /// The guest has left.
+    CheckOut,
+    /// The guest never came.
+    NoShow,
+    /// It has its rooms for certain.
+    Pin(Vec<RoomId>),
+    /// The plan may move it again.
+    Unpin,
+}
+
+/// A room that cannot be used.
+#[derive(Clone, Debug)]
+pub struct OutOfOrder {
+    /// Its number.
+    pub number: String,
+    /// One room of its type, over the nights.
+    pub claim: Ask,
+    /// Why, for people; may be empty.
+    pub reason: String,
 }
 
 /// A part of a booking.

@@ -13,6 +13,7 @@ mod confirm;
 mod exchange;
 mod expire;
 mod extend;
+mod front_desk;
 mod hold;
 mod release;
 mod waitlist;
@@ -104,6 +105,12 @@ fn act(ledger: &mut Ledger, command: &Command) -> Result<Outcome, Stop> {
             block::decide(ledger, principal, stay, *until, title)
         }
         Action::Release { booking, etag } => release::decide(ledger, *booking, etag.as_deref()),
+        Action::Lodge {
+            booking,
+            etag,
+            change,
+        } => front_desk::lodge(ledger, *booking, etag.as_deref(), change),
+        Action::TakeOutOfOrder(it) => front_desk::out_of_order(ledger, principal, it),
         Action::Join { ask, contact } => waitlist::join(ledger, principal, ask, contact.as_ref()),
         Action::Leave { entry } => waitlist::leave(ledger, principal, *entry),
     }

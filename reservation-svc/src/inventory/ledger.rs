@@ -12,6 +12,7 @@
 mod cells;
 mod denied;
 mod lines;
+mod rooms;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -41,6 +42,8 @@ use crate::{
 pub(super) use cells::Cells;
 use denied::Denied;
 pub(super) use lines::Lines;
+use rooms::Certain;
+pub(super) use rooms::{Fit, Rooms};
 
 /// The state that a batch decides on.
 pub(super) struct Ledger {
@@ -56,6 +59,8 @@ pub(super) struct Ledger {
     pub(super) answers: Answers,
     /// Who waits for what the batch may free.
     pub(super) lines: Lines,
+    /// Who sleeps where.
+    pub(super) rooms: Rooms,
     bookings: HashMap<BookingId, Entry>,
     /// Bookings made or changed, in the order in which they first were.
     touched: Vec<BookingId>,
@@ -75,6 +80,8 @@ pub(super) struct Entry {
     /// What it counts in cells, in the order asked for.
     pub(super) items: Vec<Item>,
     origin: Origin,
+    /// The rooms that it has for certain by what is stored.
+    certain: Option<Certain>,
 }
 
 /// Where a booking comes from.
@@ -103,6 +110,7 @@ impl Ledger {
             cells: Cells::default(),
             answers: Answers::default(),
             lines: Lines::default(),
+            rooms: Rooms::default(),
             bookings: HashMap::new(),
             touched: Vec::new(),
             contacts: HashMap::new(),
@@ -115,11 +123,11 @@ impl Ledger {
 
     /// Adds a booking that is stored, with the items that it holds.
     pub(super) fn add_stored(&mut self, booking: Booking, items: Vec<Item>) {
-        let origin = Origin::Stored;
         let entry = Entry {
+            certain: Certain::of(&booking),
             booking,
             items,
-            origin,
+            origin: Origin::Stored,
         };
         self.bookings.entry(entry.booking.id).or_insert(entry);
     }
@@ -176,6 +184,7 @@ impl Ledger {
             booking,
             items: Vec::new(),
             origin: Origin::New,
+            certain: None,
         };
         self.bookings.insert(id, entry);
         self.touched.push(id);
@@ -238,6 +247,9 @@ impl Ledger {
         self.change(id, |booking| {
             booking.recorded_state = state;
             booking.expires_at = None;
+            if matches!(state, State::Cancelled | State::Expired | State::NoShow) {
+                booking.rooms.clear();
+            }
         })
     }
 
@@ -288,6 +300,10 @@ impl Ledger {
     /// As [`Ledger::changed`], where nobody waits for an answer.
     pub(super) fn tell(&mut self, id: BookingId, previous: Option<State>) {
         if let Some(entry) = self.bookings.get(&id) {
+            if self.rooms.are_planned() {
+                let today = self.today(&entry.booking.venue);
+                self.rooms.follow(entry, self.now, today);
+            }
             let event = wire::booking_event(&entry.booking, previous, &entry.items);
             self.push(event, Some(id));
         }
@@ -323,10 +339,12 @@ impl Ledger {
             self.record(&event);
         }
         let mut changes = Changes::none(self.now);
-        for id in self.touched {
+        for id in std::mem::take(&mut self.touched) {
             let Some(entry) = self.bookings.remove(&id) else {
                 continue;
             };
+            let today = self.today(&entry.booking.venue);
+            self.head.pinned += rooms::pin(&entry, today, &mut changes.rooms);
             let taken = entry
                 .items
                 .into_iter()
@@ -341,6 +359,7 @@ impl Ledger {
         changes.contacts_new = self.contacts_new.into_iter().filter_map(contact).collect();
         changes.items_released = self.items_released;
         self.cells.write_to(&mut changes);
+        self.rooms.write_to(&mut changes.rooms);
         (changes.entries_new, changes.entries_changed) = self.lines.into_changes();
         changes.answers_new = self.answers.into_new();
         changes.events = self.events;

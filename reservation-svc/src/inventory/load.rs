@@ -8,6 +8,7 @@
 //! wait for the next batch. So does a batch with so many lapsed holds on its cells that ending them is work for a
 //! batch of its own.
 
+pub(super) mod rooms;
 pub(super) mod waitlist;
 
 use std::{collections::HashSet, sync::Arc};
@@ -62,6 +63,8 @@ pub(super) async fn load(
     for entry in known.filter_map(|id| ledger.booking(*id)) {
         wanted.venue(&entry.booking.venue);
     }
+    let planned = rooms::planned(&ledger, &needs);
+    planned.iter().for_each(|it| wanted.room_type(it));
     let asks = needs.iter().flat_map(|it| &it.claims);
     asks.for_each(|ask| wanted.ask(ask));
     Arc::make_mut(catalogue).load(write, wanted).await?;
@@ -77,8 +80,10 @@ pub(super) async fn load(
     for id in lapsed {
         decide::expire(&mut ledger, id);
     }
+    let stays = rooms::stays(&needs);
     let lines = needs.into_iter().flat_map(|it| it.lines).collect();
     waitlist::lines(write, &mut ledger, catalogue, lines).await?;
+    rooms::plans(write, &mut ledger, planned, stays).await?;
     decide::serve(&mut ledger);
     Ok(Loaded { ledger, commands })
 }

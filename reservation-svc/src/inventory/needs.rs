@@ -25,6 +25,8 @@ pub(super) struct Needs<'a> {
     pub(super) entries: Vec<EntryId>,
     /// Lines, with everybody in them.
     pub(super) lines: Vec<Line>,
+    /// Whether the room plans of those bookings and claims are needed, even where counts would do.
+    pub(super) plans: bool,
 }
 
 impl<'a> Needs<'a> {
@@ -50,6 +52,14 @@ impl<'a> Needs<'a> {
             Action::Move { booking, claim, .. } => {
                 needs.bookings.push(*booking);
                 needs.claims.push(Cow::Borrowed(claim));
+            }
+            Action::Lodge { booking, .. } => {
+                needs.bookings.push(*booking);
+                needs.plans = true;
+            }
+            Action::TakeOutOfOrder(it) => {
+                needs.claims.push(Cow::Borrowed(&it.claim));
+                needs.plans = true;
             }
             Action::Join { ask, .. } => {
                 needs.claims.push(Cow::Borrowed(ask));

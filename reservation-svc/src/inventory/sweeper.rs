@@ -96,6 +96,7 @@ impl Inventory {
             decide::expire(&mut ledger, id);
         }
         load::waitlist::lines(&write, &mut ledger, &mut catalogue, HashSet::new()).await?;
+        load::rooms::plans(&write, &mut ledger, HashSet::new(), Vec::new()).await?;
         decide::serve(&mut ledger);
         let forget = ledger.now - answer::KEPT;
         let (changes, head) = ledger.into_changes();

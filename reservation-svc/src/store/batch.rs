@@ -13,6 +13,7 @@ mod write;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::rooms::RoomChanges;
 use crate::domain::{
     booking::{Booking, Contact, Item},
     cell::{Cell, CellKey},
@@ -82,6 +83,8 @@ pub(crate) struct Changes {
     pub(crate) entries_new: Vec<WaitEntry>,
     /// Places in line that changed, each once.
     pub(crate) entries_changed: Vec<WaitEntry>,
+    /// Who has which rooms.
+    pub(crate) rooms: RoomChanges,
     /// Events, in order.
     pub(crate) events: Vec<NewEvent>,
     /// When all of it was decided.
@@ -102,6 +105,7 @@ impl Changes {
             answers_new: Vec::new(),
             entries_new: Vec::new(),
             entries_changed: Vec::new(),
+            rooms: RoomChanges::default(),
             events: Vec::new(),
             decided_at,
         }

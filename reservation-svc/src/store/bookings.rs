@@ -173,6 +173,7 @@ pub(super) fn to_row(it: &Booking) -> booking::Model {
         updated_sequence: it.updated_sequence,
         kind: it.kind.as_str().to_owned(),
         agreement: agreement::to_text(&it.agreement),
+        pinned_rooms: it.rooms.join(","),
     };
     match &it.claim {
         Claim::Stay(stay) => {
@@ -201,6 +202,7 @@ pub(super) fn from_row(row: booking::Model) -> Result<Booking, StoreError> {
             .ok_or_else(|| StoreError::corrupt("state", &row.state))?,
         venue: claim.venue(),
         claim,
+        rooms: room_numbers(&row.pinned_rooms),
         venue_display_name: row.venue_display_name,
         title: row.title,
         starts_at: row.starts_at.map(timestamp).transpose()?,
@@ -212,6 +214,11 @@ pub(super) fn from_row(row: booking::Model) -> Result<Booking, StoreError> {
         created_sequence: row.created_sequence,
         updated_sequence: row.updated_sequence,
     })
+}
+
+fn room_numbers(text: &str) -> Vec<String> {
+    let numbers = text.split(',').filter(|number| !number.is_empty());
+    numbers.map(str::to_owned).collect()
 }
 
 fn claim(row: &booking::Model) -> Result<Claim, StoreError> {

@@ -33,6 +33,7 @@ entity!(
     pub last_item: i64,
     pub catalogue_version: i64,
     pub waiting: i64,
+    pub pinned: i64,
 });
 
 entity!(hotel, "hotels", {
@@ -62,6 +63,24 @@ entity!(room, "rooms", {
     #[sea_orm(primary_key, auto_increment = false)]
     pub number: String,
     pub pool: i64,
+});
+
+entity!(room_night, "room_nights", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub hotel: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub room: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub night: i64,
+    pub booking: String,
+});
+
+entity!(room_plan, "room_plan", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub booking: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub unit: i64,
+    pub room: String,
 });
 
 entity!(rate, "rates", {
@@ -185,6 +204,7 @@ entity!(booking, "bookings", {
     pub updated_sequence: i64,
     pub kind: String,
     pub agreement: Option<String>,
+    pub pinned_rooms: String,
 });
 
 entity!(cancellation_policy, "cancellation_policies", {

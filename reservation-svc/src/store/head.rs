@@ -27,6 +27,8 @@ pub struct Head {
     pub catalogue_version: i64,
     /// How many entries of the waitlist are open.
     pub waiting: i64,
+    /// How many bookings have rooms for certain.
+    pub pinned: i64,
 }
 
 impl Session {
@@ -58,6 +60,7 @@ impl Session {
             last_item: Set(head.last_item),
             catalogue_version: Set(head.catalogue_version),
             waiting: Set(head.waiting),
+            pinned: Set(head.pinned),
             ..Default::default()
         };
         commit_head::Entity::update_many()
@@ -79,5 +82,6 @@ fn head(row: Option<commit_head::Model>) -> Result<Head, StoreError> {
         last_item: row.last_item,
         catalogue_version: row.catalogue_version,
         waiting: row.waiting,
+        pinned: row.pinned,
     })
 }

@@ -19,9 +19,9 @@ use banyan_proto::reservation::v1::{
     self, booking_service_client::BookingServiceClient,
     cinema_rules_service_client::CinemaRulesServiceClient,
     cinema_service_client::CinemaServiceClient, feed_admin_service_client::FeedAdminServiceClient,
-    feed_service_client::FeedServiceClient, hotel_rules_service_client::HotelRulesServiceClient,
-    hotel_service_client::HotelServiceClient, operator_service_client::OperatorServiceClient,
-    waitlist_service_client::WaitlistServiceClient,
+    feed_service_client::FeedServiceClient, front_desk_service_client::FrontDeskServiceClient,
+    hotel_rules_service_client::HotelRulesServiceClient, hotel_service_client::HotelServiceClient,
+    operator_service_client::OperatorServiceClient, waitlist_service_client::WaitlistServiceClient,
 };
 use banyan_reservation::{Settings, inventory::Clock};
 use jiff::{SignedDuration, Timestamp};
@@ -137,6 +137,10 @@ impl Service {
 
     pub(crate) fn waitlist(&self) -> WaitlistServiceClient<Channel> {
         WaitlistServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn front_desk(&self) -> FrontDeskServiceClient<Channel> {
+        FrontDeskServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn clock_seconds(&self) -> i64 {

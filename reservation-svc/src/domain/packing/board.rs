@@ -16,44 +16,114 @@ const BRANCHES_MAX: usize = 2;
 
 /// Which stay is where. Clones are cheap enough to try things on.
 #[derive(Clone, Debug)]
-pub(super) struct Board<'a> {
-    stays: &'a [&'a RoomStay],
+pub(super) struct Board {
+    stays: Vec<RoomStay>,
     /// The stays of each room, in order of their nights.
     rooms: Vec<Vec<usize>>,
     /// The room of each stay.
     places: Vec<Option<usize>>,
-    /// Whether a stay must remain where it is.
+    /// Whether a stay must remain where it is for now.
     fixed: Vec<bool>,
     /// Stays and where they were before, in order of the changes.
     journal: Vec<(usize, Option<usize>)>,
 }
 
-impl<'a> Board<'a> {
-    /// A board with nothing but the pins.
-    pub(super) fn of_pins(rooms: usize, stays: &'a [&'a RoomStay]) -> Result<Self, Fragmented> {
-        let mut board = Self {
-            stays,
+impl Board {
+    /// A board without any of the stays on it.
+    pub(super) fn empty(rooms: usize, stays: Vec<RoomStay>) -> Self {
+        Self {
             rooms: vec![Vec::new(); rooms],
             places: vec![None; stays.len()],
             fixed: vec![false; stays.len()],
             journal: Vec::new(),
-        };
-        for (stay, it) in stays.iter().enumerate() {
-            let Some(RoomIndex(room)) = it.pin else {
+            stays,
+        }
+    }
+
+    /// A board with nothing but the pins.
+    pub(super) fn of_pins(rooms: usize, stays: Vec<RoomStay>) -> Result<Self, Fragmented> {
+        let mut board = Self::empty(rooms, stays);
+        board.place_pins(0..board.stays.len())?;
+        Ok(board)
+    }
+
+    /// The stays, on the board or not.
+    pub(super) fn stays(&self) -> &[RoomStay] {
+        &self.stays
+    }
+
+    /// The room that a stay has.
+    pub(super) fn place(&self, stay: usize) -> Option<usize> {
+        self.places.get(stay).copied().flatten()
+    }
+
+    /// Adds stays, not yet on the board; their numbers.
+    pub(super) fn extend(&mut self, stays: Vec<RoomStay>) -> Range<usize> {
+        let before = self.stays.len();
+        self.stays.extend(stays);
+        self.places.resize(self.stays.len(), None);
+        self.fixed.resize(self.stays.len(), false);
+        before..self.stays.len()
+    }
+
+    /// Forgets all stays but the first ones; none of the others may be on the board.
+    pub(super) fn truncate(&mut self, stays: usize) {
+        self.stays.truncate(stays);
+        self.places.truncate(stays);
+        self.fixed.truncate(stays);
+    }
+
+    /// Places those that are pinned; returns those that have to make way for them, off the board.
+    pub(super) fn place_pins(&mut self, stays: Range<usize>) -> Result<Vec<usize>, Fragmented> {
+        let mut moved = Vec::new();
+        for stay in stays {
+            let Some(RoomIndex(room)) = self.stays[stay].pin else {
                 continue;
             };
-            if board.gap(room, stay).is_none() {
-                let mut clash = board.obstacles(room, stay);
-                clash.push(stay);
+            let mut obstacles = self.obstacles(room, stay);
+            if room >= self.rooms.len() || obstacles.iter().any(|it| self.stays[*it].pin.is_some())
+            {
+                obstacles.retain(|it| self.stays[*it].pin.is_some());
+                obstacles.push(stay);
                 return Err(Fragmented {
-                    stays: clash,
+                    stays: obstacles,
                     proven: true,
                 });
             }
-            board.set(stay, Some(room));
-            board.fixed[stay] = true;
+            for &obstacle in &obstacles {
+                self.set(obstacle, None);
+            }
+            moved.extend(obstacles);
+            self.set(stay, Some(room));
         }
-        Ok(board)
+        Ok(moved)
+    }
+
+    /// Places stays wherever they fit.
+    pub(super) fn insert_all(
+        &mut self,
+        stays: &[usize],
+        ejections: &mut usize,
+    ) -> Result<(), Fragmented> {
+        for &stay in stays {
+            if !self.insert(stay, DEPTH_MAX, ejections) {
+                return Err(Fragmented {
+                    stays: self.in_the_way_of(stay),
+                    proven: false,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// From here on changes can be undone.
+    pub(super) fn begin(&mut self) {
+        self.journal.clear();
+    }
+
+    /// Undoes all changes since the beginning.
+    pub(super) fn undo(&mut self) {
+        self.undo_to(0);
     }
 
     /// Every stay with the room that it has.
@@ -67,7 +137,7 @@ impl<'a> Board<'a> {
     }
 
     /// The nights of a stay.
-    pub(super) fn nights(&self, stay: usize) -> &'a Range<Slot> {
+    pub(super) fn nights(&self, stay: usize) -> &Range<Slot> {
         &self.stays[stay].nights
     }
 
@@ -166,7 +236,7 @@ impl<'a> Board<'a> {
         let mut found = Vec::new();
         for room in 0..self.rooms.len() {
             let obstacles = self.obstacles(room, stay);
-            if obstacles.iter().all(|it| !self.fixed[*it]) {
+            if obstacles.iter().all(|it| self.is_movable(*it)) {
                 let nights: i64 = obstacles.iter().map(|it| self.length(*it)).sum();
                 found.push((obstacles.len(), nights, room, obstacles));
             }
@@ -177,6 +247,10 @@ impl<'a> Board<'a> {
             .into_iter()
             .map(|(_, _, room, obstacles)| (room, obstacles))
             .collect()
+    }
+
+    fn is_movable(&self, stay: usize) -> bool {
+        self.stays[stay].pin.is_none() && !self.fixed[stay]
     }
 
     fn best_fit(&self, stay: usize) -> Option<usize> {
@@ -227,8 +301,8 @@ impl<'a> Board<'a> {
             self.rooms[before].retain(|it| *it != stay);
         }
         if let Some(room) = room {
-            let stays = self.stays;
-            let start = stays[stay].nights.start;
+            let start = self.stays[stay].nights.start;
+            let stays = &self.stays;
             let row = &mut self.rooms[room];
             let at = row.partition_point(|it| stays[*it].nights.start < start);
             row.insert(at, stay);

@@ -22,7 +22,7 @@ pub(super) fn all(stays: &[RoomStay]) -> impl Iterator<Item = Vec<usize>> {
 }
 
 /// That no night has more stays than there are rooms. The stays are in order of arrival.
-pub(super) fn within_counts(rooms: usize, stays: &[&RoomStay]) -> Result<(), Fragmented> {
+pub(super) fn within_counts(rooms: usize, stays: &[RoomStay]) -> Result<(), Fragmented> {
     let mut ends = BinaryHeap::new();
     for stay in stays {
         let night = stay.nights.start;

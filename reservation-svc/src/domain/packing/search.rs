@@ -15,9 +15,9 @@ use super::board::Board;
 use crate::domain::cell::Slot;
 
 /// How a search ended.
-pub(super) enum Found<'a> {
+pub(super) enum Found {
     /// With every stay placed.
-    Plan(Board<'a>),
+    Plan(Board),
     /// There is no plan.
     Nothing,
     /// Too many positions to look at.
@@ -26,7 +26,7 @@ pub(super) enum Found<'a> {
 
 /// Places the stays, which are in order of arrival, on a board that has the pins. `nodes` is how many positions may
 /// still be looked at.
-pub(super) fn search<'a>(pinned: Board<'a>, order: &[usize], nodes: &mut usize) -> Found<'a> {
+pub(super) fn search(pinned: Board, order: &[usize], nodes: &mut usize) -> Found {
     let mut search = Search {
         pins: (0..pinned.rooms())
             .map(|room| pinned.stays_of(room).to_vec())
@@ -52,8 +52,8 @@ pub(super) fn search<'a>(pinned: Board<'a>, order: &[usize], nodes: &mut usize) 
     Found::Plan(search.board)
 }
 
-struct Search<'a> {
-    board: Board<'a>,
+struct Search {
+    board: Board,
     pins: Vec<Vec<usize>>,
     /// Until when each room is occupied by those placed so far.
     occupied: Vec<Slot>,
@@ -72,7 +72,7 @@ struct Step {
     before: Slot,
 }
 
-impl Search<'_> {
+impl Search {
     fn arrive(&self, stay: usize) -> Step {
         let nights = self.board.nights(stay);
         let mut present = Vec::new();

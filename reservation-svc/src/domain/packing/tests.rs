@@ -172,12 +172,39 @@ proptest! {
     fn equal_arguments_get_equal_plans(stays in some_stays(40, 20, 8)) {
         prop_assert_eq!(pack(8, &stays), pack(8, &stays));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn what_packs_as_a_whole_fits_on_every_night(stays in some_stays(14, 16, 5), first in 0..16i64) {
-        let nights = Slot(first)..Slot(first + 2);
-        if pack(5, &stays).is_ok() {
-            prop_assert_eq!(fits(5, &stays, &nights), Ok(()));
+    fn a_plan_that_is_kept_is_always_one_and_refuses_what_brute_force_refuses(
+        rooms in 1..4usize,
+        coming in some_stays(9, 9, 3),
+        going in prop::collection::vec(prop::option::weighted(0.3, 0..9usize), 9),
+    ) {
+        let mut plan = Plan::new(rooms, Vec::new()).unwrap();
+        let mut present: Vec<(usize, RoomStay)> = Vec::new();
+        for (stay, going) in coming.into_iter().zip(going) {
+            let gone = going.and_then(|at| (at < present.len()).then(|| present[at].0));
+            let mut after = present.clone();
+            after.retain(|(number, _)| Some(*number) != gone);
+            let go: Vec<usize> = gone.into_iter().collect();
+            match plan.exchange(&go, vec![stay.clone()]) {
+                Ok(number) => {
+                    after.push((number.start, stay));
+                    present = after;
+                }
+                Err(fragmented) => {
+                    prop_assert!(fragmented.proven);
+                    after.push((usize::MAX, stay));
+                    let all: Vec<_> = after.into_iter().map(|(_, it)| it).collect();
+                    prop_assert!(!packs_by_force(rooms, &all));
+                }
+            }
+            let stays: Vec<_> = present.iter().map(|(_, it)| it.clone()).collect();
+            let places: Vec<_> = present.iter().filter_map(|(it, _)| plan.room(*it)).collect();
+            check(rooms, &stays, &places);
         }
     }
 }
@@ -263,18 +290,40 @@ fn pins_elsewhere_can_refuse_what_counts_would_grant() {
     assert!(pack(2, &stays).is_ok());
     stays.push(stay(2, 5));
     assert_eq!(most_on_a_night(&stays), 2);
-    let nights = Slot(2)..Slot(5);
-    let fragmented = fits(2, &stays, &nights).unwrap_err();
+    let fragmented = pack(2, &stays).unwrap_err();
     assert!(fragmented.proven);
-    assert_eq!(pack(2, &stays), Err(fragmented));
+    let last = stays.pop().unwrap();
+    let mut plan = Plan::new(2, stays).unwrap();
+    assert_eq!(plan.exchange(&[], vec![last]), Err(fragmented));
 }
 
 #[test]
-fn what_does_not_overlap_is_not_looked_at() {
-    let stays = [pinned(0, 2, 0), pinned(1, 3, 0), stay(3, 5)];
-    assert!(pack(2, &stays).is_err());
-    assert_eq!(fits(2, &stays, &(Slot(3)..Slot(4))), Ok(()));
-    assert!(fits(2, &stays, &(Slot(2)..Slot(3))).is_err());
+fn a_pin_moves_whoever_is_there() {
+    let mut plan = Plan::new(2, vec![stay(0, 4), stay(0, 2), stay(2, 4)]).unwrap();
+    let was = plan.room(0).unwrap();
+    let come = plan.exchange(&[1], vec![pinned(0, 2, was.0)]).unwrap();
+    assert_eq!(plan.room(come.start), Some(was));
+    assert_eq!(plan.room(0), Some(RoomIndex(1 - was.0)));
+    assert_eq!(plan.room(2), Some(was));
+    assert_eq!(plan.room(1), None);
+}
+
+#[test]
+fn what_cannot_be_exchanged_leaves_the_plan_as_it_was() {
+    let mut plan = Plan::new(2, vec![pinned(0, 4, 0), stay(0, 2), stay(2, 4)]).unwrap();
+    let before: Vec<_> = (0..3).map(|it| plan.room(it)).collect();
+    let fragmented = plan
+        .exchange(&[2], vec![stay(2, 4), pinned(3, 5, 0)])
+        .unwrap_err();
+    assert_eq!(
+        fragmented,
+        Fragmented {
+            stays: vec![0, 3, 4],
+            proven: true
+        }
+    );
+    assert_eq!((0..3).map(|it| plan.room(it)).collect::<Vec<_>>(), before);
+    assert_eq!(plan.exchange(&[2], vec![stay(2, 4)]), Ok(3..4));
 }
 
 #[test]

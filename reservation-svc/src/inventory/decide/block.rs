@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::super::{command::Outcome, ledger::Ledger, lookup, rejection::Rejection, stop::Stop};
+use super::super::{
+    command::Outcome, ledger::Ledger, lodgers, lookup, rejection::Rejection, stop::Stop,
+};
 use crate::domain::{
     agreement::Agreement,
     booking::{Booking, BookingKind, Item, State},
@@ -37,6 +39,7 @@ pub(super) fn decide(
         .iter_mut()
         .for_each(|it| it.price_minor = Some(0));
     let taken = lookup::take(ledger, &offer, &HashMap::new())?;
+    lodgers::fits(ledger, &claim, None)?;
 
     let id = BookingId(Uuid::now_v7());
     let booking = Booking {
@@ -45,6 +48,7 @@ pub(super) fn decide(
         principal: principal.clone(),
         recorded_state: State::Held,
         claim,
+        rooms: Vec::new(),
         venue: offer.venue,
         venue_display_name: offer.venue_display_name,
         title: match title {

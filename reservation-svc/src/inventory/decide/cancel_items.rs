@@ -52,6 +52,10 @@ pub(super) fn decide(
     }
     let total = kept.iter().map(|item| item.price_minor).sum();
     let previous = ledger.change(id, |booking| {
+        if let Claim::Stay(stay) = &claim {
+            let rooms = usize::try_from(stay.rooms).unwrap_or(0);
+            booking.rooms.truncate(rooms);
+        }
         booking.claim = claim;
         booking.total.minor = total;
         booking.agreement.fee_minor += fee;

@@ -2,7 +2,7 @@
 //! it survives a refusal as it was. Only the difference is written: what it has at the same price it keeps.
 
 use super::super::{
-    command::Outcome, ledger::Ledger, lookup, rejection::Rejection, stop::Stop, terms,
+    command::Outcome, ledger::Ledger, lodgers, lookup, rejection::Rejection, stop::Stop, terms,
 };
 use crate::{
     domain::{
@@ -36,6 +36,7 @@ pub(super) fn decide(
     terms::unrestricted(ledger, &claim)?;
     let taken = lookup::take(ledger, &offer, &own)?;
     terms::seated(ledger, &claim, &own)?;
+    lodgers::fits(ledger, &claim, Some(id))?;
     let mut agreement = booking.agreement.clone();
     terms::fits(ledger, &claim, agreement.party)?;
     terms::expected(taken.total, expected)?;
@@ -54,6 +55,8 @@ pub(super) fn decide(
     ledger.take(id, new);
     let state = ledger.change(id, |booking| {
         booking.claim = claim;
+        // They were certain for other nights.
+        booking.rooms.clear();
         booking.title = offer.title;
         booking.starts_at = offer.starts_at;
         booking.total = taken.total;

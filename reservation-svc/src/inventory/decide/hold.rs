@@ -10,7 +10,7 @@ use super::{
         clock,
         command::{Hold, Outcome},
         ledger::Ledger,
-        lookup,
+        lodgers, lookup,
         stop::Stop,
         terms,
     },
@@ -56,6 +56,10 @@ pub(super) fn check(ledger: &Ledger, hold: &Hold) -> Result<(Claim, Offer, Taken
     }
     let taken = lookup::take(ledger, &offer, &own)?;
     terms::seated(ledger, &claim, &own)?;
+    match hold.block {
+        Some(block) => lodgers::fits_from(ledger, &claim, block)?,
+        None => lodgers::fits(ledger, &claim, None)?,
+    }
     terms::fits(ledger, &claim, hold.party)?;
     terms::expected(taken.total, hold.expected_total)?;
     Ok((claim, offer, taken))
@@ -85,6 +89,7 @@ fn new_booking(
         principal: principal.clone(),
         recorded_state: state,
         claim,
+        rooms: Vec::new(),
         venue: offer.venue,
         venue_display_name: offer.venue_display_name,
         title: offer.title,

@@ -80,6 +80,10 @@ fn booking(n: i64) -> Booking {
         principal: Principal::guest(format!("{n:064x}")),
         recorded_state: State::Held,
         venue: claim.venue(),
+        rooms: match n % 2 {
+            0 => vec!["101".into(), "1-b".into()],
+            _ => Vec::new(),
+        },
         claim,
         venue_display_name: "Ä \"quoted\", {and} 'so' \\".into(),
         title: String::new(),

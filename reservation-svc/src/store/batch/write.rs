@@ -18,6 +18,7 @@ impl Write {
         self.write_answers(changes).await?;
         self.insert_entries(&changes.entries_new).await?;
         self.update_entries(&changes.entries_changed).await?;
+        self.apply_rooms(&changes.rooms).await?;
         self.write_events(changes).await
     }
 
@@ -162,4 +163,5 @@ fn columns(bookings: &[booking::Model]) -> Rows<'_, booking::Model> {
         .number("updated_at", |it| it.updated_at)
         .number("updated_sequence", |it| it.updated_sequence)
         .maybe_text("agreement", |it| it.agreement.clone())
+        .text("pinned_rooms", |it| it.pinned_rooms.clone())
 }

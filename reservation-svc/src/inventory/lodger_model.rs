@@ -1,0 +1,252 @@
+//! Whatever guests and the front desk do, and in whatever batches: everybody who is to sleep in a room type fits into
+//! its rooms, those included who have theirs for certain, and the database knows the same rooms as the bookings.
+
+use banyan_mesh::testing::TestDatabase;
+use jiff::{
+    SignedDuration, ToSpan as _,
+    civil::{Date, date},
+};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use sea_orm::{ConnectionTrait as _, Statement};
+
+use super::{Action, Command, Hold, Lodge, OutOfOrder, Rejection, testing::Rig};
+use crate::domain::{
+    cell::Slot,
+    claim::{Claim, Nights, Stay},
+    lodging::{self, Lodging},
+    name::{BookingId, HotelId, RoomId, RoomTypeId},
+    request::Principal,
+};
+
+const ROOM_TYPE: &str = "hotels/banyan-bay/roomTypes/banyan-suite";
+const NUMBERS: [&str; 3] = ["301", "302", "303"];
+/// When the clock begins.
+const FIRST: Date = date(2026, 11, 20);
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// At once, in that order.
+    Ask(Vec<Ask>),
+    Tomorrow,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: i64,
+    nights: i64,
+    rooms: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ask {
+    Hold(Span, bool),
+    Cancel(usize),
+    Move(usize, Span),
+    CheckIn(usize),
+    CheckOut(usize),
+    NoShow(usize),
+    /// To so many rooms from that one on; none for those of the plan.
+    Pin(usize, usize, usize),
+    Unpin(usize),
+    OutOfOrder(usize, Span),
+}
+
+fn span() -> impl Strategy<Value = Span> {
+    (0..12i64, 1..=4i64, 1..=2i64).prop_map(|(first, nights, rooms)| Span {
+        first,
+        nights,
+        rooms,
+    })
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    let which = || 0..12usize;
+    prop_oneof![
+        6 => (span(), any::<bool>()).prop_map(|(span, confirm)| Ask::Hold(span, confirm)),
+        1 => which().prop_map(Ask::Cancel),
+        2 => (which(), span()).prop_map(|(which, span)| Ask::Move(which, span)),
+        2 => which().prop_map(Ask::CheckIn),
+        1 => which().prop_map(Ask::CheckOut),
+        1 => which().prop_map(Ask::NoShow),
+        5 => (which(), 0..3usize, 0..3usize).prop_map(|(which, from, count)| Ask::Pin(which, from, count)),
+        1 => which().prop_map(Ask::Unpin),
+        1 => (0..3usize, span()).prop_map(|(room, span)| Ask::OutOfOrder(room, span)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => vec(ask(), 1..2).prop_map(Step::Ask),
+        4 => vec(ask(), 2..10).prop_map(Step::Ask),
+        1 => Just(Step::Tomorrow),
+    ]
+}
+
+fn stay(span: Span) -> Stay {
+    let day = |n: i64| FIRST.saturating_add(n.days());
+    Stay {
+        room_type: RoomTypeId::parse(ROOM_TYPE).unwrap(),
+        nights: Nights::new(day(span.first), day(span.first + span.nights)).unwrap(),
+        rooms: span.rooms,
+    }
+}
+
+fn room(number: usize) -> RoomId {
+    RoomId {
+        hotel: HotelId("banyan-bay".into()),
+        number: NUMBERS[number % 3].into(),
+    }
+}
+
+fn action(known: &[BookingId], ask: Ask) -> Option<Action> {
+    let lodge = |which: usize, change| {
+        Some(Action::Lodge {
+            booking: *known.get(which)?,
+            etag: None,
+            change,
+        })
+    };
+    match ask {
+        Ask::Hold(span, confirm) => Some(Action::Hold(Hold {
+            confirm,
+            ..Hold::of(
+                Claim::Stay(stay(span)).into(),
+                SignedDuration::from_mins(30),
+            )
+        })),
+        Ask::Cancel(which) => Some(Action::Cancel {
+            booking: *known.get(which)?,
+            etag: None,
+            accepted_fee: None,
+        }),
+        Ask::Move(which, span) => Some(Action::Move {
+            booking: *known.get(which)?,
+            etag: None,
+            claim: Claim::Stay(stay(span)).into(),
+            expected_total: None,
+        }),
+        Ask::CheckIn(which) => lodge(which, Lodge::CheckIn(Vec::new())),
+        Ask::CheckOut(which) => lodge(which, Lodge::CheckOut),
+        Ask::NoShow(which) => lodge(which, Lodge::NoShow),
+        Ask::Pin(which, from, count) => {
+            lodge(which, Lodge::Pin((from..from + count).map(room).collect()))
+        }
+        Ask::Unpin(which) => lodge(which, Lodge::Unpin),
+        Ask::OutOfOrder(number, span) => Some(Action::TakeOutOfOrder(OutOfOrder {
+            number: room(number).number,
+            claim: Claim::Stay(Stay {
+                rooms: 1,
+                ..stay(span)
+            })
+            .into(),
+            reason: String::new(),
+        })),
+    }
+}
+
+async fn play(rig: &Rig, known: &mut Vec<BookingId>, step: &Step) {
+    match step {
+        Step::Ask(asks) => {
+            let command = |action| Command {
+                principal: Principal::operator(),
+                request: None,
+                deadline: None,
+                action,
+            };
+            let actions = asks.iter().filter_map(|ask| action(known, *ask));
+            let commands = actions.map(command).collect();
+            for result in rig.inventory.submit_many(commands).await {
+                match result {
+                    Ok(outcome) => {
+                        let id = BookingId::parse(&outcome.booking.name).unwrap();
+                        if !known.contains(&id) {
+                            known.push(id);
+                        }
+                    }
+                    Err(Rejection::Refused(_) | Rejection::Invalid { .. }) => {}
+                    Err(other) => panic!("{other:?} of {step:?}"),
+                }
+            }
+        }
+        Step::Tomorrow => rig.advance(SignedDuration::from_hours(24)),
+    }
+    compare(rig).await;
+}
+
+async fn compare(rig: &Rig) {
+    let types = [RoomTypeId::parse(ROOM_TYPE).unwrap()];
+    let now = rig.inventory.now();
+    let session = rig.inventory.store().read().await.unwrap();
+    let hotel = session.hotel(&types[0].hotel).await.unwrap().unwrap();
+    let today = Slot::of_night(hotel.today(now));
+    let lodgers = session.lodgers_of(&types, today).await.unwrap();
+    let plan = session.plan_of(&types, today).await.unwrap();
+    let units = lodgers
+        .iter()
+        .map(|it| (it.id, lodging::units(it, &[], it.state_at(now), today)));
+    let units: Vec<_> = units.filter(|(_, units)| !units.is_empty()).collect();
+    let rooms = NUMBERS.map(str::to_owned).to_vec();
+    let lodging = Lodging::new(rooms, units, &plan);
+    assert_eq!(lodging.is_planned(), Ok(()), "{:?}", lodging.units());
+
+    let mut certain: Vec<(String, i64, String)> = Vec::new();
+    for it in &lodgers {
+        let Some((rooms, nights)) = lodging::certain(it) else {
+            continue;
+        };
+        for number in rooms {
+            let nights = nights.start.max(today).0..nights.end.0;
+            certain.extend(nights.map(|night| (number.clone(), night, it.id.0.to_string())));
+        }
+    }
+    certain.sort_unstable();
+    let sql = sea_orm::Database::connect(&rig.database.url).await.unwrap();
+    let statement = format!(
+        "SELECT room, night, booking FROM room_nights WHERE night >= {}",
+        today.0
+    );
+    let statement = Statement::from_string(sql.get_database_backend(), statement);
+    let rows = sql.query_all_raw(statement).await.unwrap();
+    let mut stored: Vec<(String, i64, String)> = rows
+        .iter()
+        .map(|row| row.try_get_many("", &["room".into(), "night".into(), "booking".into()]))
+        .collect::<Result<_, _>>()
+        .unwrap();
+    stored.sort_unstable();
+    assert_eq!(stored, certain);
+    sql.close().await.unwrap();
+}
+
+#[test]
+fn everybody_always_fits_in() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for (kind, cases) in [(0, 24), (1, 6)] {
+        let mut runner = TestRunner::new(Config {
+            cases,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let case = |steps: Vec<Step>| {
+            // One of each kind; without PostgreSQL there is SQLite only.
+            let Some(database) = TestDatabase::each().into_iter().nth(kind) else {
+                return Ok(());
+            };
+            runtime.block_on(async {
+                let rig = Rig::start(database).await;
+                let mut known = Vec::new();
+                for step in &steps {
+                    play(&rig, &mut known, step).await;
+                }
+            });
+            Ok(())
+        };
+        runner.run(&vec(step(), 1..25), case).unwrap();
+    }
+}
