@@ -97,7 +97,6 @@ pub(crate) fn booking(it: &Booking, now: Timestamp) -> v1::Booking {
             .block
             .map(|block| block.to_string())
             .unwrap_or_default(),
-        ..v1::Booking::default()
     }
 }
 
