@@ -246,6 +246,44 @@ async fn a_room_out_of_order_is_not_sold() {
 }
 
 #[tokio::test]
+async fn a_block_has_rooms_in_the_plan_and_guests_pick_them_up() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let early = booked(&service, ALICE, "2026-12-01", "2026-12-03", 1).await;
+        pin(&service, &early.name, &["301"]).await.unwrap();
+        let late = booked(&service, ALICE, "2026-12-03", "2026-12-05", 1).await;
+        pin(&service, &late.name, &["302"]).await.unwrap();
+        let block = |rooms| v1::CreateBlockRequest {
+            room_type: SUITE.into(),
+            from_date: "2026-12-01".into(),
+            to_date: "2026-12-05".into(),
+            rooms,
+            release_time: Some(prost_types::Timestamp {
+                seconds: service.clock_seconds() + 86_400,
+                nanos: 0,
+            }),
+            ..Default::default()
+        };
+        let refused = service.front_desk().create_block(block(2)).await;
+        assert_eq!(reason(&refused.unwrap_err()), "ROOM_FRAGMENTED");
+        let made = service.front_desk().create_block(block(1)).await.unwrap();
+        let made = made.into_inner().booking.unwrap();
+        assert_eq!(made.kind(), v1::booking::Kind::Block);
+        assert_eq!(room_of(&service, &made.name).await, [(suite("303"), false)]);
+        let mut picked = suites("2026-12-02", "2026-12-04", 1);
+        picked.block = made.name.clone();
+        let picked = service.hold(BOB, picked).await.unwrap().booking.unwrap();
+        assert_eq!(picked.block, made.name);
+        assert_eq!(
+            room_of(&service, &picked.name).await,
+            [(suite("303"), false)]
+        );
+        assert_eq!(room_of(&service, &made.name).await.len(), 2, "what is left");
+        service.assert_sound().await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_at_the_front_desk_is_said() {
     for database in TestDatabase::each() {
         let service = Service::start(database).await;

@@ -27,6 +27,8 @@ pub(in crate::inventory) struct Rooms {
     plans: HashMap<RoomTypeId, Planned>,
     /// Over which nights rooms were certain when the batch began, where that was asked for.
     pins: HashMap<RoomTypeId, Vec<Pinned>>,
+    /// Holds that have run out and whose rooms are nobody's any more, whenever they are ended.
+    lapsed: Vec<BookingId>,
 }
 
 struct Planned {
@@ -62,6 +64,11 @@ impl Rooms {
             before: before.map(|it| ((it.booking, it.unit), it.room)).collect(),
         };
         self.plans.insert(room_type, planned);
+    }
+
+    /// Frees the rooms of holds that have run out but are not ended yet.
+    pub(in crate::inventory) fn free(&mut self, lapsed: impl Iterator<Item = BookingId>) {
+        self.lapsed.extend(lapsed);
     }
 
     /// Whether there is any plan here.
@@ -127,6 +134,7 @@ impl Rooms {
 
     /// Adds to the changes where plans have changed.
     pub(super) fn write_to(self, changes: &mut RoomChanges) {
+        changes.unpinned.extend(self.lapsed);
         for planned in self.plans.into_values() {
             let lodging = planned.lodging.into_inner();
             let mut before = planned.before;

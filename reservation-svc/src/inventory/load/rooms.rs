@@ -8,7 +8,7 @@ use std::{
     ops::Range,
 };
 
-use super::super::{decide, ledger::Ledger, needs::Needs};
+use super::super::{ledger::Ledger, needs::Needs};
 use crate::{
     domain::{
         booking::{Booking, BookingKind, State},
@@ -53,7 +53,7 @@ fn asked(ask: &Ask) -> Option<Asked> {
 }
 
 /// Loads the plans of those room types, and those that it takes to decide those stays and the stays that are waited
-/// for. Ends the holds that have run out but still have rooms for certain there.
+/// for. Holds that have run out but are not ended yet have no rooms for certain any more.
 pub(in crate::inventory) async fn plans(
     write: &Write,
     ledger: &mut Ledger,
@@ -101,17 +101,13 @@ async fn add_plans(
         .await?;
     let lodgers = write.lodgers_of(&planned, from).await?;
     let mut before = by_type(&lodgers, write.plan_of(&planned, from).await?);
-    let lapsed: Vec<_> = lodgers
-        .iter()
-        .filter(|it| it.state_at(ledger.now) == State::Expired && !it.rooms.is_empty())
-        .map(|it| it.id)
-        .collect();
+    let now = ledger.now;
+    let lapsed = |it: &&Booking| it.state_at(now) == State::Expired && !it.rooms.is_empty();
+    let lapsed = lodgers.iter().filter(lapsed).map(|it| it.id);
+    ledger.rooms.free(lapsed);
     let blocks = lodgers.iter().filter(|it| it.kind == BookingKind::Block);
-    let ids = blocks.map(|it| it.id).chain(lapsed.iter().copied());
-    super::bookings(write, ledger, ids.collect(), false).await?;
-    for id in lapsed {
-        decide::expire(ledger, id);
-    }
+    let blocks = blocks.map(|it| it.id).collect();
+    super::bookings(write, ledger, blocks, false).await?;
     let mut units: HashMap<RoomTypeId, Vec<_>> = HashMap::new();
     for stored in &lodgers {
         let entry = ledger.booking(stored.id);
