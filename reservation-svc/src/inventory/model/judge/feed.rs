@@ -1,0 +1,152 @@
+//! What the feed must tell, event by event, and what an answer must say of a booking.
+
+use banyan_proto::reservation::v1::{self, booking, cell_ref::Cell};
+
+use super::{Known, Model, Outcome, Spot, State, Want, items, price, rules};
+use crate::{
+    domain::name::BookingId,
+    inventory::model::world::{CINEMA, HOTEL, ROOM_TYPE, START, day, seat},
+};
+
+impl Model {
+    /// The booking of the next event.
+    pub(super) fn next_id(&self) -> BookingId {
+        BookingId::parse(&self.next().booking).unwrap()
+    }
+
+    fn next(&self) -> &v1::BookingChanged {
+        let next = self.told.front().and_then(|(_, event)| event.as_ref());
+        next.unwrap_or_else(|| panic!("after {} the feed told too little", self.at))
+    }
+
+    /// That the next event tells of that booking as it is now; `before` is nothing for a new one.
+    pub(super) fn tell(&mut self, which: usize, before: Option<State>) {
+        let told = self.next();
+        let it = &self.bookings[which];
+        let mut expected = self.message(it);
+        expected.previous_state = before.map_or(booking::State::Unspecified, wire).into();
+        assert_eq!(*told, expected, "after {}", self.at);
+        let (sequence, _) = self.told.pop_front().unwrap();
+        self.at = sequence;
+        self.bookings[which].changed = sequence;
+    }
+
+    /// That the feed has told nothing else, but for what was wanted in vain.
+    pub(in crate::inventory::model) fn settle(
+        &mut self,
+        more: impl IntoIterator<Item = (i64, Option<v1::BookingChanged>)>,
+    ) {
+        assert_eq!(more.into_iter().next(), None);
+        for (sequence, event) in self.told.drain(..) {
+            assert_eq!(event, None, "at {sequence}");
+            self.at = sequence;
+        }
+    }
+
+    /// Which seats these are: where they are to be chosen, those of the next event, which must be sound.
+    pub(super) fn chosen(&self, want: &Want, but: Option<usize>) -> Want {
+        let Want::Best(count) = want else {
+            return want.clone();
+        };
+        let at = |item: &v1::BookingItem| {
+            let cell = item.cell.as_ref().and_then(|it| it.cell.as_ref());
+            let Some(Cell::Seat(it)) = cell else {
+                panic!("a seat, not {cell:?}")
+            };
+            it.seat[1..].parse::<usize>().unwrap() - 1
+        };
+        let seats: Vec<usize> = self.next().items.iter().map(at).collect();
+        assert_eq!(seats.len(), *count);
+        assert!(rules::side_by_side(&seats), "{seats:?}");
+        let is_free = |at: &usize| self.free(Spot::Seat(*at), but, false) > 0;
+        assert!(seats.iter().all(is_free), "{seats:?}");
+        Want::Seats(seats)
+    }
+
+    /// A booking as the feed tells of it.
+    fn message(&self, it: &Known) -> v1::BookingChanged {
+        let is_open = matches!(it.state, State::Held | State::Confirmed);
+        let items = items(&it.what).into_iter().filter(|_| is_open);
+        let items = items.map(|item| v1::BookingItem {
+            cell: Some(v1::CellRef {
+                cell: Some(self.cell(item.spot)),
+            }),
+            quantity: i32::try_from(item.quantity).unwrap(),
+            price: Some(euros(item.price)),
+        });
+        let venue = if rules::is_stay(&it.what) {
+            HOTEL
+        } else {
+            CINEMA
+        };
+        let expires = it.state == State::Held;
+        v1::BookingChanged {
+            booking: it.id.to_string(),
+            venue: venue.to_owned(),
+            previous_state: 0,
+            state: wire(it.state).into(),
+            items: items.collect(),
+            expire_time: expires.then(|| prost_types::Timestamp {
+                seconds: START.as_second() + it.expires * 60,
+                nanos: 0,
+            }),
+            total_price: Some(euros(price(&it.what))),
+            kind: booking::Kind::Guest.into(),
+            cancellation_fee: (it.fee > 0).then(|| euros(it.fee)),
+            payment_state: payment(it).into(),
+        }
+    }
+
+    fn cell(&self, spot: Spot) -> Cell {
+        match spot {
+            Spot::Night(at) => Cell::Night(v1::NightCell {
+                room_type: ROOM_TYPE.to_owned(),
+                date: day(at).to_string(),
+            }),
+            Spot::Seat(at) => Cell::Seat(v1::SeatCell {
+                screening: self.world.screening.to_string(),
+                seat: seat(at),
+            }),
+        }
+    }
+
+    /// That an answer says of a booking what is known of it, and what it cost before where that has changed.
+    pub(super) fn answered(&self, which: usize, before: Option<i64>, outcome: &Outcome) {
+        let it = &self.bookings[which];
+        let told = &outcome.booking;
+        assert_eq!(told.name, it.id.to_string());
+        assert_eq!(told.etag, it.changed.to_string());
+        assert_eq!(told.state(), wire(it.state));
+        assert_eq!(told.payment_state(), payment(it));
+        assert_eq!(told.total_price, Some(euros(price(&it.what))));
+        assert_eq!(told.cancellation_fee, (it.fee > 0).then(|| euros(it.fee)));
+        assert_eq!(outcome.previous_total, before.map(euros));
+        if it.state != State::Cancelled {
+            assert_eq!(outcome.item_ids.len(), items(&it.what).len());
+        }
+    }
+}
+
+fn payment(it: &Known) -> booking::PaymentState {
+    match (it.paid, it.state) {
+        (None, _) => booking::PaymentState::None,
+        (Some(_), State::Expired) => booking::PaymentState::RefundDue,
+        (Some(_), _) => booking::PaymentState::Paid,
+    }
+}
+
+fn wire(state: State) -> booking::State {
+    match state {
+        State::Held => booking::State::Held,
+        State::Confirmed => booking::State::Confirmed,
+        State::Cancelled => booking::State::Cancelled,
+        State::Expired => booking::State::Expired,
+    }
+}
+
+fn euros(minor: i64) -> v1::Money {
+    v1::Money {
+        currency_code: "EUR".to_owned(),
+        amount_minor: minor,
+    }
+}
