@@ -72,7 +72,9 @@ MOVIES_MIGRATION_PERCENT (0 to 100), GRADUAL_MIGRATION (true or false).";
 const RESERVATION_HELP: &str = "\
 Environment: RESERVATION_LISTEN (127.0.0.1:50051), OPS_LISTEN (127.0.0.1:9001), RESERVATION_DATABASE_URL
 (sqlite://./data/reservation.db), MONOLITH_URL (the legacy system whose movies are followed), BANYAN_DEMO (true fills an
-empty database).";
+empty database), RESERVATION_REQUEST_ID_HOURS (48: how long a repeated request id gets the same answer),
+RESERVATION_CONTACT_RETENTION_DAYS (365: guests' contacts are erased so long after the stay or the screening),
+RESERVATION_FEED_RETENTION_DAYS (unset: the feed is kept for ever; set: older events go into its snapshot).";
 
 const ANALYTICS_HELP: &str = "\
 Environment: ANALYTICS_LISTEN (127.0.0.1:50052), OPS_LISTEN (127.0.0.1:9002), ANALYTICS_DATABASE_URL

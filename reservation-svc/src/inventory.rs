@@ -59,7 +59,7 @@ mod testing;
 use std::sync::Arc;
 
 use banyan_mesh::process::Process;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{
     Mutex, MutexGuard,
     mpsc::{self, error::TrySendError},
@@ -96,17 +96,26 @@ struct Shared {
     turn: Mutex<Arc<Catalogue>>,
     committed: watch::Sender<i64>,
     metrics: Metrics,
+    /// How long an answer is kept under its request id, at least.
+    answers_kept: SignedDuration,
 }
 
 impl Inventory {
-    /// An inventory that decides over that store by that clock, until its last clone has gone.
-    pub fn new(store: Store, clock: Arc<dyn Clock>, process: &Process) -> Self {
+    /// An inventory that decides over that store by that clock, until its last clone has gone. A repeated request id
+    /// gets the same answer for as long as answers are kept.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        answers_kept: SignedDuration,
+        process: &Process,
+    ) -> Self {
         let shared = Arc::new(Shared {
             store,
             clock,
             turn: Mutex::default(),
             committed: watch::channel(0).0,
             metrics: Metrics::register(process),
+            answers_kept,
         });
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let committer = Committer::new(Arc::clone(&shared), waiting);

@@ -28,6 +28,8 @@ use banyan_mesh::{
     server::{GrpcServer, GrpcSettings},
 };
 
+use jiff::SignedDuration;
+
 use crate::{
     feed::Trimmer,
     follow::Follower,
@@ -75,7 +77,8 @@ pub async fn start_by(
         .map(|url| Follower::start(url, movies.clone(), process))
         .transpose()
         .context("setting legacy_url (MONOLITH_URL)")?;
-    let inventory = Inventory::new(Store::new(database), clock, process);
+    let answers_kept = SignedDuration::from_hours(settings.request_id_hours.get().into());
+    let inventory = Inventory::new(Store::new(database), clock, answers_kept, process);
     inventory.sweep_in_background(process);
     inventory.forget_contacts_in_background(settings.contact_retention_days, process);
     if let Some(days) = settings.feed_retention_days {

@@ -19,6 +19,7 @@ pub const ENV: &[EnvVar] = &[
         "RESERVATION_CONTACT_RETENTION_DAYS",
         "contact_retention_days",
     ),
+    EnvVar::integer("RESERVATION_REQUEST_ID_HOURS", "request_id_hours"),
 ];
 
 /// Settings of the reservation service.
@@ -39,9 +40,12 @@ pub struct Settings {
     /// Names, addresses and numbers of guests are erased so many days, from 1, after the stay or the screening; a year by
     /// default.
     pub contact_retention_days: NonZeroU32,
+    /// A repeated request id gets the same answer for so many hours, from 1; 48 by default.
+    pub request_id_hours: NonZeroU32,
 }
 
 const YEAR: NonZeroU32 = NonZeroU32::new(365).unwrap();
+const TWO_DAYS: NonZeroU32 = NonZeroU32::new(48).unwrap();
 
 impl Default for Settings {
     fn default() -> Self {
@@ -52,6 +56,7 @@ impl Default for Settings {
             legacy_url: None,
             feed_retention_days: None,
             contact_retention_days: YEAR,
+            request_id_hours: TWO_DAYS,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Answers kept under request ids (AIP-155): a repetition gets the same one, for [`KEPT`].
+//! Answers kept under request ids (AIP-155): a repetition gets the same one, for as long as they are kept.
 //!
 //! Kept are decisions, refusals among them, in the transaction that made them; never a failure or a mistake in the
 //! request, which may go better next time. The contact of a booking is not kept twice: it is put back from where it
@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 
 use banyan_proto::reservation::v1;
-use jiff::SignedDuration;
 use prost::Message;
 
 use super::{
@@ -23,9 +22,6 @@ use crate::{
     store::{AnswerKey, NewAnswer, StoreError, StoredAnswer},
     wire,
 };
-
-/// How long at least.
-pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(48);
 
 /// The answers that a batch knows of: those given before, and those that it has given itself.
 #[derive(Default)]

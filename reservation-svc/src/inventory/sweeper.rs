@@ -11,8 +11,7 @@ use jiff::SignedDuration;
 use tracing::{debug, warn};
 
 use super::{
-    Inventory, answer, catalogue_cache::Catalogue, decide, ledger::Ledger, load,
-    rejection::Rejection,
+    Inventory, catalogue_cache::Catalogue, decide, ledger::Ledger, load, rejection::Rejection,
 };
 
 /// How often, when there is little to do.
@@ -74,7 +73,9 @@ impl Inventory {
             let session = self.store().read().await?;
             let lapsed = session.lapsed_holds_anywhere(now, 1).await?;
             lapsed.is_empty()
-                && !session.has_answers_before(now - answer::KEPT).await?
+                && !session
+                    .has_answers_before(now - self.shared.answers_kept)
+                    .await?
                 && session.overdue(now, 1).await?.is_empty()
         };
         if idle {
@@ -98,7 +99,7 @@ impl Inventory {
         load::waitlist::lines(&write, &mut ledger, &mut catalogue, HashSet::new()).await?;
         load::rooms::plans(&write, &mut ledger, HashSet::new(), Vec::new()).await?;
         decide::serve(&mut ledger);
-        let forget = ledger.now - answer::KEPT;
+        let forget = ledger.now - self.shared.answers_kept;
         let (changes, head) = ledger.into_changes();
         write.apply(&changes).await?;
         let forgotten = write.forget_answers(forget, REQUEST_IDS_MAX).await?;

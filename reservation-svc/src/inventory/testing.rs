@@ -24,6 +24,9 @@ use crate::{
     store::Store,
 };
 
+/// As long as the settings have it.
+const KEPT: SignedDuration = SignedDuration::from_hours(48);
+
 /// Stands until it is moved.
 struct TestClock(AtomicI64);
 
@@ -75,7 +78,7 @@ impl Rig {
         assert!(store.ready().await);
         let start: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(start.as_second())));
-        let inventory = Inventory::new(store, clock.clone(), &process);
+        let inventory = Inventory::new(store, clock.clone(), KEPT, &process);
         demo::fill(&inventory).await.unwrap();
         Self {
             inventory,
