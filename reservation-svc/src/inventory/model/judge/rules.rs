@@ -114,9 +114,9 @@ impl Model {
                 if (0..SEATS).filter(is_free).count() < *count {
                     return Err(Reason::CellUnavailable);
                 }
-                let runs = (0..=SEATS - count).map(|first| (first..first + count).collect());
+                let mut runs = (0..=SEATS - count).map(|first| (first..first + count).collect());
                 let fits = |run: Vec<usize>| side_by_side(&run) && run.iter().all(is_free);
-                return match runs.map(fits).any(|it| it) {
+                return match runs.any(fits) {
                     true => Ok(()),
                     false => Err(Reason::SeatsNotTogether),
                 };
