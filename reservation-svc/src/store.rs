@@ -24,6 +24,8 @@ mod rooms;
 mod rows;
 mod screenings;
 mod snapshot;
+#[cfg(test)]
+pub(crate) mod testing;
 mod waitlist;
 
 use std::{ops::Deref, time::Duration};

@@ -275,7 +275,6 @@ struct Missed {
 #[cfg(test)]
 mod tests {
     use banyan_mesh::testing::TestDatabase;
-    use sea_orm::ConnectionTrait as _;
 
     use super::*;
     use crate::{
@@ -284,6 +283,7 @@ mod tests {
             Action,
             testing::{Rig, hold},
         },
+        store::testing,
     };
 
     fn by_phone(phone: &str) -> Command {
@@ -301,10 +301,8 @@ mod tests {
     async fn who_breaks_a_batch_is_refused_alone() {
         for database in TestDatabase::each() {
             let rig = Rig::start(database).await;
-            let sql = sea_orm::Database::connect(&rig.database.url).await.unwrap();
-            sql.execute_unprepared("CREATE UNIQUE INDEX phones ON booking_contacts (phone)")
-                .await
-                .unwrap();
+            let index = "CREATE UNIQUE INDEX phones ON booking_contacts (phone)";
+            testing::run(&rig.database.url, index).await;
             let phones = ["1", "2", "3", "2", "4", "5", "1", "6", "7"];
             let commands = phones.map(by_phone).to_vec();
             let results = rig.inventory.submit_many(commands).await;

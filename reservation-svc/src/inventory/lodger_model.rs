@@ -11,7 +11,6 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use sea_orm::{ConnectionTrait as _, Statement};
 
 use super::{Action, Command, Hold, Lodge, OutOfOrder, Rejection, testing::Rig};
 use crate::domain::{
@@ -22,6 +21,7 @@ use crate::domain::{
     name::{BookingId, HotelId, RoomId, RoomTypeId},
     request::Principal,
 };
+use crate::store::testing::room_nights;
 
 const ROOM_TYPE: &str = "hotels/banyan-bay/roomTypes/banyan-suite";
 const NUMBERS: [&str; 3] = ["301", "302", "303"];
@@ -210,24 +210,12 @@ async fn compare(rig: &Rig) {
         }
     }
     certain.sort_unstable();
-    let sql = sea_orm::Database::connect(&rig.database.url).await.unwrap();
-    let statement = format!(
-        "SELECT room, night, booking FROM room_nights WHERE night >= {}",
-        today.0
-    );
-    let statement = Statement::from_string(sql.get_database_backend(), statement);
-    let rows = sql.query_all_raw(statement).await.unwrap();
-    let mut stored: Vec<(String, i64, String)> = rows
-        .iter()
-        .map(|row| row.try_get_many("", &["room".into(), "night".into(), "booking".into()]))
-        .collect::<Result<_, _>>()
-        .unwrap();
+    let mut stored = room_nights(&rig.database.url, today.0).await;
     let lives = |it: &(String, i64, String)| !lapsed.contains(&it.2);
     stored.retain(lives);
     certain.retain(lives);
     stored.sort_unstable();
     assert_eq!(stored, certain);
-    sql.close().await.unwrap();
 }
 
 #[test]

@@ -1,0 +1,22 @@
+//! What tests ask of a database past the store.
+
+use sea_orm::{ConnectionTrait as _, Database, Statement};
+
+/// Runs a statement on a connection of its own.
+pub(crate) async fn run(url: &str, sql: &str) {
+    let connection = Database::connect(url).await.unwrap();
+    connection.execute_unprepared(sql).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// Which booking has which room for certain, on which night from that one on.
+pub(crate) async fn room_nights(url: &str, from: i64) -> Vec<(String, i64, String)> {
+    let connection = Database::connect(url).await.unwrap();
+    let sql = format!("SELECT room, night, booking FROM room_nights WHERE night >= {from}");
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(statement).await.unwrap();
+    connection.close().await.unwrap();
+    let columns = ["room".into(), "night".into(), "booking".into()];
+    let row = |row: &sea_orm::QueryResult| row.try_get_many("", &columns).unwrap();
+    rows.iter().map(row).collect()
+}
