@@ -70,6 +70,16 @@ export async function eventually(what, condition) {
   }
 }
 
+/**
+ * Runs in the page: waits until what is on its way has arrived. A button that has just been enabled has colours in between
+ * that it never stays in. What never ends, such as a placeholder's shimmer, is not waited for.
+ */
+async function settled() {
+  await new Promise((frame) => requestAnimationFrame(() => requestAnimationFrame(frame)));
+  const ends = (one) => one.effect?.getComputedTiming().iterations !== Infinity;
+  await Promise.all(document.getAnimations().filter(ends).map((one) => one.finished.catch(() => {})));
+}
+
 /** What no page may have: serious findings of axe, content that sticks out sideways, errors in the console. */
 export class Inspector {
   #page;
@@ -87,6 +97,7 @@ export class Inspector {
 
   async check() {
     const page = this.#page;
+    await page.evaluate(settled);
     const { violations } = await new AxeBuilder({ page }).analyze();
     const grave = violations.filter((one) => one.impact === "serious" || one.impact === "critical");
     const told = grave.map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(" | ")}`);
