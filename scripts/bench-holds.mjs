@@ -97,7 +97,7 @@ function page(report, figures) {
     "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ...scenarios(report.rows),
     "",
-    `Best by trial: ${choices.clients} clients; naive: ${choices.naive_pool} connections; BatchHold: ` +
+    `Best by trial: ${choices.clients} clients; naive: ${choices.naive_pool} connections, in commit order ${choices.naive_in_order_pool}; BatchHold: ` +
       `${choices.batch_clients} clients of 500 holds a call; raw SQL: ${choices.raw_batch} holds a batch. Few and many ` +
       `bookings before: ${whole(before[0])} and ${whole(before[1])}.`,
     "",

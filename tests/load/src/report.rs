@@ -143,6 +143,8 @@ pub struct Choices {
     pub naive_clients: usize,
     /// Connections of the naive engine.
     pub naive_pool: u32,
+    /// The same when it keeps the order of commits.
+    pub naive_in_order_pool: u32,
     /// Clients that call BatchHold.
     pub batch_clients: usize,
     /// Holds of one raw batch.

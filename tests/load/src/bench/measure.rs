@@ -104,6 +104,7 @@ impl Measure<'_> {
         let mut rows = Vec::new();
         // SQLite has an order of commits anyhow.
         if database == Kind::Postgres {
+            let pool = self.choices.naive_in_order_pool;
             let under_load = self.naive(database, pool, Order::Strict).await?;
             let subject = Subject {
                 scenario: Scenario::HotScreening,

@@ -32,16 +32,8 @@ pub(super) async fn best(measure: &Measure<'_>) -> anyhow::Result<Choices> {
     }
     under_load.end().await?;
 
-    let mut naive = Best::default();
-    for pool in NAIVE_POOLS {
-        let mut under_load = measure.naive(Kind::Postgres, pool, Order::Loose).await?;
-        under_load.span = measure.plan.search;
-        let row = under_load
-            .hold(subject(Engine::Naive), NAIVE_CLIENTS)
-            .await?;
-        naive.offer(pool, row.holds_per_s);
-        under_load.end().await?;
-    }
+    let naive = best_pool(measure, Order::Loose, Engine::Naive).await?;
+    let naive_in_order = best_pool(measure, Order::Strict, Engine::NaiveInOrder).await?;
 
     let mut raw = Best::default();
     for size in RAW_BATCHES {
@@ -55,10 +47,24 @@ pub(super) async fn best(measure: &Measure<'_>) -> anyhow::Result<Choices> {
     Ok(Choices {
         clients: service.value,
         naive_clients: NAIVE_CLIENTS,
-        naive_pool: naive.value,
+        naive_pool: naive,
+        naive_in_order_pool: naive_in_order,
         batch_clients: batch.value,
         raw_batch: raw.value,
     })
+}
+
+/// The number of connections with which the naive engine is fastest.
+async fn best_pool(measure: &Measure<'_>, order: Order, engine: Engine) -> anyhow::Result<u32> {
+    let mut best = Best::default();
+    for pool in NAIVE_POOLS {
+        let mut under_load = measure.naive(Kind::Postgres, pool, order).await?;
+        under_load.span = measure.plan.search;
+        let row = under_load.hold(subject(engine), NAIVE_CLIENTS).await?;
+        best.offer(pool, row.holds_per_s);
+        under_load.end().await?;
+    }
+    Ok(best.value)
 }
 
 fn subject(engine: Engine) -> Subject {
