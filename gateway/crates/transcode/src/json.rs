@@ -28,6 +28,7 @@ mod write;
 pub use plan::Plans;
 pub use write::DecodeError;
 
+pub(crate) use lexer::Lexer;
 pub(crate) use number::put_string;
 pub(crate) use place::Spelling;
 pub(crate) use plan::{FieldPlan, Kind, MessageId, MessagePlan, Named, Scalar, Shape, Special};

@@ -10,6 +10,7 @@
 //! | [`table`] | [`RouteTable`]: method + path + query presence -> one route and its [`Captures`] |
 //! | [`options`] | [`Options`]: how JSON looks on a route, and how strict its reading is |
 //! | [`transcoder`] | [`Transcoder`]: path, query and body -> wire bytes; wire bytes -> JSON |
+//! | [`reverse`] | [`Reverse`]: the other direction, wire bytes -> REST call, JSON answer -> wire bytes |
 //! | [`json`] | [`Plans`]: the compiled codec under it, for whole messages |
 //! | [`violation`] | [`Violations`]: everything wrong with a request, field by field |
 //! | [`status`] | [`Renderer`]: a gRPC status -> an HTTP error in the route's shape |
@@ -20,6 +21,7 @@
 pub mod json;
 pub mod options;
 mod percent;
+pub mod reverse;
 pub mod rule;
 pub mod status;
 pub mod table;
@@ -30,6 +32,7 @@ mod wire;
 
 pub use json::{DecodeError, Plans};
 pub use options::{EnumForm, Int64Form, NameForm, Options, Unknown};
+pub use reverse::{RestCall, Reverse, ReverseError};
 pub use rule::{HttpRule, RuleError, rules_of};
 pub use status::{Code, ErrorOptions, ErrorShape, HttpStatus, Rendered, Renderer, StatusParts};
 pub use table::{BadPath, Captures, Conflict, Lookup, RouteTable, TrailingSlash};

@@ -82,7 +82,7 @@ impl Writer<'_> {
 }
 
 impl MessagePlan {
-    pub(super) fn broken(&self, source: WireError) -> DecodeError {
+    pub(crate) fn broken(&self, source: WireError) -> DecodeError {
         DecodeError::Wire {
             message: self.name.clone(),
             source,
@@ -113,7 +113,7 @@ impl MessagePlan {
 
 impl FieldPlan {
     /// Whether a value of that wire type belongs to this field; a repeated scalar comes packed or not.
-    fn takes(&self, wire: WireType) -> bool {
+    pub(crate) fn takes(&self, wire: WireType) -> bool {
         let packable = matches!(
             (self.shape, self.kind),
             (Shape::List { .. }, Kind::Scalar(_))

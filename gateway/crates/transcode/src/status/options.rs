@@ -105,6 +105,12 @@ impl Code {
         CODES.get(index).map_or(Code::Unknown, |(code, _, _)| *code)
     }
 
+    /// The code of a name such as `NOT_FOUND`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let found = CODES.iter().find(|(_, known, _)| *known == name);
+        found.map(|(code, _, _)| *code)
+    }
+
     pub fn number(self) -> u8 {
         self as u8
     }
@@ -120,7 +126,7 @@ impl Code {
     }
 
     /// The code that an HTTP status without one stands for.
-    pub(super) fn of_http(http: StatusCode) -> Self {
+    pub(crate) fn of_http(http: StatusCode) -> Self {
         match http.as_u16() {
             200..=299 => Code::Ok,
             400 | 406 | 411 | 414 | 415 | 422 | 431 => Code::InvalidArgument,

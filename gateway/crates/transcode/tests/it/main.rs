@@ -7,5 +7,6 @@ mod bind;
 mod errors;
 mod json;
 mod properties;
+mod reverse;
 mod rules;
 mod support;

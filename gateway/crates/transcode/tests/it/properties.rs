@@ -21,7 +21,7 @@ const MESSAGES: [&str; 5] = [
 ];
 
 /// Options that print everything a message holds.
-fn lossless() -> impl Strategy<Value = Options> {
+pub(crate) fn lossless() -> impl Strategy<Value = Options> {
     (any::<[bool; 5]>()).prop_map(|[int64, names, defaults, enums, strict]| Options {
         int64: if int64 {
             Int64Form::Number
@@ -191,7 +191,7 @@ proptest! {
 }
 
 /// A message as nested lists in field order, since the order of a map is left to chance. NaN equals itself in it.
-fn sorted(message: &DynamicMessage) -> Vec<(u32, String)> {
+pub(crate) fn sorted(message: &DynamicMessage) -> Vec<(u32, String)> {
     fn show(value: &prost_reflect::Value) -> String {
         use prost_reflect::Value;
         match value {

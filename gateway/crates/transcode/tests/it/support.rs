@@ -15,6 +15,7 @@ pub(crate) fn pool() -> &'static DescriptorPool {
         compiler
             .open_files([
                 "test.proto",
+                "reverse.proto",
                 "old.proto",
                 "google/rpc/status.proto",
                 "google/rpc/error_details.proto",
