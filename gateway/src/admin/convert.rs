@@ -74,7 +74,8 @@ fn source(source: Source) -> SourceName {
     match source {
         Source::Operator => SourceName::Operator,
         Source::Environment => SourceName::Environment,
-        Source::File => SourceName::File,
+        // The contract tells both kinds of file alike.
+        Source::Files | Source::File => SourceName::File,
         Source::Default => SourceName::Default,
     }
 }

@@ -27,6 +27,7 @@ impl Definition {
         Percentages {
             operator: None,
             environment: self.env_percent,
+            files: None,
             file: self.file_percent,
         }
     }

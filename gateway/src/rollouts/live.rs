@@ -158,12 +158,13 @@ impl Current {
         let setting = setting.filter(|setting| setting.version > 0);
         Self {
             state: RolloutState {
-                salt: definition.name.clone(),
                 enabled: definition.enabled,
                 stage,
+                writes: stage.owner(),
                 percent,
                 source,
                 version: setting.map_or(0, |setting| setting.version),
+                ..RolloutState::new(definition.name.as_str())
             },
             update_time: setting.map(|setting| setting.change_time),
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use banyan_rollout::{Bucket, Reason, Side, Subject, decide};
+use banyan_rollout::{Bucket, Reason, Request, Side, Subject, decide};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use uuid::Uuid;
 
@@ -11,6 +11,9 @@ use super::{Live, request::RequestFacts};
 
 /// A client keeps its side for a year after its last visit without one.
 const COOKIE_AGE_S: u32 = 365 * 24 * 60 * 60;
+
+/// The cookie to give where none is among the sources.
+const COOKIE: &str = "banyan_subject";
 
 /// Who serves one request and why.
 #[derive(Debug)]
@@ -33,10 +36,10 @@ impl Ruling {
         let subjects = &rollout.definition.subjects;
         let (subject, set_cookie) = match subjects.read(&RequestFacts(headers)) {
             Some(subject) => (subject, None),
-            None => mint(subjects.cookie()),
+            None => mint(subjects.cookie().unwrap_or(COOKIE)),
         };
         let current = rollout.current();
-        let decision = decide(&current.state, &subject);
+        let decision = decide(&current.state, &Request::of(&subject));
         let version = current.state.version;
         drop(current);
         Self {

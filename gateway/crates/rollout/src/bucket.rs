@@ -10,10 +10,13 @@
 //! ```
 //!
 //! The salt is the rollout's, so that being early in one rollout says nothing about the next. The bias of the modulo is
-//! below one in 10^15. Changing any of this would deal every subject of every running rollout anew: do not.
+//! below one in 10^15. Changing any of this would deal every subject of every running rollout anew: do not. A rollout
+//! carries the name of the way in its state ([`Algorithm`]), so that another way could only ever be added beside this.
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// How many places there are.
@@ -23,7 +26,56 @@ pub const BUCKETS: u16 = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bucket(u16);
 
+/// How subjects are dealt; the rollout's for life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Algorithm {
+    /// [`bucket()`].
+    #[default]
+    #[serde(rename = "sha256-v1")]
+    Sha256V1,
+}
+
+impl Algorithm {
+    /// The stable name in stores and on screens.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha256V1 => "sha256-v1",
+        }
+    }
+
+    /// The algorithm of a stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        (name == Self::Sha256V1.as_str()).then_some(Self::Sha256V1)
+    }
+
+    /// Where `subject` stands in the rollout that has this `salt`.
+    #[must_use]
+    pub fn bucket(self, salt: &str, subject: &str) -> Bucket {
+        match self {
+            Self::Sha256V1 => bucket(salt, subject),
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl Bucket {
+    /// A place by its index; `None` from 10,000 on.
+    #[must_use]
+    pub const fn from_index(index: u16) -> Option<Self> {
+        if index < BUCKETS {
+            Some(Self(index))
+        } else {
+            None
+        }
+    }
+
     /// 0 to 9,999.
     #[must_use]
     pub const fn index(self) -> u16 {

@@ -1,14 +1,39 @@
-//! From a rollout's state and a subject to a side, with the reason.
+//! From a rollout's state and a request to a side, with the reason.
 //!
 //! The reason is what a person reads in the access log a week later, and what metrics are grouped by: its names are
 //! part of the product and never change their meaning.
+//!
+//! # Who has a say, strongest first
+//!
+//! 1. Gradual migration switched off: legacy.
+//! 2. The stage. `legacy`, `shadow` and `grpc` decide for everybody; only in `split` the following matter.
+//! 3. The owner of writes, for a request that may change something, where the whole rollout has one owner.
+//! 4. The side that somebody asks for who is allowed to ([`Request::forced`]).
+//! 5. A pin, which keeps a subject with the side that took its last write until the other has caught up.
+//! 6. The first rule that matches.
+//! 7. The percentage. Who falls out of it and has written on gRPC stays there if the rollout says so.
+//!
+//! A pin is heard for reads in the other stages too, so that "I find what I wrote" stays true while stages change; and
+//! a forced side in `shadow`, so that gRPC can be tried before anybody is sent there. Neither ever moves a write away
+//! from its owner.
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
-use crate::{Bucket, RolloutState, Stage, Subject, bucket};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Bucket, Facts, GoingDown, NoFacts, Owner, Percent, Pin, RolloutState, Stage, Subject, Then,
+};
 
 /// Who serves a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The system being replaced.
     Legacy,
@@ -29,6 +54,45 @@ pub enum Reason {
     StageGrpc,
     /// Gradual migration is switched off.
     MigrationDisabled,
+    /// Legacy owns all writes.
+    WritesLegacy,
+    /// gRPC owns all writes.
+    WritesGrpc,
+    /// Somebody who is allowed to asked for that side.
+    Forced,
+    /// The side took the subject's last write and the other may not know of it yet.
+    Pin,
+    /// A rule names the side.
+    Rule,
+    /// The subject's bucket against the percentage of a rule.
+    RulePercent,
+    /// The subject is beyond the percentage, but has written on gRPC and stays with it.
+    StaysWithWriter,
+    /// The rollout was rolled back and nobody has gone on yet.
+    Halted,
+}
+
+/// What a decision depends on of a request.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Who or what is kept sticky.
+    pub subject: &'a Subject,
+    /// Whether the method changes nothing (RFC 9110 section 9.2.1, or declared so).
+    pub safe: bool,
+    /// Whether the other side may be asked the same without effect: it is safe, or can be sent to be validated only.
+    pub comparable: bool,
+    /// The side asked for by somebody who is allowed to.
+    pub forced: Option<Side>,
+    /// The pin that came with the request, verified.
+    pub pin: Option<Pin>,
+    /// The side that took the subject's last write, as far as the gateway remembers.
+    pub wrote_on: Option<Side>,
+    /// What rules look at.
+    pub facts: &'a dyn Facts,
+    /// Unix time.
+    pub now_ms: u64,
+    /// Drawn evenly for this request; decides about shadows alone.
+    pub chance: u32,
 }
 
 /// Who serves a request, and why.
@@ -40,24 +104,136 @@ pub struct Decision {
     pub bucket: Bucket,
     /// Why that side.
     pub reason: Reason,
+    /// The rule that matched, by its place in [`RolloutState::rules`].
+    pub rule: Option<usize>,
+    /// Whom to ask too, once the client has its answer.
+    pub shadow: Option<Shadow>,
 }
 
-/// Decides who serves `subject`.
+/// A second question, only to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shadow {
+    /// The side that did not answer the client.
+    pub side: Side,
+    /// Whether to ask the owner once more too: what differs between its own answers is noise.
+    pub noise: bool,
+}
+
+/// Decides who serves a request.
 #[must_use]
-pub fn decide(state: &RolloutState, subject: &Subject) -> Decision {
-    let bucket = bucket(&state.salt, subject.value());
-    let (side, reason) = match (state.enabled, state.stage) {
-        (false, _) => (Side::Legacy, Reason::MigrationDisabled),
-        (true, Stage::Legacy) => (Side::Legacy, Reason::StageLegacy),
-        (true, Stage::Shadow) => (Side::Legacy, Reason::StageShadow),
-        (true, Stage::Split) if state.percent.includes(bucket) => (Side::Grpc, Reason::Percent),
-        (true, Stage::Split) => (Side::Legacy, Reason::Percent),
-        (true, Stage::Grpc) => (Side::Grpc, Reason::StageGrpc),
-    };
+pub fn decide(state: &RolloutState, request: &Request<'_>) -> Decision {
+    let bucket = state.algorithm.bucket(&state.salt, request.subject.value());
+    let (side, reason, rule) = place(state, request, bucket);
     Decision {
         side,
         bucket,
         reason,
+        rule,
+        shadow: shadow(state, request, side),
+    }
+}
+
+type Place = (Side, Reason, Option<usize>);
+
+fn place(state: &RolloutState, request: &Request<'_>, bucket: Bucket) -> Place {
+    if !state.enabled {
+        return (Side::Legacy, Reason::MigrationDisabled, None);
+    }
+    let pinned = request
+        .pin
+        .filter(|pin| pin.holds(request.now_ms))
+        .map(|pin| (pin.side, Reason::Pin, None));
+    let forced = request.forced.map(|side| (side, Reason::Forced, None));
+    let read = |place: Option<Place>| place.filter(|_| request.safe);
+    match state.stage {
+        Stage::Legacy => read(pinned).unwrap_or((Side::Legacy, Reason::StageLegacy, None)),
+        Stage::Shadow => {
+            read(forced.or(pinned)).unwrap_or((Side::Legacy, Reason::StageShadow, None))
+        }
+        Stage::Split => write(state, request)
+            .or(forced)
+            .or(pinned)
+            .unwrap_or_else(|| split(state, request, bucket)),
+        Stage::Grpc => read(pinned).unwrap_or((Side::Grpc, Reason::StageGrpc, None)),
+    }
+}
+
+/// Where a write goes that the whole rollout has one owner for.
+fn write(state: &RolloutState, request: &Request<'_>) -> Option<Place> {
+    match state.writes {
+        _ if request.safe => None,
+        Owner::Legacy => Some((Side::Legacy, Reason::WritesLegacy, None)),
+        Owner::Grpc => Some((Side::Grpc, Reason::WritesGrpc, None)),
+        Owner::BySubject => None,
+    }
+}
+
+fn split(state: &RolloutState, request: &Request<'_>, bucket: Bucket) -> Place {
+    let rule = state
+        .rules
+        .iter()
+        .position(|rule| rule.matches(request.subject, request.facts));
+    let (percent, dealt) = match rule.map(|index| state.rules[index].then()) {
+        Some(Then::Side(Side::Legacy)) => return (Side::Legacy, Reason::Rule, rule),
+        Some(Then::Side(Side::Grpc)) if !state.halted => return (Side::Grpc, Reason::Rule, rule),
+        Some(Then::Percent(percent)) => (percent, Reason::RulePercent),
+        Some(Then::Side(Side::Grpc)) | None => (state.percent, Reason::Percent),
+    };
+    let stays =
+        state.going_down == GoingDown::StayWithWriter && request.wrote_on == Some(Side::Grpc);
+    if percent.includes(bucket) && !state.halted {
+        (Side::Grpc, dealt, rule)
+    } else if stays {
+        (Side::Grpc, Reason::StaysWithWriter, rule)
+    } else if state.halted {
+        (Side::Legacy, Reason::Halted, rule)
+    } else {
+        (Side::Legacy, dealt, rule)
+    }
+}
+
+fn shadow(state: &RolloutState, request: &Request<'_>, side: Side) -> Option<Shadow> {
+    let both_serve = state.enabled && matches!(state.stage, Stage::Shadow | Stage::Split);
+    let hundredths = u32::from(Percent::HUNDRED.hundredths());
+    // Two draws out of one; the second is uneven by less than 3 in 100,000.
+    let (first, second) = (request.chance % hundredths, request.chance / hundredths);
+    let drawn = |share: Percent, draw: u32| draw % hundredths < u32::from(share.hundredths());
+    (both_serve && request.comparable && drawn(state.shadow, first)).then(|| Shadow {
+        side: side.other(),
+        noise: drawn(state.noise, second),
+    })
+}
+
+impl<'a> Request<'a> {
+    /// A safe request of `subject` that shows nothing else and is not sampled for a shadow.
+    #[must_use]
+    pub const fn of(subject: &'a Subject) -> Self {
+        Self {
+            subject,
+            safe: true,
+            comparable: false,
+            forced: None,
+            pin: None,
+            wrote_on: None,
+            facts: &NoFacts,
+            now_ms: 0,
+            chance: 0,
+        }
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("subject", self.subject)
+            .field("safe", &self.safe)
+            .field("comparable", &self.comparable)
+            .field("forced", &self.forced)
+            .field("pin", &self.pin)
+            .field("wrote_on", &self.wrote_on)
+            .field("now_ms", &self.now_ms)
+            .field("chance", &self.chance)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,9 +246,43 @@ impl Side {
             Self::Grpc => "grpc",
         }
     }
+
+    /// The side of a stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Legacy, Self::Grpc]
+            .into_iter()
+            .find(|side| side.as_str() == name)
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Legacy => Self::Grpc,
+            Self::Grpc => Self::Legacy,
+        }
+    }
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 13] = [
+        Self::Percent,
+        Self::StageLegacy,
+        Self::StageShadow,
+        Self::StageGrpc,
+        Self::MigrationDisabled,
+        Self::WritesLegacy,
+        Self::WritesGrpc,
+        Self::Forced,
+        Self::Pin,
+        Self::Rule,
+        Self::RulePercent,
+        Self::StaysWithWriter,
+        Self::Halted,
+    ];
+
     /// The stable name in headers, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -82,6 +292,36 @@ impl Reason {
             Self::StageShadow => "stage_shadow",
             Self::StageGrpc => "stage_grpc",
             Self::MigrationDisabled => "migration_disabled",
+            Self::WritesLegacy => "writes_legacy",
+            Self::WritesGrpc => "writes_grpc",
+            Self::Forced => "forced",
+            Self::Pin => "pin",
+            Self::Rule => "rule",
+            Self::RulePercent => "rule_percent",
+            Self::StaysWithWriter => "stays_with_writer",
+            Self::Halted => "halted",
+        }
+    }
+
+    /// What it means, for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Percent => "the subject's bucket against the percentage",
+            Self::StageLegacy => "stage legacy: everything goes to legacy",
+            Self::StageShadow => "stage shadow: legacy answers, gRPC is only compared",
+            Self::StageGrpc => "stage grpc: everything goes to gRPC",
+            Self::MigrationDisabled => "gradual migration is switched off",
+            Self::WritesLegacy => "legacy owns all writes",
+            Self::WritesGrpc => "gRPC owns all writes",
+            Self::Forced => "asked for by somebody who may",
+            Self::Pin => "that side took the subject's last write, the other may not know it yet",
+            Self::Rule => "a rule names the side",
+            Self::RulePercent => "the subject's bucket against the percentage of a rule",
+            Self::StaysWithWriter => {
+                "beyond the percentage, but the subject's writes are on gRPC and it stays with them"
+            }
+            Self::Halted => "rolled back, and nobody has gone on yet",
         }
     }
 }
@@ -95,108 +335,5 @@ impl fmt::Display for Side {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{Percent, Source};
-
-    fn state(hundredths: u16) -> RolloutState {
-        RolloutState {
-            salt: "movies".into(),
-            enabled: true,
-            stage: Stage::Split,
-            percent: Percent::from_hundredths(hundredths).unwrap(),
-            source: Source::Operator,
-            version: 1,
-        }
-    }
-
-    #[track_caller]
-    fn check(state: &RolloutState, want: (Side, Reason)) {
-        for n in 0..100 {
-            let decision = decide(state, &Subject::new(n.to_string()));
-            assert_eq!((decision.side, decision.reason), want);
-        }
-    }
-
-    #[test]
-    fn stages_decide_for_everybody() {
-        let at = |stage| RolloutState {
-            stage,
-            ..state(5_000)
-        };
-        check(&at(Stage::Legacy), (Side::Legacy, Reason::StageLegacy));
-        check(&at(Stage::Shadow), (Side::Legacy, Reason::StageShadow));
-        check(&at(Stage::Grpc), (Side::Grpc, Reason::StageGrpc));
-    }
-
-    #[test]
-    fn switched_off_is_legacy_in_every_stage() {
-        for stage in [Stage::Legacy, Stage::Shadow, Stage::Split, Stage::Grpc] {
-            let off = RolloutState {
-                enabled: false,
-                stage,
-                ..state(10_000)
-            };
-            check(&off, (Side::Legacy, Reason::MigrationDisabled));
-        }
-    }
-
-    #[test]
-    fn nought_is_nobody_and_a_hundred_is_everybody() {
-        check(&state(0), (Side::Legacy, Reason::Percent));
-        check(&state(10_000), (Side::Grpc, Reason::Percent));
-    }
-
-    #[test]
-    fn the_share_is_the_percentage() {
-        for hundredths in [100, 1_000, 5_000, 9_000] {
-            let state = state(hundredths);
-            let grpc = (0..100_000)
-                .filter(|n: &u32| {
-                    decide(&state, &Subject::new(format!("guest-{n}"))).side == Side::Grpc
-                })
-                .count() as f64;
-            // Four standard deviations of a binomial distribution.
-            let share = state.percent.as_f64() / 100.0;
-            let bound = 4.0 * (100_000.0 * share * (1.0 - share)).sqrt();
-            assert!(
-                (grpc - share * 100_000.0).abs() < bound,
-                "{hundredths}: {grpc}"
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn raising_the_percentage_never_evicts_a_subject(
-            salt in "[a-z-]{1,20}", subject in ".{1,40}", low in 0..=10_000u16, more in 0..=10_000u16
-        ) {
-            let high = low.saturating_add(more).min(10_000);
-            let subject = Subject::new(subject);
-            let side = |hundredths| {
-                decide(&RolloutState { salt: salt.clone(), ..state(hundredths) }, &subject).side
-            };
-            // `Grpc` is the greater: whoever was there stays there.
-            prop_assert!(side(low) <= side(high));
-            prop_assert_eq!(side(0), Side::Legacy);
-            prop_assert_eq!(side(10_000), Side::Grpc);
-        }
-
-        #[test]
-        fn every_replica_decides_alike(subject in ".{0,40}", hundredths in 0..=10_000u16, version in any::<u64>()) {
-            // Two replicas hold equal states built apart; the version and whose word it is have no say.
-            let here = decide(&state(hundredths), &Subject::new(subject.clone()));
-            let there = decide(
-                &RolloutState { version, source: Source::File, ..state(hundredths) },
-                &Subject::new(subject),
-            );
-            prop_assert_eq!(here, there);
-        }
     }
 }

@@ -1,14 +1,21 @@
 //! Which side serves a request, decided purely.
 //!
 //! A *rollout* moves a group of routes from the legacy system to gRPC by percentage. This crate holds the laws of that:
-//! what a percentage is ([`Percent`]), how a subject is dealt a place that never changes ([`bucket()`]), which setting
-//! wins where several speak ([`Percentages`]), and from all of it one [`Decision`] with the reason for it ([`decide`]).
+//!
+//! - what a percentage is ([`Percent`]), whose counts where several speak ([`Percentages`]), and how far a migration is
+//!   and who owns its writes there ([`Stage`], [`Owner`]);
+//! - who is kept sticky and where a request says so ([`Subjects`]), and the place that a subject is dealt for ever
+//!   ([`bucket()`]);
+//! - from all of it one [`Decision`] with its reason ([`decide`]), explained to people ([`explain()`]), with exceptions
+//!   ([`Rule`]) and the pin that makes a subject find what it wrote ([`Pin`]);
+//! - whether legacy may answer what gRPC failed to ([`Attempt::falls_back`]).
 //!
 //! # Laws
 //!
-//! - The same state and the same subject give the same decision: on every replica, after every restart, for ever. The
+//! - The same state and the same request give the same decision: on every replica, after every restart, for ever. The
 //!   hash is pinned by test vectors.
 //! - Raising the percentage never moves a subject from gRPC back to legacy. 0 is nobody, 100 is everybody.
+//! - A write never goes to a side that does not own it.
 //! - Nothing here reads a clock, draws a random number or does IO; what a decision depends on is an argument.
 //!
 //! # Limits
@@ -18,12 +25,29 @@
 
 mod bucket;
 mod decision;
+mod explain;
+mod fallback;
 mod percent;
+mod percentages;
+mod pin;
+mod rules;
+mod stage;
 mod state;
 mod subject;
+#[cfg(test)]
+mod testing;
 
-pub use bucket::{BUCKETS, Bucket, bucket};
-pub use decision::{Decision, Reason, Side, decide};
+pub use bucket::{Algorithm, BUCKETS, Bucket, bucket};
+pub use decision::{Decision, Reason, Request, Shadow, Side, decide};
+pub use explain::{Explanation, Line, explain, explain_reading};
+pub use fallback::{Attempt, Failure, NoFallback};
 pub use percent::{ParsePercentError, Percent};
-pub use state::{Percentages, RolloutState, Source, Stage};
-pub use subject::{Facts, ParseSubjectError, Subject, SubjectSource, Subjects};
+pub use percentages::{Percentages, Source, Word};
+pub use pin::{KEY_BYTES_MIN, Keys, KeysError, Pin};
+pub use rules::{Rule, RuleError, Then, When};
+pub use stage::{Owner, OwnerError, Stage};
+pub use state::{GoingDown, RolloutState};
+pub use subject::{
+    BODY_BYTES_MAX, Facts, NoFacts, ParseSubjectError, Reading, Subject, SubjectSource, Subjects,
+    field_of_body,
+};

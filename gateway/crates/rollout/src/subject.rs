@@ -1,30 +1,69 @@
 //! Who or what is kept sticky, and where a request says so.
 //!
-//! A rollout names its sources in order: `header:x-user-id`, `cookie:banyan_subject`. A request that lacks the first
-//! falls to the next. A cookie must be among them: it is what the gateway gives to a client that brings nothing, so
-//! that no request is ever without a subject and every client that keeps cookies keeps its side.
+//! A rollout names its sources in order: `token:sub`, `header:x-user-id`, `cookie:banyan_subject`. A request that lacks
+//! the first falls to the next, and [`Reading`] says which was used and which were missing. The list has to end in
+//! something: a cookie, which the gateway gives to a client that brings nothing, or the client's address. So every client
+//! that keeps cookies keeps its side.
 //!
-//! Only the value is hashed, not where it stood: a user is the same user by header or by cookie.
+//! Only the value is hashed, not where it stood: a user is the same user by header or by cookie. A path parameter makes an
+//! entity the subject: with `path:id` all that concerns one screening is decided together, whoever asks.
 
-use std::{fmt, str::FromStr};
+mod body;
+mod source;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What a request shows of itself.
+pub use body::{BODY_BYTES_MAX, field_of_body};
+pub use source::{ParseSubjectError, SubjectSource};
+
+/// What a request shows of itself. What a gateway cannot tell is absent.
 pub trait Facts {
     /// The value of a header, by its lower-case name.
     fn header(&self, name: &str) -> Option<&str>;
+
     /// The value of a cookie, by its name.
     fn cookie(&self, name: &str) -> Option<&str>;
+
+    /// A claim of the token that came with the request, once verified; never of one that was not.
+    fn claim(&self, _name: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// A parameter of the route's path template, decoded.
+    fn path(&self, _name: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// The first query parameter of that name, decoded.
+    fn query(&self, _name: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// A field of the JSON body; see [`field_of_body`].
+    fn body(&self, _path: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// The client's address, as far as proxies before the gateway are trusted.
+    fn client_address(&self) -> Option<Cow<'_, str>> {
+        None
+    }
 }
 
-/// Where a subject is read from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum SubjectSource {
-    /// `header:NAME`, in lower case.
-    Header(String),
-    /// `cookie:NAME`.
-    Cookie(String),
+/// A request that shows nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFacts;
+
+impl Facts for NoFacts {
+    fn header(&self, _name: &str) -> Option<&str> {
+        None
+    }
+
+    fn cookie(&self, _name: &str) -> Option<&str> {
+        None
+    }
 }
 
 /// Who or what is kept sticky.
@@ -33,27 +72,21 @@ pub struct Subject {
     value: String,
 }
 
-/// The sources of a rollout in the order tried; at least one is a cookie.
+/// The sources of a rollout in the order tried; at least one is a cookie or the client's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subjects {
     sources: Vec<SubjectSource>,
-    cookie: usize,
 }
 
-/// Why something is no source of subjects.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseSubjectError {
-    /// Neither `header:` nor `cookie:`.
-    #[error("`{0}` is no source of subjects: use `header:NAME` or `cookie:NAME`")]
-    Kind(String),
-    /// A name that no header or cookie can have.
-    #[error("`{0}` names no header or cookie: letters, digits and !#$%&'*+-.^_`|~ are allowed")]
-    Name(String),
-    /// No cookie among the sources.
-    #[error(
-        "a cookie is missing, which clients that bring no subject are given: add `cookie:banyan_subject`"
-    )]
-    NoCookie,
+/// What a request's subject is and how it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading<'s> {
+    /// `None` if the request brings none and has to be given [`Subjects::cookie`].
+    pub subject: Option<Subject>,
+    /// The source that had it.
+    pub source: Option<&'s SubjectSource>,
+    /// Sources that stand before it and that the request lacks.
+    pub missing: &'s [SubjectSource],
 }
 
 impl Subject {
@@ -71,102 +104,75 @@ impl Subject {
     }
 }
 
-impl SubjectSource {
-    fn read<'a>(&self, facts: &'a impl Facts) -> Option<&'a str> {
-        let value = match self {
-            Self::Header(name) => facts.header(name),
-            Self::Cookie(name) => facts.cookie(name),
-        };
-        // An empty value is what a proxy or a form sends for "nobody"; as a subject it would be one huge group.
-        value.filter(|value| !value.is_empty())
-    }
-}
-
 impl Subjects {
     /// Sources in the order tried.
     ///
     /// # Errors
     ///
-    /// [`ParseSubjectError::NoCookie`] if none of them is a cookie.
+    /// [`ParseSubjectError::NoEnd`] if none of them is a cookie or the client's address.
     pub fn new(sources: Vec<SubjectSource>) -> Result<Self, ParseSubjectError> {
-        let cookie = sources
+        let ends = |source: &SubjectSource| {
+            matches!(
+                source,
+                SubjectSource::Cookie(_) | SubjectSource::ClientAddress
+            )
+        };
+        if sources.iter().any(ends) {
+            Ok(Self { sources })
+        } else {
+            Err(ParseSubjectError::NoEnd)
+        }
+    }
+
+    /// The first subject that the request names, and what was missing before it.
+    #[must_use]
+    pub fn find(&self, facts: &dyn Facts) -> Reading<'_> {
+        let found = self
+            .sources
             .iter()
-            .position(|source| matches!(source, SubjectSource::Cookie(_)))
-            .ok_or(ParseSubjectError::NoCookie)?;
-        Ok(Self { sources, cookie })
+            .enumerate()
+            .find_map(|(index, source)| Some((index, source, source.read(facts)?)));
+        match found {
+            Some((index, source, value)) => Reading {
+                subject: Some(Subject::new(value)),
+                source: Some(source),
+                missing: &self.sources[..index],
+            },
+            None => Reading {
+                subject: None,
+                source: None,
+                missing: &self.sources,
+            },
+        }
     }
 
     /// The first subject that the request names, or `None` if it brings none and has to be given the [`Self::cookie`].
-    pub fn read(&self, facts: &impl Facts) -> Option<Subject> {
-        self.sources
-            .iter()
-            .find_map(|source| source.read(facts))
-            .map(Subject::new)
+    #[must_use]
+    pub fn read(&self, facts: &dyn Facts) -> Option<Subject> {
+        self.find(facts).subject
     }
 
-    /// The cookie to give to a client that brings no subject.
+    /// The cookie to give to a client that brings no subject: the first one named. `None` where the client's address is
+    /// the last resort.
     #[must_use]
-    pub fn cookie(&self) -> &str {
-        match &self.sources[self.cookie] {
-            SubjectSource::Cookie(name) | SubjectSource::Header(name) => name,
-        }
+    pub fn cookie(&self) -> Option<&str> {
+        self.sources.iter().find_map(|source| match source {
+            SubjectSource::Cookie(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether a body has to be read before a subject can be told; at most [`BODY_BYTES_MAX`] of it.
+    #[must_use]
+    pub fn want_body(&self) -> bool {
+        self.sources
+            .iter()
+            .any(|source| matches!(source, SubjectSource::Body(_)))
     }
 
     /// The sources in the order tried.
     pub fn sources(&self) -> impl Iterator<Item = &SubjectSource> {
         self.sources.iter()
-    }
-}
-
-impl FromStr for SubjectSource {
-    type Err = ParseSubjectError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let kind = || ParseSubjectError::Kind(text.to_owned());
-        let (source, name) = text.split_once(':').ok_or_else(kind)?;
-        let named = |name: &str| {
-            if is_token(name) {
-                Ok(name.to_owned())
-            } else {
-                Err(ParseSubjectError::Name(text.to_owned()))
-            }
-        };
-        match source {
-            "header" => Ok(Self::Header(named(name)?.to_ascii_lowercase())),
-            "cookie" => Ok(Self::Cookie(named(name)?)),
-            _ => Err(kind()),
-        }
-    }
-}
-
-/// RFC 9110 section 5.6.2: what names of headers (and, by RFC 6265, of cookies) are made of.
-fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-impl fmt::Display for SubjectSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header(name) => write!(f, "header:{name}"),
-            Self::Cookie(name) => write!(f, "cookie:{name}"),
-        }
-    }
-}
-
-impl Serialize for SubjectSource {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for SubjectSource {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
     }
 }
 
@@ -184,98 +190,99 @@ impl<'de> Deserialize<'de> for Subjects {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::Shown;
 
-    struct Request(&'static [(&'static str, &'static str)]);
-
-    impl Request {
-        fn get(&self, key: &str) -> Option<&str> {
-            self.0.iter().find(|pair| pair.0 == key).map(|pair| pair.1)
-        }
+    fn subjects(sources: &[&str]) -> Subjects {
+        let sources = sources.iter().map(|source| source.parse().unwrap());
+        Subjects::new(sources.collect()).unwrap()
     }
 
-    impl Facts for Request {
-        fn header(&self, name: &str) -> Option<&str> {
-            self.get(&format!("header:{name}"))
-        }
-        fn cookie(&self, name: &str) -> Option<&str> {
-            self.get(&format!("cookie:{name}"))
-        }
-    }
-
-    fn subjects(sources: &[&str]) -> Result<Subjects, ParseSubjectError> {
-        Subjects::new(
-            sources
-                .iter()
-                .map(|source| source.parse())
-                .collect::<Result<_, _>>()?,
-        )
+    #[track_caller]
+    fn check(sources: &[&str], shown: &[(&str, &str)], want: (Option<&str>, Option<&str>, usize)) {
+        let subjects = subjects(sources);
+        let shown = Shown::new(shown);
+        let reading = subjects.find(&shown);
+        let subject = reading.subject.as_ref().map(Subject::value);
+        let source = reading.source.map(ToString::to_string);
+        assert_eq!((subject, source.as_deref(), reading.missing.len()), want);
     }
 
     #[test]
     fn a_request_that_lacks_one_falls_to_the_next() {
-        let subjects = subjects(&["header:X-User-Id", "cookie:banyan_subject"]).unwrap();
-        let read = |request: Request| subjects.read(&request).map(|subject| subject.value);
-        assert_eq!(read(Request(&[])), None);
-        assert_eq!(subjects.cookie(), "banyan_subject");
-        assert_eq!(
-            read(Request(&[
-                ("cookie:banyan_subject", "c"),
-                ("header:x-user-id", "7")
-            ])),
-            Some("7".into())
+        let two = ["header:X-User-Id", "cookie:banyan_subject"];
+        let cookie = ("cookie:banyan_subject", "c");
+        check(&two, &[], (None, None, 2));
+        check(
+            &two,
+            &[cookie, ("header:x-user-id", "7")],
+            (Some("7"), Some("header:x-user-id"), 0),
         );
-        assert_eq!(
-            read(Request(&[("cookie:banyan_subject", "c")])),
-            Some("c".into())
+        check(
+            &two,
+            &[cookie],
+            (Some("c"), Some("cookie:banyan_subject"), 1),
         );
-        assert_eq!(
-            read(Request(&[
-                ("header:x-user-id", ""),
-                ("cookie:banyan_subject", "c")
-            ])),
-            Some("c".into())
+        // What a proxy or a form sends for "nobody" is nobody.
+        check(
+            &two,
+            &[cookie, ("header:x-user-id", "")],
+            (Some("c"), Some("cookie:banyan_subject"), 1),
         );
-    }
-
-    #[track_caller]
-    fn check(sources: &[&str], want: &str) {
-        let got = match subjects(sources) {
-            Ok(subjects) => subjects
-                .sources()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-            Err(error) => error.to_string(),
-        };
-        assert_eq!(got, want);
     }
 
     #[test]
-    fn sources_are_parsed_or_refused_with_what_is_allowed() {
-        check(
-            &["header:X-User-Id", "cookie:Sid"],
-            "header:x-user-id, cookie:Sid",
+    fn every_kind_of_source_is_read() {
+        let all = [
+            "token:sub",
+            "header:h",
+            "cookie:c",
+            "path:id",
+            "query:q",
+            "body:guest.id",
+            "client:address",
+        ];
+        for (index, source) in all.into_iter().enumerate() {
+            check(&all, &[(source, "v")], (Some("v"), Some(source), index));
+        }
+        check(&all, &[], (None, None, all.len()));
+    }
+
+    #[test]
+    fn the_first_cookie_is_given_to_who_brings_nothing() {
+        assert_eq!(
+            subjects(&["path:id", "cookie:a", "cookie:b"]).cookie(),
+            Some("a")
         );
-        check(
-            &["header:x-user-id"],
-            "a cookie is missing, which clients that bring no subject are given: add `cookie:banyan_subject`",
-        );
-        check(
-            &["query:user"],
-            "`query:user` is no source of subjects: use `header:NAME` or `cookie:NAME`",
-        );
-        check(
-            &["cookie"],
-            "`cookie` is no source of subjects: use `header:NAME` or `cookie:NAME`",
-        );
-        check(
-            &["header:x user"],
-            "`header:x user` names no header or cookie: letters, digits and !#$%&'*+-.^_`|~ are allowed",
-        );
-        check(
-            &["cookie:"],
-            "`cookie:` names no header or cookie: letters, digits and !#$%&'*+-.^_`|~ are allowed",
-        );
+        assert_eq!(subjects(&["path:id", "client:address"]).cookie(), None);
+    }
+
+    #[test]
+    fn only_a_list_with_a_body_field_wants_the_body() {
+        assert!(subjects(&["body:id", "cookie:c"]).want_body());
+        assert!(!subjects(&["query:id", "cookie:c"]).want_body());
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_that_is_there_is_used(there in proptest::collection::vec(any::<bool>(), 5)) {
+            let sources = ["token:sub", "header:h", "path:id", "query:q", "cookie:c"];
+            let shown: Vec<_> = sources
+                .iter()
+                .zip(&there)
+                .filter_map(|(source, there)| there.then_some((*source, *source)))
+                .collect();
+            let subjects = subjects(&sources);
+            let shown = Shown::new(&shown);
+            let reading = subjects.find(&shown);
+            let first = there.iter().position(|there| *there);
+            prop_assert_eq!(reading.missing.len(), first.unwrap_or(sources.len()));
+            prop_assert_eq!(
+                reading.subject,
+                first.map(|first| Subject::new(sources[first]))
+            );
+        }
     }
 }
