@@ -8,7 +8,8 @@
 //!   ([`bucket()`]);
 //! - from all of it one [`Decision`] with its reason ([`decide`]), explained to people ([`explain()`]), with exceptions
 //!   ([`Rule`]) and the pin that makes a subject find what it wrote ([`Pin`]);
-//! - whether legacy may answer what gRPC failed to ([`Attempt::falls_back`]).
+//! - whether legacy may answer what gRPC failed to ([`Attempt::falls_back`]);
+//! - how a rollout moves from stage to stage and step to step, and when it must not ([`transition()`]).
 //!
 //! # Laws
 //!
@@ -36,6 +37,7 @@ mod state;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod transition;
 
 pub use bucket::{Algorithm, BUCKETS, Bucket, bucket};
 pub use decision::{Decision, Reason, Request, Shadow, Side, decide};
@@ -50,4 +52,7 @@ pub use state::{GoingDown, RolloutState};
 pub use subject::{
     BODY_BYTES_MAX, Facts, NoFacts, ParseSubjectError, Reading, Subject, SubjectSource, Subjects,
     field_of_body,
+};
+pub use transition::{
+    BackTo, Circumstances, Command, Follower, Moved, Position, Refusal, transition,
 };
