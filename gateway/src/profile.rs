@@ -49,16 +49,8 @@ impl Profile {
             }
             shape => {
                 let status = refusal.to_status(shape);
-                let rendered = self.renderer.render(
-                    &self.errors,
-                    status.code,
-                    &status.message,
-                    &status.details,
-                );
-                Rendered {
-                    http: refusal.status,
-                    ..rendered
-                }
+                self.renderer
+                    .render_as(&self.errors, refusal.status, &status)
             }
         };
         let mut response = response(rendered);
@@ -74,7 +66,10 @@ fn response(rendered: Rendered) -> Response<Body> {
     let mut response = Response::new(Body::from(rendered.body));
     *response.status_mut() = rendered.http;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(rendered.content_type),
+    );
     if let Some(after) = rendered.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
     }

@@ -257,7 +257,7 @@ impl Refusal {
                 ("title".to_owned(), self.title.to_owned()),
                 ("detail".to_owned(), self.message.clone()),
             ]),
-            ErrorShape::Google | ErrorShape::Simple => HashMap::new(),
+            ErrorShape::Google | ErrorShape::Simple | ErrorShape::Problem => HashMap::new(),
         };
         StatusParts {
             code: self.code,

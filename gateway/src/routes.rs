@@ -80,6 +80,17 @@ impl Routes {
     }
 }
 
+impl Route {
+    /// What operators know it by: its label, and the method behind it.
+    pub(crate) fn name(&self) -> String {
+        match &self.action {
+            Action::Call(call) => format!("`{}` ({})", self.label, call.path),
+            Action::Split(split) => format!("`{}` ({})", self.label, split.grpc.path),
+            Action::Fixed(_) | Action::Forward(_) => format!("`{}`", self.label),
+        }
+    }
+}
+
 impl Fixed {
     pub(crate) fn response(&self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.body.clone()));

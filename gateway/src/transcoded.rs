@@ -8,10 +8,13 @@ mod codec;
 use std::{collections::BTreeMap, time::Duration};
 
 use axum::body::Body;
-use banyan_transcode::{Captures, Code, StatusParts, Transcoder};
+use banyan_transcode::{Captures, Code, Incoming, StatusParts, Transcoder};
 use bytes::Bytes;
 use http::{
-    HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts, uri::PathAndQuery,
+    HeaderName, HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, IF_MATCH},
+    request::Parts,
+    uri::PathAndQuery,
 };
 use http_body_util::BodyExt as _;
 use tonic::{client::Grpc, metadata::MetadataValue};
@@ -85,11 +88,16 @@ impl Call {
         } else {
             Bytes::new()
         };
-        let query = parts.uri.query();
-        let message = match self
-            .transcoder
-            .request(captures, query, &body, request_id.as_deref())
-        {
+        let header = |name: HeaderName| parts.headers.get(name)?.to_str().ok();
+        let incoming = Incoming {
+            captures,
+            query: parts.uri.query(),
+            body: &body,
+            content_type: header(CONTENT_TYPE),
+            request_id: request_id.as_deref(),
+            if_match: header(IF_MATCH),
+        };
+        let message = match self.transcoder.request(&incoming) {
             Ok(message) => message,
             Err(violations) => return Ok(profile.error(&violations.to_status())),
         };

@@ -25,7 +25,7 @@ impl Compiler<'_> {
             (Some(rpc), None, None, None) => {
                 let method = method.context("`rpc` needs `methods`")?;
                 let rule = HttpRule {
-                    method: method.clone(),
+                    method: Some(method.clone()),
                     template: template.clone(),
                     body: route.body.clone(),
                     response_body: route.response_body.clone(),

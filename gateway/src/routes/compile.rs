@@ -171,7 +171,7 @@ impl Compiler<'_> {
                             guest: service.guest,
                             ..call
                         };
-                        let (method, template) = (Some(rule.method.clone()), rule.template.clone());
+                        let (method, template) = (rule.method.clone(), rule.template.clone());
                         let place = Place {
                             listener,
                             method,
@@ -279,12 +279,13 @@ impl Compiler<'_> {
             is_open,
             action,
         };
+        let name = route.name();
         let table = self.routes.table(listener);
-        match method {
-            Some(method) => table.insert(method, template, query, slash, route)?,
-            None => table.insert_any(template, query, slash, route)?,
-        }
-        Ok(())
+        let Err(conflict) = table.insert(method, template, query, slash, route) else {
+            return Ok(());
+        };
+        let existing = table.existing(&conflict).map(Route::name);
+        Err(conflict).with_context(|| format!("{name} and {}", existing.unwrap_or_default()))
     }
 }
 

@@ -6,7 +6,7 @@
 //! prints.
 //!
 //! Limits: nesting of 100; a repeated key, a lone surrogate, a control character and text that is not UTF-8 are
-//! refused. Extensions have no JSON form here yet.
+//! refused. A stream of JSON values is split by [`Pieces`] before its values are read. Extensions have no JSON form here yet.
 
 mod any;
 mod bits;
@@ -15,8 +15,10 @@ mod entries;
 mod lexer;
 mod names;
 mod number;
+mod pieces;
 mod place;
 mod plan;
+mod present;
 mod print;
 mod read;
 mod scalar;
@@ -25,6 +27,7 @@ mod text;
 mod time;
 mod write;
 
+pub use pieces::{PieceError, Pieces};
 pub use plan::Plans;
 pub use write::DecodeError;
 
@@ -32,8 +35,9 @@ pub(crate) use lexer::Lexer;
 pub(crate) use number::put_string;
 pub(crate) use place::Spelling;
 pub(crate) use plan::{FieldPlan, Kind, MessageId, MessagePlan, Named, Scalar, Shape, Special};
+pub(crate) use present::{Resource, present};
 pub(crate) use read::Reader;
-pub(crate) use scalar::{Fault, from_text};
+pub(crate) use scalar::{Fault, from_key, from_text};
 pub(crate) use text::put_text_content;
 pub(crate) use write::Writer;
 

@@ -30,12 +30,12 @@ pub mod transcoder;
 pub mod violation;
 mod wire;
 
-pub use json::{DecodeError, Plans};
+pub use json::{DecodeError, PieceError, Pieces, Plans};
 pub use options::{EnumForm, Int64Form, NameForm, Options, Unknown};
 pub use reverse::{RestCall, Reverse, ReverseError};
 pub use rule::{HttpRule, RuleError, rules_of};
 pub use status::{Code, ErrorOptions, ErrorShape, HttpStatus, Rendered, Renderer, StatusParts};
 pub use table::{BadPath, Captures, Conflict, Lookup, RouteTable, TrailingSlash};
 pub use template::{PathTemplate, TemplateError};
-pub use transcoder::{BindError, Transcoder};
+pub use transcoder::{BindError, HttpBody, Incoming, Transcoder, entity_tag};
 pub use violation::{Violation, ViolationKind, Violations};

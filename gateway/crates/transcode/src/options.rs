@@ -28,6 +28,9 @@ pub struct Options {
     pub unknown_query: Unknown,
     /// Members of the body that name no field (and enum names that name no value).
     pub unknown_fields: Unknown,
+    /// The service's fields `etag` hold entity tags with their quotes (`"a1"`, `W/"a1"`) and not bare text: a tag in
+    /// `If-Match` reaches them as it came.
+    pub quoted_etags: bool,
 }
 
 /// See [`Options::int64`].

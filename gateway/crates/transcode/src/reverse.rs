@@ -161,7 +161,7 @@ impl Reverse {
                 ..options.clone()
             },
             options: options.clone(),
-            method: rule.method.clone(),
+            method: rule.method.clone().unwrap_or_else(|| any_method(rule)),
             template: rule.template.clone(),
             plans,
             input,
@@ -273,6 +273,14 @@ pub fn call(rules: &[Reverse], wire: &[u8]) -> Result<(usize, RestCall), Violati
 }
 
 /// Whether a `*` or `**` stands outside of every variable.
+/// For a rule of any method: what a request with or without a body usually is.
+fn any_method(rule: &HttpRule) -> Method {
+    match rule.body.as_str() {
+        "" => Method::GET,
+        _ => Method::POST,
+    }
+}
+
 fn has_wildcard(template: &PathTemplate) -> bool {
     let is_bound = |at: usize| {
         let covers = |variable: &Variable| variable.segments.contains(&at);

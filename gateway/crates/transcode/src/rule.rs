@@ -11,7 +11,8 @@ use crate::template::{PathTemplate, TemplateError};
 /// One binding of a method to HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRule {
-    pub method: Method,
+    /// `None`: any method (`custom` with the kind `*`).
+    pub method: Option<Method>,
     pub template: PathTemplate,
     /// What the JSON body is read into: empty (no body), `*` (every field that the path does not bind) or the name
     /// of one field of the request message.
@@ -82,13 +83,15 @@ fn rule(method: &MethodDescriptor, annotation: &DynamicMessage) -> Result<HttpRu
         method: method.full_name().to_owned(),
         source,
     })?;
-    let http_method = Method::from_bytes(verb.as_bytes())
-        .ok()
-        .filter(|_| verb != "*")
-        .ok_or_else(|| RuleError::Method {
-            method: method.full_name().to_owned(),
-            verb,
-        })?;
+    let http_method = match verb.as_str() {
+        "*" => None,
+        verb => Some(
+            Method::from_bytes(verb.as_bytes()).map_err(|_| RuleError::Method {
+                method: method.full_name().to_owned(),
+                verb: verb.to_owned(),
+            })?,
+        ),
+    };
     Ok(HttpRule {
         method: http_method,
         template,

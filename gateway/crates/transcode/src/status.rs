@@ -3,10 +3,12 @@
 //! Services speak `google.rpc.Status` with typed details; what the gateway finds wrong itself takes the same form
 //! ([`crate::Violations::to_status`]), so there is one renderer and one look. Details are read by hand from the few
 //! fields that matter here, so a pool need not declare them; printing them as JSON (shape `google`) is by the pool, and
-//! what it does not know is left out. `google.rpc.DebugInfo` never leaves.
+//! what it does not know is left out. `google.rpc.DebugInfo` never leaves: the other
+//! shapes show no detail but the ones that they are made of.
 
 mod details;
 mod options;
+mod shapes;
 
 use std::time::Duration;
 
@@ -31,10 +33,12 @@ pub struct StatusParts {
     pub details: Bytes,
 }
 
-/// An error, ready to send as `application/json`.
+/// An error, ready to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     pub http: StatusCode,
+    /// `application/json`, or what the shape has instead.
+    pub content_type: &'static str,
     pub body: Bytes,
     /// From `google.rpc.RetryInfo`: whole seconds, rounded up, for the header `retry-after`.
     pub retry_after: Option<Duration>,
@@ -77,6 +81,17 @@ impl Renderer {
         self.shape(options, http, code, message, &details)
     }
 
+    /// A status under an HTTP status that is already decided.
+    pub fn render_as(
+        &self,
+        options: &ErrorOptions,
+        http: StatusCode,
+        status: &StatusParts,
+    ) -> Rendered {
+        let details = Details::read(&status.details);
+        self.shape(options, http, status.code, &status.message, &details)
+    }
+
     /// An error that has no gRPC status: an unknown path, a refused method, an upstream that is away.
     pub fn render_http(&self, options: &ErrorOptions, http: StatusCode, message: &str) -> Rendered {
         self.shape(
@@ -98,14 +113,15 @@ impl Renderer {
     ) -> Rendered {
         let body = match options.shape {
             ErrorShape::Google => self.google(http, code, message, details),
-            ErrorShape::Simple => simple(message),
-            ErrorShape::Provider => provider(http, message, details),
+            ErrorShape::Simple => shapes::simple(message),
+            ErrorShape::Provider => shapes::provider(http, message, details),
+            ErrorShape::Problem => shapes::problem(http, code, message, details),
         };
-        let retry_after = details.retry_after();
         Rendered {
             http,
+            content_type: options.shape.content_type(),
             body: body.into(),
-            retry_after,
+            retry_after: details.retry_after(),
         }
     }
 
@@ -137,40 +153,4 @@ impl Renderer {
         out.extend_from_slice(b"}}");
         out
     }
-}
-
-fn simple(message: &str) -> Vec<u8> {
-    let mut out = b"{\"error\":".to_vec();
-    put_string(&mut out, message);
-    out.push(b'}');
-    out
-}
-
-fn provider(http: StatusCode, message: &str, details: &Details<'_>) -> Vec<u8> {
-    let reason = http.canonical_reason().unwrap_or("Error");
-    let mut errors: Vec<(&str, &str)> = details
-        .violations
-        .iter()
-        .map(|violation| ("Validation failed", violation.description))
-        .collect();
-    if errors.is_empty() {
-        errors.push((
-            details.title.unwrap_or(reason),
-            details.detail.unwrap_or(message),
-        ));
-    }
-    let mut out = b"{\"errors\":[".to_vec();
-    for (index, (title, detail)) in errors.into_iter().enumerate() {
-        out.extend_from_slice(if index > 0 {
-            b",{\"title\":"
-        } else {
-            b"{\"title\":"
-        });
-        put_string(&mut out, title);
-        out.extend_from_slice(b",\"detail\":");
-        put_string(&mut out, detail);
-        out.push(b'}');
-    }
-    out.extend_from_slice(b"]}");
-    out
 }

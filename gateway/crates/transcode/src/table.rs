@@ -38,6 +38,8 @@ pub struct Conflict {
     pub verb: String,
     pub existing: String,
     pub new: String,
+    /// Of the existing one, in the table.
+    index: usize,
 }
 
 /// The answer to [`RouteTable::find`].
@@ -98,38 +100,17 @@ impl<R> RouteTable<R> {
         Self::default()
     }
 
-    /// Adds a route for one method. It is taken only for requests whose query has every key of `query_required`,
-    /// with any value.
+    /// Adds a route for one method, or with `None` for every method that has no route of its own at this template. It
+    /// is taken only for requests whose query has every key of `query_required`, with any value.
     pub fn insert(
         &mut self,
-        method: Method,
-        template: PathTemplate,
-        query_required: Vec<String>,
-        slash: TrailingSlash,
-        target: R,
-    ) -> Result<(), Conflict> {
-        self.add(Some(method), template, query_required, slash, target)
-    }
-
-    /// Adds a route for every method that has no route of its own at this template.
-    pub fn insert_any(
-        &mut self,
-        template: PathTemplate,
-        query_required: Vec<String>,
-        slash: TrailingSlash,
-        target: R,
-    ) -> Result<(), Conflict> {
-        self.add(None, template, query_required, slash, target)
-    }
-
-    fn add(
-        &mut self,
-        method: Option<Method>,
+        method: impl Into<Option<Method>>,
         template: PathTemplate,
         mut query_required: Vec<String>,
         slash: TrailingSlash,
         target: R,
     ) -> Result<(), Conflict> {
+        let method = method.into();
         query_required.sort();
         query_required.dedup();
         let root = match template.verb() {
@@ -140,15 +121,18 @@ impl<R> RouteTable<R> {
             .segments()
             .iter()
             .fold(root, |node, segment| node.child(segment));
-        let same = node.ends.iter().map(|&index| &self.routes[index]);
-        if let Some(existing) = same
-            .into_iter()
-            .find(|route| route.method == method && route.query_required == query_required)
-        {
+        let is_same =
+            |route: &Route<R>| route.method == method && route.query_required == query_required;
+        let same = node
+            .ends
+            .iter()
+            .find(|&&index| is_same(&self.routes[index]));
+        if let Some(&index) = same {
             return Err(Conflict {
                 verb: method.map_or_else(|| "*".to_owned(), |method| method.to_string()),
-                existing: existing.template.to_string(),
+                existing: self.routes[index].template.to_string(),
                 new: template.to_string(),
+                index,
             });
         }
         node.ends.push(self.routes.len());
@@ -163,6 +147,11 @@ impl<R> RouteTable<R> {
         node.ends
             .sort_by(|&a, &b| routes[a].rank().cmp(&routes[b].rank()));
         Ok(())
+    }
+
+    /// The route that a conflict of this table is with: only its owner knows what to call it.
+    pub fn existing(&self, conflict: &Conflict) -> Option<&R> {
+        self.routes.get(conflict.index).map(|route| &route.target)
     }
 
     /// The route of a request. `raw_path` and `raw_query` are as they came, still escaped.

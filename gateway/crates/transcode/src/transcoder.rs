@@ -4,38 +4,40 @@
 //! the request's own fault and is reported field by field. Parts are written in the order body, query, path: on the
 //! wire a later value of a field replaces an earlier one, so the path always wins.
 //!
-//! Unary methods only.
+//! A stream is its items: path, query and headers belong to the first message of a client ([`Transcoder::first`]), the
+//! later ones are made of an item each ([`Transcoder::item`]), and every message of a server is converted by itself. Who
+//! splits and frames them is the caller; [`crate::Pieces`] splits a body.
 
 mod bind;
+mod body;
+mod etag;
+mod http_body;
+mod incoming;
+mod mask;
 mod query;
 mod request_id;
+mod text;
 
 use bytes::Bytes;
 use prost_reflect::MethodDescriptor;
 
 pub use bind::BindError;
+pub use etag::entity_tag;
+pub use http_body::HttpBody;
+pub use incoming::Incoming;
 
 use bind::Steps;
+use body::Body;
+use mask::Update;
 use query::Bound;
+use text::{Text, put_text};
 
-use crate::json::{
-    DecodeError, FieldPlan, Kind, MessageId, Plans, Reader, Shape, Special, Spelling, Writer,
-};
+use crate::json::{DecodeError, MessageId, Plans, Spelling, Writer};
 use crate::options::Options;
 use crate::rule::HttpRule;
-use crate::table::Captures;
 use crate::violation::Violations;
 
-/// What the JSON body is read into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Body {
-    None,
-    Whole,
-    /// Index of a field of the request message.
-    Field(usize),
-}
-
-/// A unary method behind an HTTP rule, under the options of a route.
+/// A method behind an HTTP rule, under the options of a route.
 #[derive(Debug)]
 pub struct Transcoder {
     plans: Plans,
@@ -43,15 +45,23 @@ pub struct Transcoder {
     grpc_path: String,
     input: MessageId,
     output: MessageId,
+    client_streams: bool,
+    server_streams: bool,
     /// The field of every variable of the template, in their order.
     variables: Vec<Steps>,
     body: Body,
+    /// The body is bytes of any kind and not JSON.
+    takes_raw: bool,
     /// Index of the field of the response message that is the answer.
     response_field: Option<usize>,
+    answers_raw: bool,
     /// The variables as numbers from the root of the body.
     provided: Vec<Vec<u32>>,
     /// Index of the field of the request message for the id of a request.
     request_id: Option<usize>,
+    etag_in: Option<Steps>,
+    etag_out: Option<Steps>,
+    update: Option<Update>,
 }
 
 impl Transcoder {
@@ -69,38 +79,55 @@ impl Transcoder {
         &self.grpc_path
     }
 
-    /// The request message on the wire. `captures` are those of the rule's own template; the query and the body are
-    /// as they came. `request_id` came beside them, and fills the message's field of that name if it has one.
-    pub fn request(
-        &self,
-        captures: &Captures,
-        raw_query: Option<&str>,
-        body: &[u8],
-        request_id: Option<&str>,
-    ) -> Result<Bytes, Violations> {
+    pub fn is_client_streaming(&self) -> bool {
+        self.client_streams
+    }
+
+    pub fn is_server_streaming(&self) -> bool {
+        self.server_streams
+    }
+
+    /// The request message on the wire.
+    pub fn request(&self, incoming: &Incoming<'_>) -> Result<Bytes, Violations> {
         let mut bound = Bound::new(self);
-        let (mut out, mut violations) = self.read_body(body, &mut bound);
-        bound.query(&mut out, &mut violations, raw_query.unwrap_or_default());
-        for (steps, value) in self.variables.iter().zip(captures.values()) {
-            if let Err(fault) = query::put_text(&self.plans, &mut out, steps, value, true) {
-                let field = self.show(steps);
-                violations.push(field, fault.kind, fault.predicate);
+        let (mut out, mut violations) =
+            self.read_body(incoming.body, incoming.content_type, &mut bound);
+        bound.query(
+            &mut out,
+            &mut violations,
+            incoming.query.unwrap_or_default(),
+        );
+        for (steps, value) in self.variables.iter().zip(incoming.captures.values()) {
+            if let Err(fault) = put_text(&self.plans, &mut out, steps, Text::explicit(value)) {
+                violations.push(self.show(steps), fault.kind, fault.predicate);
             }
         }
         if self.options.required && self.body != Body::Whole {
             bound.require(&mut violations);
         }
-        if let Some(id) = request_id {
+        if let Some(id) = incoming.request_id {
             self.identify(&mut out, &mut violations, id);
         }
-        if violations.is_empty() {
-            Ok(out.into())
-        } else {
-            Err(violations)
+        if let Some(header) = incoming.if_match {
+            self.guard(&mut out, &mut violations, header);
         }
+        self.mask(&mut out, &mut violations, incoming.body);
+        finish(out, violations)
     }
 
-    /// The answer as JSON.
+    /// The first message of a client's stream: its first item, with what path, query and headers bind.
+    pub fn first(&self, incoming: &Incoming<'_>) -> Result<Bytes, Violations> {
+        self.request(incoming)
+    }
+
+    /// A later message of a client's stream. What the path binds is in the first one and not missed in this.
+    pub fn item(&self, body: &[u8]) -> Result<Bytes, Violations> {
+        let mut bound = Bound::new(self);
+        let (out, violations) = self.read_body(body, None, &mut bound);
+        finish(out, violations)
+    }
+
+    /// The answer, or one message of a streamed one, as JSON.
     pub fn response(&self, wire: &[u8]) -> Result<Bytes, DecodeError> {
         let mut writer = Writer::new(&self.plans, &self.options);
         match self.response_field {
@@ -110,42 +137,27 @@ impl Transcoder {
         Ok(writer.finish().into())
     }
 
-    fn read_body<'a>(&'a self, body: &'a [u8], bound: &mut Bound<'a>) -> (Vec<u8>, Violations) {
-        let field = match self.body {
-            Body::None => return Default::default(),
-            Body::Whole => None,
-            Body::Field(index) => Some(&self.plans.message(self.input).fields[index]),
-        };
-        let body = match field {
-            _ if !body.is_empty() => body,
-            Some(field) if !self.is_object(field) => return Default::default(),
-            _ => b"{}",
-        };
-        let mut reader = Reader::new(&self.plans, &self.options, body, &self.provided);
-        match field {
-            None => reader.document(|reader| reader.content(self.input, 0)),
-            Some(field) => reader.document(|reader| {
-                if reader.root_field(field)? {
-                    bound.note(vec![field.number]);
-                }
-                Ok(())
-            }),
-        }
-        reader.into_parts()
-    }
-
-    fn is_object(&self, field: &FieldPlan) -> bool {
-        match (field.shape, field.kind) {
-            (Shape::Single, Kind::Message(id)) => self.plans.message(id).special == Special::None,
-            _ => false,
-        }
-    }
-
     /// The dotted name of a field in the spelling of the route.
-    fn show(&self, steps: &Steps) -> String {
+    fn show(&self, steps: &[(MessageId, usize)]) -> String {
         let names = steps.iter().map(|&(message, field)| {
             Spelling(&self.options).show(&self.plans.message(message).fields[field])
         });
         names.collect::<Vec<_>>().join(".")
+    }
+
+    /// The same as it stands in the body, where that is one field of the message.
+    fn show_in_body(&self, steps: &[(MessageId, usize)]) -> String {
+        match steps {
+            [(_, first), rest @ ..] if self.body == Body::Field(*first) => self.show(rest),
+            steps => self.show(steps),
+        }
+    }
+}
+
+fn finish(out: Vec<u8>, violations: Violations) -> Result<Bytes, Violations> {
+    if violations.is_empty() {
+        Ok(out.into())
+    } else {
+        Err(violations)
     }
 }

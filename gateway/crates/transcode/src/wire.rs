@@ -1,5 +1,7 @@
 //! The protobuf wire format: what both codecs are written with.
 
+use std::ops::Range;
+
 /// How a field is laid out on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WireType {
@@ -231,9 +233,43 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The last value of the field that a way of numbers leads to, and where it lies in the message. Parts of one message are
+/// all looked into, since decoders join them.
+pub(crate) fn last_at(message: &[u8], way: &[u32]) -> Result<Option<Range<usize>>, WireError> {
+    let Some((&first, rest)) = way.split_first() else {
+        return Ok(Some(0..message.len()));
+    };
+    let mut cursor = Cursor::new(message);
+    let mut last = None;
+    while !cursor.is_done() {
+        let (number, wire) = cursor.tag()?;
+        let (start, end) = cursor.skip(number, wire, 0)?;
+        if (number, wire) != (first, WireType::Bytes) {
+            continue;
+        }
+        if let Some(inner) = last_at(&message[start..end], rest)? {
+            last = Some(start + inner.start..start + inner.end);
+        }
+    }
+    Ok(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_value_is_found_in_any_part() {
+        let mut message = Vec::new();
+        put_nested(&mut message, 2, |part| put_bytes(part, 5, b"old"));
+        put_nested(&mut message, 2, |part| put_bytes(part, 5, b"new"));
+        put_nested(&mut message, 2, |part| put_uint(part, 4, 1));
+        let found = |way: &[u32]| last_at(&message, way).map(|at| at.map(|at| &message[at]));
+        assert_eq!(found(&[2, 5]), Ok(Some(&b"new"[..])));
+        assert_eq!(found(&[2, 4]), Ok(None));
+        assert_eq!(found(&[3, 5]), Ok(None));
+        assert_eq!(last_at(b"\xff", &[1]), Err(WireError::Truncated));
+    }
 
     #[test]
     fn lengths_of_any_width_come_out_right() {

@@ -144,7 +144,7 @@ pub(super) fn from_string<'a>(
 }
 
 /// From the key of a JSON object that is a map.
-pub(super) fn from_key<'a>(scalar: Scalar, text: Cow<'a, str>) -> Result<Raw<'a>, Fault> {
+pub(crate) fn from_key<'a>(scalar: Scalar, text: Cow<'a, str>) -> Result<Raw<'a>, Fault> {
     match scalar {
         Scalar::String => Ok(string(text)),
         Scalar::Bool => boolean(&text),

@@ -4,15 +4,19 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::wire::{self, Cursor, WireType};
 
+/// More metadata than this is not read.
+const METADATA_MAX: usize = 64;
+
 /// The parts of a status that decide how it looks. Whatever cannot be read is not there.
 #[derive(Debug, Default)]
 pub(super) struct Details<'a> {
     pub(super) anys: Vec<Any<'a>>,
     /// Of every `google.rpc.BadRequest`.
     pub(super) violations: Vec<FieldViolation<'a>>,
-    /// From the metadata of the first `google.rpc.ErrorInfo` that has it.
-    pub(super) title: Option<&'a str>,
-    pub(super) detail: Option<&'a str>,
+    /// The first `google.rpc.ErrorInfo`.
+    pub(super) reason: Option<&'a str>,
+    pub(super) domain: Option<&'a str>,
+    pub(super) metadata: Vec<(&'a str, &'a str)>,
     /// Seconds and nanoseconds of a `google.rpc.RetryInfo`.
     retry: Option<(u64, u64)>,
 }
@@ -25,8 +29,9 @@ pub(super) struct Any<'a> {
 
 #[derive(Debug)]
 pub(super) struct FieldViolation<'a> {
+    field: &'a str,
     pub(super) description: &'a str,
-    reason: &'a str,
+    pub(super) reason: &'a str,
 }
 
 impl Any<'_> {
@@ -71,6 +76,11 @@ fn lower_camel(path: &str) -> String {
 }
 
 impl FieldViolation<'_> {
+    /// The field as callers who speak JSON know it.
+    pub(super) fn json_field(&self) -> String {
+        lower_camel(self.field)
+    }
+
     /// A body that cannot be read counts as one that is missing.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self.reason, "MISSING" | "SYNTAX")
@@ -98,18 +108,16 @@ impl<'a> Details<'a> {
             "google.rpc.BadRequest" => self.violations.extend(fields.bytes(1).map(|violation| {
                 let fields = Fields::of(violation);
                 FieldViolation {
+                    field: fields.text(1),
                     description: fields.text(2),
                     reason: fields.text(3),
                 }
             })),
-            "google.rpc.ErrorInfo" => {
-                for entry in fields.bytes(3).map(Fields::of) {
-                    match entry.text(1) {
-                        "title" => self.title = self.title.or(Some(entry.text(2))),
-                        "detail" => self.detail = self.detail.or(Some(entry.text(2))),
-                        _ => {}
-                    }
-                }
+            "google.rpc.ErrorInfo" if self.reason.is_none() => {
+                self.reason = Some(fields.text(1));
+                self.domain = Some(fields.text(2));
+                let entries = fields.bytes(3).map(Fields::of);
+                self.metadata = last_of_each(entries.map(|entry| (entry.text(1), entry.text(2))));
             }
             "google.rpc.RetryInfo" => {
                 let delay = fields.bytes(1).last().unwrap_or_default();
@@ -117,6 +125,12 @@ impl<'a> Details<'a> {
             }
             _ => {}
         }
+    }
+
+    /// A value of the metadata.
+    pub(super) fn word(&self, key: &str) -> Option<&'a str> {
+        let found = self.metadata.iter().find(|(name, _)| *name == key);
+        found.map(|(_, value)| *value)
     }
 
     /// Whole seconds, rounded up; none when the delay is negative.
@@ -127,6 +141,18 @@ impl<'a> Details<'a> {
             .checked_add(i64::from(nanos > 0))?;
         u64::try_from(seconds).ok().map(Duration::from_secs)
     }
+}
+
+/// Of the entries of a map with one key the last counts.
+fn last_of_each<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
+    let mut kept: Vec<(&str, &str)> = Vec::new();
+    for (key, value) in entries.take(METADATA_MAX) {
+        match kept.iter_mut().find(|(name, _)| *name == key) {
+            Some(entry) => entry.1 = value,
+            None => kept.push((key, value)),
+        }
+    }
+    kept
 }
 
 /// The fields of a message up to where it breaks off.

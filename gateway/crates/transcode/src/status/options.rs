@@ -157,6 +157,21 @@ pub enum ErrorShape {
     /// `{"errors":[{"title":"..","detail":".."}]}`: `title` and `detail` from the metadata of a
     /// `google.rpc.ErrorInfo`, or one entry for each field violation.
     Provider,
+    /// RFC 9457, as `application/problem+json`: `{"type":"about:blank","title":"Not Found","status":404,"detail":"..",
+    /// "code":"NOT_FOUND","reason":"..","domain":"..","metadata":{..},"violations":[{"field":"..","detail":"..",
+    /// "reason":".."}]}`. `reason` to `metadata` are those of a `google.rpc.ErrorInfo`, `violations` those of every
+    /// `google.rpc.BadRequest`; what there is none of is left out.
+    Problem,
+}
+
+impl ErrorShape {
+    /// The media type of a body of this shape.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            ErrorShape::Problem => "application/problem+json",
+            ErrorShape::Google | ErrorShape::Simple | ErrorShape::Provider => "application/json",
+        }
+    }
 }
 
 /// An HTTP status of an error.
@@ -208,7 +223,7 @@ impl ErrorOptions {
             Some(true) => self.missing_status,
             Some(false) => self.invalid_status.or(match self.shape {
                 ErrorShape::Provider => Some(HttpStatus(StatusCode::UNPROCESSABLE_ENTITY)),
-                ErrorShape::Google | ErrorShape::Simple => None,
+                ErrorShape::Google | ErrorShape::Simple | ErrorShape::Problem => None,
             }),
             None => None,
         };

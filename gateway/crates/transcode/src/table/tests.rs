@@ -20,13 +20,10 @@ impl Routes {
         } else {
             TrailingSlash::Strict
         };
-        match method {
-            "*" => self.0.insert_any(template, query, slash, route),
-            method => self
-                .0
-                .insert(method.parse().unwrap(), template, query, slash, route),
-        }
-        .unwrap();
+        let method = (method != "*").then(|| method.parse().unwrap());
+        self.0
+            .insert(method, template, query, slash, route)
+            .unwrap();
         self
     }
 
@@ -204,22 +201,31 @@ fn captures_are_found_by_name() {
 #[test]
 fn routes_that_match_the_same_requests_are_refused() {
     #[track_caller]
-    fn check(first: &str, second: &str, conflict: bool) {
+    fn check(first: &'static str, second: &'static str, conflict: bool) {
         let mut table = RouteTable::new();
         let parse = |text| PathTemplate::parse(text).unwrap();
         table
-            .insert(Method::GET, parse(first), vec![], TrailingSlash::Strict, ())
+            .insert(
+                Method::GET,
+                parse(first),
+                vec![],
+                TrailingSlash::Strict,
+                first,
+            )
             .unwrap();
         let got = table.insert(
             Method::GET,
             parse(second),
             vec![],
             TrailingSlash::Optional,
-            (),
+            second,
         );
         let want = format!("`GET {second}` matches the same requests as `GET {first}`");
+        let got = got.err();
+        let existing = got.as_ref().and_then(|conflict| table.existing(conflict));
+        assert_eq!(existing, conflict.then_some(&first));
         assert_eq!(
-            got.err().map(|conflict| conflict.to_string()),
+            got.map(|conflict| conflict.to_string()),
             conflict.then_some(want)
         );
     }

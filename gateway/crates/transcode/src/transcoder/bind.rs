@@ -1,8 +1,11 @@
 //! A rule against the descriptors, once, when a route is loaded.
 
+use http::Method;
 use prost_reflect::{MessageDescriptor, MethodDescriptor};
 
-use super::{Body, Transcoder, request_id};
+use super::body::Body;
+use super::mask::Update;
+use super::{Transcoder, etag, http_body, request_id};
 use crate::json::{FieldPlan, Kind, MessageId, Named, Plans, Shape, Special};
 use crate::options::Options;
 use crate::rule::HttpRule;
@@ -13,8 +16,6 @@ pub(super) type Steps = Vec<(MessageId, usize)>;
 /// Why a rule does not fit its method.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
-    #[error("{method} streams; only unary methods can be transcoded")]
-    Streaming { method: String },
     #[error("{method}: {template} binds `{field}`, which {message} does not have")]
     UnknownVariable {
         method: String,
@@ -56,11 +57,6 @@ pub(super) fn bind(
     rule: &HttpRule,
     options: &Options,
 ) -> Result<Transcoder, BindError> {
-    if method.is_client_streaming() || method.is_server_streaming() {
-        return Err(BindError::Streaming {
-            method: method.full_name().to_owned(),
-        });
-    }
     let plans = Plans::of([method.input(), method.output()]);
     let binder = Binder {
         method,
@@ -81,22 +77,35 @@ pub(super) fn bind(
         name => Some(binder.field(output, "response body", name)?),
     };
     let variables = binder.variables(input, body)?;
-    let provided = variables
+    let plans = binder.plans;
+    let provided: Vec<_> = variables
         .iter()
-        .filter_map(|steps| provided(&binder.plans, steps, body))
+        .filter_map(|steps| provided(&plans, steps, body))
         .collect();
-    let request_id = request_id::field(binder.plans.message(input));
+    let updates = rule.method == Some(Method::PATCH) && !method.is_client_streaming();
+    let update = updates.then(|| Update::of(&plans, input, body, &provided));
+    let body_field = match body {
+        Body::Field(index) => Some(index),
+        Body::None | Body::Whole => None,
+    };
     Ok(Transcoder {
         grpc_path: format!("/{}/{}", method.parent_service().full_name(), method.name()),
-        plans: binder.plans,
         options: options.clone(),
         input,
         output,
+        client_streams: method.is_client_streaming(),
+        server_streams: method.is_server_streaming(),
+        takes_raw: body != Body::None && http_body::is_raw(&plans, input, body_field),
+        answers_raw: http_body::is_raw(&plans, output, response_field),
+        request_id: request_id::field(plans.message(input)),
+        etag_in: etag::of_request(&plans, input, body),
+        etag_out: etag::of_answer(&plans, output, response_field),
+        update: update.flatten(),
         variables,
         body,
         response_field,
         provided,
-        request_id,
+        plans,
     })
 }
 

@@ -1,19 +1,22 @@
 //! Query parameters and path variables: text into fields, nested by dots.
 //!
-//! A query may fill every field that neither the path nor the body does. Repeated fields come as repeated parameters;
-//! maps, lists and messages without a text form cannot come in a query.
+//! A query may fill every field that neither the path nor the body does. Repeated fields come as repeated parameters, the
+//! entries of a map as `labels[key]=value` or `labels.key=value`: grpc-gateway takes the first, Envoy takes neither, and a
+//! key may hold dots itself. Timestamps, durations, masks and wrappers come as their JSON strings without the quotes;
+//! `Struct`, `Value` and `ListValue` as JSON. Other messages, lists of lists and maps of messages have no form in a query.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
+use super::Transcoder;
 use super::bind::{self, Steps};
-use super::{Body, Transcoder};
-use crate::json::{
-    Fault, FieldPlan, Kind, MessageId, Plans, Shape, Special, Spelling, from_text, put_text_content,
-};
+use super::body::Body;
+use super::etag::resource;
+use super::text::{Text, put_text};
+use crate::json::{Fault, Kind, MessageId, Named, Plans, Shape, Spelling, from_key};
 use crate::options::Unknown;
 use crate::percent::{self, Undecodable};
 use crate::violation::{ViolationKind, Violations};
-use crate::wire::{self, WireType};
 
 /// More parameters than this are refused: each is cheap, and a URL has no business with so many.
 const PARAMETERS_MAX: usize = 1_000;
@@ -23,6 +26,8 @@ pub(super) struct Bound<'t> {
     transcoder: &'t Transcoder,
     fields: Vec<Vec<u32>>,
     oneofs: Vec<Choice>,
+    /// Keys of maps, as they stand on the wire.
+    keys: HashSet<(Vec<u32>, Vec<u8>)>,
 }
 
 /// A oneof of which a member is set.
@@ -42,6 +47,7 @@ impl<'t> Bound<'t> {
             transcoder,
             fields: variables.collect(),
             oneofs: Vec::new(),
+            keys: HashSet::new(),
         }
     }
 
@@ -80,23 +86,54 @@ impl<'t> Bound<'t> {
         value: &str,
     ) {
         let transcoder = self.transcoder;
-        let Some(steps) = self.steps(key) else {
+        let Some((steps, map_key)) = self.place(key) else {
             if transcoder.options.unknown_query == Unknown::Reject {
                 let predicate = "is not a known query parameter";
                 violations.push(key.to_owned(), ViolationKind::Unknown, predicate);
             }
             return;
         };
-        let result = self
-            .claim(&steps)
-            .and_then(|repeated| put_text(&transcoder.plans, out, &steps, value, repeated));
-        if let Err(fault) = result {
-            violations.push(transcoder.show(&steps), fault.kind, fault.predicate);
+        if let Err(fault) = self.set(out, &steps, map_key, value) {
+            let name = transcoder.show(&steps);
+            let name = match map_key {
+                Some(key) => format!("{name}[{key:?}]"),
+                None => name,
+            };
+            violations.push(name, fault.kind, fault.predicate);
         }
     }
 
-    /// The field that a parameter names, unless the path or the body fills it.
-    fn steps(&self, key: &str) -> Option<Steps> {
+    fn set(
+        &mut self,
+        out: &mut Vec<u8>,
+        steps: &Steps,
+        map_key: Option<&str>,
+        value: &str,
+    ) -> Result<(), Fault> {
+        let explicit = self.claim(steps)?;
+        let plans = &self.transcoder.plans;
+        let shape = bind::leaf(plans, steps).map(|field| field.shape);
+        let entry = match (shape, map_key) {
+            (Some(Shape::Map { key: scalar }), Some(key)) => {
+                let mut entry = Vec::new();
+                from_key(scalar, Cow::Borrowed(key))?.put_field(&mut entry, 1);
+                if !self.keys.insert((numbers(plans, steps), entry.clone())) {
+                    return Err(Fault::new(ViolationKind::Duplicate, "is given twice"));
+                }
+                Some(entry)
+            }
+            _ => None,
+        };
+        let text = Text {
+            value,
+            entry: entry.as_deref(),
+            explicit,
+        };
+        put_text(plans, out, steps, text)
+    }
+
+    /// The field that a parameter names, and the key in it if it is a map, unless the path or the body fills it.
+    fn place<'k>(&self, parameter: &'k str) -> Option<(Steps, Option<&'k str>)> {
         let transcoder = self.transcoder;
         let body = match transcoder.body {
             Body::Whole => return None,
@@ -104,10 +141,10 @@ impl<'t> Bound<'t> {
             Body::Field(index) => Some(index),
         };
         let spelling = Spelling(&transcoder.options);
-        let accepts = |named: &_| spelling.accepts(named);
-        let steps = bind::resolve(&transcoder.plans, transcoder.input, key.split('.'), accepts)?;
+        let accepts = |named: &Named| spelling.accepts(named);
+        let (steps, key) = locate(&transcoder.plans, transcoder.input, parameter, accepts)?;
         let in_body = steps.first().is_some_and(|&(_, first)| Some(first) == body);
-        (!in_body && !transcoder.variables.contains(&steps)).then_some(steps)
+        (!in_body && !transcoder.variables.contains(&steps)).then_some((steps, key))
     }
 
     /// Notes that a field is set, and says whether it is repeated and so may be set again.
@@ -179,67 +216,45 @@ impl<'t> Bound<'t> {
     }
 }
 
-fn numbers(plans: &Plans, steps: &Steps) -> Vec<u32> {
+pub(super) fn numbers(plans: &Plans, steps: &[(MessageId, usize)]) -> Vec<u32> {
     steps
         .iter()
         .map(|&(message, field)| plans.message(message).fields[field].number)
         .collect()
 }
 
-/// Appends one field from its text, inside of the messages on its way. A default is left out unless `explicit`.
-pub(super) fn put_text(
+/// Walks the name of a parameter from a message down. What follows the name of a map is a key of it.
+fn locate<'k>(
     plans: &Plans,
-    out: &mut Vec<u8>,
-    steps: &[(MessageId, usize)],
-    text: &str,
-    explicit: bool,
-) -> Result<(), Fault> {
-    let Some((&(message, index), rest)) = steps.split_first() else {
-        return Ok(());
-    };
-    let field = &plans.message(message).fields[index];
-    if rest.is_empty() {
-        return put_leaf(plans, out, field, text, explicit);
+    root: MessageId,
+    parameter: &'k str,
+    accepts: impl Fn(&Named) -> bool,
+) -> Option<(Steps, Option<&'k str>)> {
+    let (mut message, mut rest) = (root, parameter);
+    let mut steps = Steps::new();
+    loop {
+        let plan = plans.message(message);
+        // A JSON name may hold any character.
+        let whole = plan.by_name(rest).filter(&accepts);
+        let end = match whole {
+            Some(_) => rest.len(),
+            None => rest.find(['.', '[']).unwrap_or(rest.len()),
+        };
+        let (name, tail) = rest.split_at(end);
+        let index = plan.by_name(name).filter(&accepts)?.field;
+        steps.push((message, index));
+        let field = &plan.fields[index];
+        if tail.is_empty() {
+            return Some((steps, None));
+        }
+        if matches!(field.shape, Shape::Map { .. }) {
+            let key = match tail.strip_prefix('.') {
+                Some(key) => key,
+                None => tail.strip_prefix('[')?.strip_suffix(']')?,
+            };
+            return Some((steps, Some(key)));
+        }
+        rest = tail.strip_prefix('.')?;
+        message = resource(plans, field)?;
     }
-    wire::put_tag(out, field.number, WireType::Bytes);
-    let start = wire::open_len(out);
-    put_text(plans, out, rest, text, explicit)?;
-    wire::close_len(out, start);
-    Ok(())
-}
-
-fn put_leaf(
-    plans: &Plans,
-    out: &mut Vec<u8>,
-    field: &FieldPlan,
-    text: &str,
-    explicit: bool,
-) -> Result<(), Fault> {
-    let unfit = || Fault::new(ViolationKind::Type, "cannot be given as a query parameter");
-    let id = match (field.shape, field.kind) {
-        (Shape::Map { .. }, _) | (_, Kind::Group(_)) => return Err(unfit()),
-        (_, Kind::Scalar(scalar)) => {
-            let raw = from_text(plans, scalar, Cow::Borrowed(text))?;
-            if explicit || field.presence || !raw.is_default() {
-                raw.put_field(out, field.number);
-            }
-            return Ok(());
-        }
-        (_, Kind::Message(id)) => id,
-    };
-    let mut content = Vec::new();
-    match plans.message(id).special {
-        Special::Wrapper(scalar) => {
-            let raw = from_text(plans, scalar, Cow::Borrowed(text))?;
-            if !raw.is_default() {
-                raw.put_field(&mut content, 1);
-            }
-        }
-        special @ (Special::Timestamp | Special::Duration | Special::FieldMask) => {
-            put_text_content(&mut content, special, text, true)?;
-        }
-        _ => return Err(unfit()),
-    }
-    wire::put_bytes(out, field.number, &content);
-    Ok(())
 }

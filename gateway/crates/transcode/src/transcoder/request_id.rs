@@ -5,9 +5,9 @@
 //! the finished message: body, query and path may all have filled the field, and the last one counts.
 
 use super::Transcoder;
-use crate::json::{FieldPlan, Kind, MessagePlan, Scalar, Shape};
+use crate::json::{Kind, MessagePlan, Scalar, Shape};
 use crate::violation::{ViolationKind, Violations};
-use crate::wire::{self, Cursor, WireError};
+use crate::wire;
 
 const FIELD: &str = "request_id";
 
@@ -33,9 +33,10 @@ impl Transcoder {
             return;
         };
         let field = &self.plans.message(self.input).fields[index];
-        let name = self.show(&vec![(self.input, index)]);
+        let name = self.show(&[(self.input, index)]);
         violations.forgive(&name, ViolationKind::Missing);
-        match given(out, field) {
+        let given = wire::last_at(out, &[field.number]);
+        match given.map(|at| at.map_or(&[][..], |at| &out[at])) {
             // What is not a message has its violations already.
             Err(_) => {}
             Ok([]) => wire::put_bytes(out, field.number, id.as_bytes()),
@@ -46,18 +47,4 @@ impl Transcoder {
             }
         }
     }
-}
-
-/// The last value of a field of bytes; empty where there is none.
-fn given<'m>(message: &'m [u8], field: &FieldPlan) -> Result<&'m [u8], WireError> {
-    let mut cursor = Cursor::new(message);
-    let mut last = 0..0;
-    while !cursor.is_done() {
-        let (number, wire) = cursor.tag()?;
-        let (start, end) = cursor.skip(number, wire, 0)?;
-        if number == field.number {
-            last = start..end;
-        }
-    }
-    Ok(&message[last])
 }

@@ -1,6 +1,6 @@
 //! Statuses as HTTP errors, whoever made them.
 
-use banyan_transcode::{Code, ErrorOptions, Options, Renderer, Transcoder};
+use banyan_transcode::{Code, ErrorOptions, Incoming, Options, Renderer, Transcoder};
 use http::StatusCode;
 use serde_json::json;
 
@@ -180,10 +180,11 @@ fn violations_of_the_gateway_and_of_a_service_look_the_same() {
         panic!("no route");
     };
     let made = |body: &str| {
-        transcoder
-            .request(&captures, None, body.as_bytes(), None)
-            .unwrap_err()
-            .to_status()
+        let incoming = Incoming {
+            body: body.as_bytes(),
+            ..Incoming::new(&captures)
+        };
+        transcoder.request(&incoming).unwrap_err().to_status()
     };
 
     let provider = options(json!({ "shape": "provider" }));

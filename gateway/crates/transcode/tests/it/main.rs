@@ -4,9 +4,15 @@
 
 mod arbitrary;
 mod bind;
+mod content;
 mod errors;
+mod etags;
 mod json;
+mod patch;
 mod properties;
+mod queries;
 mod reverse;
+mod route;
 mod rules;
+mod streams;
 mod support;

@@ -1,8 +1,8 @@
 //! Laws that hold for every message and every string of bytes.
 
 use banyan_transcode::{
-    EnumForm, ErrorOptions, ErrorShape, Int64Form, Lookup, NameForm, Options, PathTemplate,
-    Renderer, RouteTable, TrailingSlash, Transcoder, Unknown,
+    EnumForm, ErrorOptions, ErrorShape, Incoming, Int64Form, Lookup, NameForm, Options,
+    PathTemplate, Renderer, RouteTable, TrailingSlash, Transcoder, Unknown,
 };
 use http::Method;
 use proptest::prelude::*;
@@ -167,7 +167,14 @@ proptest! {
         }
         for verb in [Method::GET, Method::PATCH, Method::HEAD] {
             if let Lookup::Found { route, captures } = table.find(&verb, &path, query.as_deref()) {
-                let _ = route.request(&captures, query.as_deref(), &body, Some("id"));
+                let incoming = Incoming {
+                    query: query.as_deref(),
+                    body: &body,
+                    request_id: Some("id"),
+                    if_match: Some("\"e\""),
+                    ..Incoming::new(&captures)
+                };
+                let _ = route.request(&incoming);
             }
         }
     }
@@ -182,7 +189,7 @@ proptest! {
     #[test]
     fn any_details_give_an_answer(details in prop::collection::vec(any::<u8>(), 0..60), message in ".{0,9}") {
         let renderer = Renderer::new(pool());
-        for shape in [ErrorShape::Google, ErrorShape::Simple, ErrorShape::Provider] {
+        for shape in [ErrorShape::Google, ErrorShape::Simple, ErrorShape::Provider, ErrorShape::Problem] {
             let options = ErrorOptions { shape, ..ErrorOptions::default() };
             let rendered = renderer.render(&options, banyan_transcode::Code::NotFound, &message, &details);
             prop_assert!(serde_json::from_slice::<serde_json::Value>(&rendered.body).is_ok());

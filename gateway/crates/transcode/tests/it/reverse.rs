@@ -1,8 +1,8 @@
 //! Messages as REST calls, and answers as messages.
 
 use banyan_transcode::{
-    EnumForm, Int64Form, Lookup, NameForm, Options, RestCall, Reverse, RouteTable, TrailingSlash,
-    Transcoder, Violations, reverse,
+    EnumForm, Incoming, Int64Form, Lookup, NameForm, Options, RestCall, Reverse, RouteTable,
+    TrailingSlash, Transcoder, Violations, reverse,
 };
 use proptest::prelude::*;
 use prost::Message as _;
@@ -351,7 +351,12 @@ proptest! {
         let Lookup::Found { route, captures } = table.find(&call.method, uri.path(), uri.query()) else {
             panic!("{} has no route", call.target);
         };
-        let wire = route.request(&captures, uri.query(), &call.body, None);
+        let incoming = Incoming {
+            query: uri.query(),
+            body: &call.body,
+            ..Incoming::new(&captures)
+        };
+        let wire = route.request(&incoming);
         let wire = wire.unwrap_or_else(|violations| panic!("{call:?}: {violations}"));
         let back = DynamicMessage::decode(method.input(), wire).unwrap();
         prop_assert_eq!(format!("{:?}", sorted(&back)), format!("{:?}", sorted(&message)), "{:?}", call);

@@ -56,7 +56,7 @@ pub(crate) fn rule(text: &str) -> HttpRule {
             .to_owned()
     };
     HttpRule {
-        method: part(0).parse().unwrap(),
+        method: (part(0) != "*").then(|| part(0).parse().unwrap()),
         template: PathTemplate::parse(&part(1)).unwrap(),
         body: part(2),
         response_body: part(3),
