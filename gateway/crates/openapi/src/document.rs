@@ -104,7 +104,7 @@ impl Builder {
         }
         self.shapes.insert(operation.errors);
 
-        let method = operation.rule.method.as_str().to_ascii_lowercase();
+        let method = verb(operation);
         let there = self
             .paths
             .get_mut(&path.text)
@@ -211,6 +211,25 @@ impl Builder {
                 "securitySchemes": schemes(info, operations),
             },
         })
+    }
+}
+
+/// The methods that a path of OpenAPI 3.1 may have; others become extensions.
+const VERBS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
+
+/// What is served under any method is shown under the one that people would take.
+fn verb(operation: &Operation) -> String {
+    let verb = match (&operation.rule.method, operation.rule.body.is_empty()) {
+        (Some(method), _) => method.as_str(),
+        (None, true) => "GET",
+        (None, false) => "POST",
+    };
+    let verb = verb.to_ascii_lowercase();
+    match VERBS.contains(&verb.as_str()) {
+        true => verb,
+        false => format!("x-{verb}"),
     }
 }
 

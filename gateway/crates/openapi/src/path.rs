@@ -253,7 +253,7 @@ mod tests {
 
     fn built(template: &str, mount: Option<Mount>) -> Builder {
         let rule = HttpRule {
-            method: http::Method::GET,
+            method: Some(http::Method::GET),
             template: PathTemplate::parse(template).unwrap(),
             body: String::new(),
             response_body: String::new(),

@@ -128,7 +128,7 @@ fn methods_behind_one_path_are_one_operation() {
             .find(|method| method.name() == name)
             .unwrap(),
         rule: HttpRule {
-            method: Method::GET,
+            method: Some(Method::GET),
             template: PathTemplate::parse("/api/movies").unwrap(),
             body: String::new(),
             response_body: response_body.to_owned(),
