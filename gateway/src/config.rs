@@ -5,13 +5,16 @@
 //! with one value alone is found here; what is wrong between values (a route to an upstream that is not there) is
 //! found when routes are built. Both end the start with a message that names the key.
 
+mod compression;
 mod environment;
 mod listener;
+mod metadata;
 mod ops;
 mod profile;
 mod rollout;
 mod route;
 mod store;
+mod streams;
 mod upstream;
 
 use std::{
@@ -25,8 +28,10 @@ use banyan_mesh::settings::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use compression::{Coding, CompressionConfig};
 pub use environment::EnvError;
 pub use listener::ListenerConfig;
+pub use metadata::MetadataName;
 pub use ops::OpsConfig;
 pub use profile::{ProfileConfig, TrailingSlash};
 pub use rollout::{FollowConfig, RolloutConfig};
@@ -35,6 +40,7 @@ pub use route::{
     SurfaceConfig,
 };
 pub use store::StoreConfig;
+pub use streams::StreamsConfig;
 pub use upstream::UpstreamConfig;
 
 /// The configuration that the binary carries: Banyan's own routes.
@@ -47,6 +53,7 @@ pub struct Config {
     /// Descriptor sets: paths of `FileDescriptorSet` files, or `builtin` for Banyan's own contracts.
     pub descriptors: Vec<String>,
     pub listener: ListenerConfig,
+    pub compression: CompressionConfig,
     pub ops: OpsConfig,
     pub store: StoreConfig,
     pub guest: GuestConfig,

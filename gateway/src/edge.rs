@@ -4,7 +4,11 @@
 //! is by cost and by right: refuse what there is no room for before looking at it, know who and what before deciding,
 //! decide before reading a body.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{Router, body::Body};
 use banyan_mesh::readiness::Readiness;
@@ -22,6 +26,7 @@ use crate::{
     access_log::Record,
     body::BodyLimits,
     cells::Cells,
+    compression::Compression,
     config::ListenerConfig,
     context::{Context, REQUEST_ID},
     guest::Guests,
@@ -45,6 +50,7 @@ pub(crate) struct Edge {
     surfaces: Surfaces,
     cells: Vec<Cells>,
     guests: Guests,
+    compression: Compression,
     rollouts: Rollouts,
     metrics: Metrics,
     readiness: Readiness,
@@ -75,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) surfaces: Surfaces,
     pub(crate) cells: Vec<Cells>,
     pub(crate) guests: Guests,
+    pub(crate) compression: Compression,
     pub(crate) rollouts: Rollouts,
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
@@ -105,6 +112,7 @@ impl Edge {
             surfaces,
             cells,
             guests,
+            compression,
             rollouts,
             metrics,
             readiness,
@@ -116,6 +124,7 @@ impl Edge {
             surfaces,
             cells,
             guests,
+            compression,
             rollouts,
             metrics,
             readiness,
@@ -247,13 +256,18 @@ impl Edge {
             context,
             guests: &self.guests,
             limits: self.limits.body,
+            compression: &self.compression,
+            metrics: &self.metrics,
+            listener: self.name,
+            begun: Instant::now(),
         };
         match &route.action {
             Action::Fixed(fixed) => Ok(fixed.response()),
             Action::Forward(upstream) => {
-                upstream
+                let response = upstream
                     .forward(&parts, body, context, self.limits.body, &self.guests)
-                    .await
+                    .await?;
+                Ok(self.compression.forwarded(&parts.headers, response))
             }
             Action::Call(call) => {
                 call.answer(&parts, body, captures, &route.profile, &caller)
@@ -326,7 +340,7 @@ impl Edge {
         {
             record.trouble = follower.catch_up().await.err();
         }
-        Ok(response)
+        Ok(self.compression.forwarded(&parts.headers, response))
     }
 
     fn refuse(

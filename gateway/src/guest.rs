@@ -4,10 +4,10 @@
 //! and never logged.
 
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     header::{COOKIE, SET_COOKIE},
 };
-use tonic::metadata::{Ascii, MetadataKey, MetadataValue};
+use tonic::metadata::{Ascii, MetadataKey};
 
 use crate::{config::GuestConfig, context::Context, cookies};
 
@@ -15,7 +15,7 @@ use crate::{config::GuestConfig, context::Context, cookies};
 #[derive(Clone, Debug)]
 pub(crate) struct Guests {
     cookie: String,
-    metadata: MetadataKey<Ascii>,
+    metadata: HeaderName,
 }
 
 /// The guest who sent a request.
@@ -29,7 +29,8 @@ pub(crate) struct Guest {
 impl Guests {
     /// `None` if the metadata's name is not one.
     pub(crate) fn new(config: &GuestConfig) -> Option<Guests> {
-        let metadata = MetadataKey::from_bytes(config.metadata.as_bytes()).ok()?;
+        MetadataKey::<Ascii>::from_bytes(config.metadata.as_bytes()).ok()?;
+        let metadata = HeaderName::try_from(&config.metadata).ok()?;
         Some(Guests {
             cookie: config.cookie.clone(),
             metadata,
@@ -55,7 +56,7 @@ impl Guests {
 
     /// Takes out what only services of this gateway may know, and what would be taken for it.
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
-        headers.remove(self.metadata.as_str());
+        headers.remove(&self.metadata);
         if headers.contains_key(COOKIE) {
             match cookies::without(headers, &self.cookie) {
                 Some(cookies) => headers.insert(COOKIE, cookies),
@@ -64,10 +65,10 @@ impl Guests {
         }
     }
 
-    /// Tells a service who calls.
-    pub(crate) fn introduce<T>(&self, guest: &Guest, request: &mut tonic::Request<T>) {
-        if let Ok(token) = MetadataValue::try_from(guest.token.as_str()) {
-            request.metadata_mut().insert(self.metadata.clone(), token);
+    /// Tells a service who calls, in the header of the call.
+    pub(crate) fn introduce(&self, guest: &Guest, headers: &mut HeaderMap) {
+        if let Ok(token) = HeaderValue::try_from(guest.token.as_str()) {
+            headers.insert(&self.metadata, token);
         }
     }
 }

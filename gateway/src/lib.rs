@@ -14,6 +14,7 @@
 //! | [`rollouts`], [`store`] | which side serves a request; what operators decided |
 //! | `forward`, `follow` | passing a request on to the legacy side, and waiting for who follows it |
 //! | `transcoded`, `guest`, `idempotency` | calling gRPC, as whom, and as which request |
+//! | `deadline`, `metadata`, `compression` | what of a request's and an answer's headers means something to a call |
 //! | `body`, `cookies`, `cells` | bodies in flight, cookies, one set of routes for several upstreams |
 //! | `profile`, `surfaces`, `refusal` | how JSON and errors look, and the gateway's own errors |
 //! | `access_log`, `metrics` | one line and one count per request |
@@ -23,9 +24,11 @@ pub mod admin;
 mod body;
 mod cells;
 pub mod cli;
+mod compression;
 pub mod config;
 mod context;
 mod cookies;
+mod deadline;
 mod descriptors;
 mod edge;
 mod follow;
@@ -33,6 +36,7 @@ mod forward;
 mod guest;
 mod idempotency;
 mod listener;
+mod metadata;
 mod metrics;
 mod migration;
 mod ops;

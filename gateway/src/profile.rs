@@ -11,13 +11,19 @@ use http::{
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 
-use crate::{config::ProfileConfig, refusal::Refusal};
+use crate::{
+    config::{ProfileConfig, StreamsConfig},
+    metadata::Allowed,
+    refusal::Refusal,
+};
 
 /// One `[profiles.NAME]`.
 #[derive(Debug)]
 pub(crate) struct Profile {
     pub(crate) json: Options,
     pub(crate) trailing_slash: TrailingSlash,
+    pub(crate) metadata: Allowed,
+    pub(crate) streams: StreamsConfig,
     errors: ErrorOptions,
     renderer: Arc<Renderer>,
 }
@@ -27,6 +33,8 @@ impl Profile {
         Profile {
             json: config.json.clone(),
             trailing_slash: config.trailing_slash.into(),
+            metadata: Allowed::new(&config.request_headers, &config.response_headers),
+            streams: config.streams,
             errors: config.errors.clone(),
             renderer,
         }

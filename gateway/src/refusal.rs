@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use banyan_transcode::{Code, ErrorShape, StatusParts};
 use http::{
     HeaderName, HeaderValue, Method, StatusCode,
-    header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::compression;
 
 const DOMAIN: &str = "gateway.banyan";
 
@@ -108,6 +110,42 @@ impl Refusal {
         let message = format!("the header Idempotency-Key {predicate}");
         let title = "Validation failed";
         Refusal::new(status, code, "BAD_IDEMPOTENCY_KEY", title, message)
+    }
+
+    /// `predicate`: what is wrong with the header.
+    pub(crate) fn bad_header(name: &HeaderName, predicate: &str) -> Refusal {
+        let (status, code) = (StatusCode::BAD_REQUEST, Code::InvalidArgument);
+        let message = format!("the header {name} {predicate}");
+        Refusal::new(status, code, "BAD_HEADER", "Validation failed", message)
+    }
+
+    pub(crate) fn unsupported_coding() -> Refusal {
+        let message =
+            "the header content-encoding must be one of zstd, br, gzip and identity".to_owned();
+        let refusal = Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::InvalidArgument,
+            "UNSUPPORTED_CODING",
+            "Unsupported media type",
+            message,
+        );
+        Refusal {
+            header: Some(Box::new((ACCEPT_ENCODING, compression::READ))),
+            ..refusal
+        }
+    }
+
+    pub(crate) fn corrupt_body() -> Refusal {
+        let message = "the request body is not what the header content-encoding says".to_owned();
+        let (status, code) = (StatusCode::BAD_REQUEST, Code::InvalidArgument);
+        Refusal::new(status, code, "BODY_CORRUPT", "Bad request", message)
+    }
+
+    /// The client's own deadline passed before anything could be asked.
+    pub(crate) fn out_of_time() -> Refusal {
+        let message = "the time that the request allows has run out".to_owned();
+        let (status, code) = (StatusCode::GATEWAY_TIMEOUT, Code::DeadlineExceeded);
+        Refusal::new(status, code, "OUT_OF_TIME", "Gateway timeout", message)
     }
 
     pub(crate) fn too_large() -> Refusal {
@@ -240,7 +278,7 @@ impl Refusal {
             "OVERLOADED" => Some("concurrency"),
             "BODY_TOO_LARGE" => Some("body_bytes"),
             "BODY_TOO_SLOW" => Some("body_idle"),
-            "UPSTREAM_TOO_SLOW" => Some("upstream_time"),
+            "UPSTREAM_TOO_SLOW" | "OUT_OF_TIME" => Some("upstream_time"),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
 use crate::{
     admin,
+    compression::Compression,
     config::Config,
     edge::{Edge, Limits, NoPage, Operators, Shared},
     guest::Guests,
@@ -61,6 +62,7 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
         surfaces: routes.surfaces,
         cells: routes.cells,
         guests,
+        compression: Compression::new(&config.compression),
         rollouts,
         metrics: Metrics::register(process.metrics()),
         readiness: process.readiness().clone(),

@@ -1,54 +1,72 @@
-//! A REST request as a unary gRPC call, and its answer as JSON.
+//! A REST request as a gRPC call, and its answer as JSON.
 //!
 //! Bytes go from JSON to the wire and back with no message in between; the contract was compiled into the
 //! [`Transcoder`] when the gateway started. Nothing is retried: the gateway cannot know what may be asked twice.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`frames`], [`status`] | messages on a byte stream, and how a call ended |
+//! | [`exchange`] | one call on the wire |
+//! | `answer` | one message, or a failure, as a response |
 
-mod codec;
+mod answer;
+mod exchange;
+pub(crate) mod frames;
+mod status;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::body::Body;
-use banyan_transcode::{Captures, Code, Incoming, StatusParts, Transcoder};
+use banyan_transcode::{Captures, Code, Transcoder};
 use bytes::Bytes;
-use http::{
-    HeaderName, HeaderValue, Response, StatusCode,
-    header::{CONTENT_TYPE, IF_MATCH},
-    request::Parts,
-    uri::PathAndQuery,
-};
-use http_body_util::BodyExt as _;
-use tonic::{client::Grpc, metadata::MetadataValue};
+use http::{HeaderValue, Request, Response, StatusCode, request::Parts, uri::PathAndQuery};
+use http_body_util::{BodyExt as _, Full};
 
+use self::exchange::{Answer, Fault};
 use crate::{
-    body::{BodyLimits, Broken, limited},
-    context::Context,
+    body::{BodyLimits, Broken, Watch, limited},
+    compression::{self, Compression},
+    context::{Context, REQUEST_ID},
+    deadline::{self, Cap},
     guest::{Guest, Guests},
     idempotency,
+    metadata::Allowed,
+    metrics::Metrics,
     profile::Profile,
     refusal::Refusal,
     site,
     upstreams::GrpcService,
 };
-use codec::RawCodec;
+
+pub(crate) use self::status::BASE64;
 
 /// Largest answer of a service.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// A service that gives up this shortly before the deadline gave up because of it.
+const DEADLINE_SLACK: Duration = Duration::from_millis(10);
+
 /// One method of a service behind the gateway.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) transcoder: Transcoder,
+    pub(crate) transcoder: Arc<Transcoder>,
     /// `/package.Service/Method`.
     pub(crate) path: PathAndQuery,
     /// Whether the body is read at all.
     pub(crate) takes_body: bool,
     pub(crate) upstream: String,
     pub(crate) service: GrpcService,
-    pub(crate) deadline: Duration,
+    pub(crate) deadline: Cap,
     pub(crate) success: StatusCode,
     /// Fixed bodies by gRPC code.
     pub(crate) error_bodies: BTreeMap<Code, Bytes>,
     pub(crate) guest: bool,
+    /// Headers that become metadata, and the other way round.
+    pub(crate) metadata: Allowed,
 }
 
 /// What an answer needs beside the request itself.
@@ -56,6 +74,11 @@ pub(crate) struct Caller<'a> {
     pub(crate) context: &'a Context,
     pub(crate) guests: &'a Guests,
     pub(crate) limits: BodyLimits,
+    pub(crate) compression: &'a Compression,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) listener: &'static str,
+    /// When the request came.
+    pub(crate) begun: Instant,
 }
 
 impl Call {
@@ -65,7 +88,7 @@ impl Call {
         parts: &Parts,
         body: Body,
         captures: &Captures,
-        profile: &Profile,
+        profile: &Arc<Profile>,
         caller: &Caller<'_>,
     ) -> Result<Response<Body>, Refusal> {
         // A form on another site can send JSON as text, and the new guest's cookie in the answer would replace the
@@ -83,33 +106,26 @@ impl Call {
             true => idempotency::key(&parts.headers)?,
             false => None,
         };
-        let body = if self.takes_body {
-            read(body, caller.limits).await?
-        } else {
-            Bytes::new()
+        let asked = deadline::asked(&parts.headers)?;
+        let body = match self.takes_body {
+            true => read(parts, body, asked, caller).await?,
+            false => Bytes::new(),
         };
-        let header = |name: HeaderName| parts.headers.get(name)?.to_str().ok();
-        let incoming = Incoming {
-            captures,
-            query: parts.uri.query(),
-            body: &body,
-            content_type: header(CONTENT_TYPE),
-            request_id: request_id.as_deref(),
-            if_match: header(IF_MATCH),
-        };
-        let message = match self.transcoder.request(&incoming) {
+        let query = parts.uri.query();
+        let message = match self
+            .transcoder
+            .request(captures, query, &body, request_id.as_deref())
+        {
             Ok(message) => message,
             Err(violations) => return Ok(profile.error(&violations.to_status())),
         };
-        let guest = if self.guest {
-            caller.guests.of(&parts.headers, caller.context)
-        } else {
-            None
+        let guest = match self.guest {
+            true => caller.guests.of(&parts.headers, caller.context),
+            false => None,
         };
-        let mut response = match self.call(message, guest.as_ref(), caller).await {
-            Ok(message) => self.success(&message)?,
-            Err(status) => self.failure(status, profile),
-        };
+        let mut response = self
+            .unary(parts, &message, asked, guest.as_ref(), profile, caller)
+            .await?;
         if let Some(guest) = guest {
             response.headers_mut().insert(
                 http::header::CACHE_CONTROL,
@@ -117,111 +133,121 @@ impl Call {
             );
             guest.remember(response.headers_mut());
         }
-        Ok(response)
+        Ok(caller.compression.answer(&parts.headers, response))
     }
 
-    async fn call(
+    /// One message there, one back.
+    async fn unary(
         &self,
-        message: Bytes,
+        parts: &Parts,
+        message: &[u8],
+        asked: Option<Duration>,
+        guest: Option<&Guest>,
+        profile: &Profile,
+        caller: &Caller<'_>,
+    ) -> Result<Response<Body>, Refusal> {
+        let left = self.deadline.left(asked, || caller.begun.elapsed());
+        let (left, timeout) = left.ok_or_else(Refusal::out_of_time)?;
+        let body = tonic::body::Body::new(Full::new(frames::framed(message)));
+        let request = self.request(body, timeout, parts, guest, caller)?;
+        let begun = Instant::now();
+        let exchanged = tokio::time::timeout(left, exchange(self.service.clone(), request)).await;
+        match exchanged.unwrap_or(Err(Fault::TooSlow)) {
+            Ok((message, answer)) => self.success(parts, &message, &answer),
+            Err(fault) => {
+                let is_late = begun.elapsed() + DEADLINE_SLACK >= left;
+                self.failure(fault.in_time(is_late), parts, profile, caller)
+            }
+        }
+    }
+
+    /// The request on the wire. Only what is named reaches a service: a header from outside never becomes metadata by
+    /// itself, and what the gateway says itself replaces whatever came.
+    fn request(
+        &self,
+        body: tonic::body::Body,
+        timeout: HeaderValue,
+        parts: &Parts,
         guest: Option<&Guest>,
         caller: &Caller<'_>,
-    ) -> Result<Bytes, tonic::Status> {
-        let mut request = tonic::Request::new(message);
-        request.set_timeout(self.deadline);
-        let metadata = request.metadata_mut();
-        // Only what is named here reaches a service: a header from outside never becomes metadata by itself.
-        if let Ok(id) = MetadataValue::try_from(caller.context.request_id.as_bytes()) {
-            metadata.insert("x-request-id", id);
-        }
-        if let Ok(trace) = MetadataValue::try_from(caller.context.trace.child().to_string()) {
-            metadata.insert("traceparent", trace);
-        }
+    ) -> Result<Request<tonic::body::Body>, Refusal> {
+        let mut request = exchange::request(self.path.clone(), timeout, body);
+        let headers = request.headers_mut();
+        self.metadata.send(&parts.headers, headers)?;
+        headers.insert(REQUEST_ID, caller.context.request_id.clone());
+        caller.context.trace.child().inject(headers);
         if let Some(guest) = guest {
-            caller.guests.introduce(guest, &mut request);
+            caller.guests.introduce(guest, headers);
         }
-        let unary = async {
-            let mut client =
-                Grpc::new(self.service.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
-            client
-                .ready()
-                .await
-                .map_err(|error| tonic::Status::from_error(Box::new(error)))?;
-            client.unary(request, self.path.clone(), RawCodec).await
-        };
-        match tokio::time::timeout(self.deadline, unary).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(status),
-            Err(_) => Err(tonic::Status::deadline_exceeded(format!(
-                "{} did not answer in time",
-                self.upstream
-            ))),
-        }
-    }
-
-    fn success(&self, message: &Bytes) -> Result<Response<Body>, Refusal> {
-        let json = self.transcoder.response(message);
-        let json = json.map_err(|error| Refusal::bad_answer(&self.upstream, error.to_string()))?;
-        let mut response = Response::new(Body::from(json));
-        *response.status_mut() = self.success;
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(response)
-    }
-
-    fn failure(&self, status: tonic::Status, profile: &Profile) -> Response<Body> {
-        let status = self.parts(status);
-        let response = profile.error(&status);
-        match self.error_bodies.get(&status.code) {
-            None => response,
-            Some(body) => response.map(|_| Body::from(body.clone())),
-        }
-    }
-
-    /// A failed connection is told without its addresses.
-    fn parts(&self, status: tonic::Status) -> StatusParts {
-        let is_local = std::error::Error::source(&status).is_some();
-        if is_local {
-            tracing::warn!(
-                upstream = self.upstream,
-                error = &status as &dyn std::error::Error,
-                "Call failed"
-            );
-            let timed_out = matches!(
-                status.code(),
-                tonic::Code::DeadlineExceeded | tonic::Code::Cancelled
-            );
-            let (code, what) = if timed_out {
-                (Code::DeadlineExceeded, "did not answer in time")
-            } else {
-                (Code::Unavailable, "cannot be reached")
-            };
-            return StatusParts {
-                code,
-                message: format!("{} {what}", self.upstream),
-                details: Bytes::new(),
-            };
-        }
-        StatusParts {
-            code: Code::from_number(status.code() as i32),
-            message: status.message().to_owned(),
-            details: Bytes::copy_from_slice(status.details()),
-        }
+        Ok(request)
     }
 }
 
-async fn read(body: Body, limits: BodyLimits) -> Result<Bytes, Refusal> {
+/// The one message of a call, and what came with it.
+async fn exchange(
+    service: GrpcService,
+    request: Request<tonic::body::Body>,
+) -> Result<(Bytes, Answer), Fault> {
+    let mut answer = Answer::open(service, request, ANSWER_BYTES_MAX).await?;
+    let Some(message) = answer.next().await? else {
+        return Err(Fault::Broken("the call ended without a message".to_owned()));
+    };
+    match answer.next().await? {
+        None => Ok((message, answer)),
+        Some(_) => Err(Fault::Broken("the call has several messages".to_owned())),
+    }
+}
+
+/// The whole body, unpacked, within its limits and the time that the client gives.
+async fn read(
+    parts: &Parts,
+    body: Body,
+    asked: Option<Duration>,
+    caller: &Caller<'_>,
+) -> Result<Bytes, Refusal> {
+    let limits = caller.limits;
     let too_large = |max: &usize| http_body::Body::size_hint(&body).lower() > *max as u64;
     if limits.bytes_max.as_ref().is_some_and(too_large) {
         return Err(Refusal::too_large());
     }
-    let (body, watch) = limited(body, limits);
-    match body.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(_) => Err(match watch.broken() {
-            Some(Broken::TooLarge) => Refusal::too_large(),
-            Some(Broken::Idle) => Refusal::client_slow(),
-            None => Refusal::client_gone(),
-        }),
+    let (body, watches) = readable(parts, body, limits)?;
+    let collected = match asked {
+        None => body.collect().await,
+        Some(asked) => {
+            let left = asked.saturating_sub(caller.begun.elapsed());
+            let collected = tokio::time::timeout(left, body.collect()).await;
+            collected.map_err(|_| Refusal::out_of_time())?
+        }
+    };
+    collected
+        .map(http_body_util::Collected::to_bytes)
+        .map_err(|error| unreadable(&error, &watches))
+}
+
+/// A body under its limits and without its coding, and the watches that know what becomes of it.
+fn readable(
+    parts: &Parts,
+    body: Body,
+    limits: BodyLimits,
+) -> Result<(Body, [Option<Watch>; 2]), Refusal> {
+    match compression::of_request(&parts.headers)? {
+        None => {
+            let (body, watch) = limited(body, limits);
+            Ok((body, [Some(watch), None]))
+        }
+        Some(coding) => {
+            let (body, packed) = compression::decompressed(body, coding, limits);
+            let (body, unpacked) = limited(body, limits);
+            Ok((body, [Some(unpacked), Some(packed)]))
+        }
+    }
+}
+
+fn unreadable(error: &axum::Error, watches: &[Option<Watch>; 2]) -> Refusal {
+    match watches.iter().flatten().find_map(Watch::broken) {
+        Some(Broken::TooLarge) => Refusal::too_large(),
+        Some(Broken::Idle) => Refusal::client_slow(),
+        None if compression::is_corrupt(error) => Refusal::corrupt_body(),
+        None => Refusal::client_gone(),
     }
 }

@@ -4,6 +4,8 @@ use banyan_transcode::{self as transcode, ErrorOptions, Options};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{MetadataName, StreamsConfig};
+
 /// `[profiles.NAME]`. The defaults are canonical protobuf JSON and google.rpc.Status.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -14,6 +16,14 @@ pub struct ProfileConfig {
     pub json: Options,
     /// How errors look.
     pub errors: ErrorOptions,
+    /// Headers of requests that services are told as metadata; a route may name further ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_headers: Vec<MetadataName>,
+    /// Metadata of answers, first or last, that clients are told as headers; a route may name further ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub response_headers: Vec<MetadataName>,
+    /// What a stream may use.
+    pub streams: StreamsConfig,
 }
 
 /// See [`ProfileConfig::trailing_slash`].

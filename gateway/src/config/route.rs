@@ -6,6 +6,8 @@ use banyan_transcode::Code;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::MetadataName;
+
 /// One of the gateway's two addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -79,9 +81,15 @@ pub struct RouteConfig {
     /// Fixed bodies by gRPC code name, such as `UNAVAILABLE`; the HTTP status stays that of the code.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub error_bodies: BTreeMap<Code, String>,
-    /// The upstream's where absent.
+    /// The upstream's where absent, and for streams that of the profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// Headers that the service is told as metadata, beside those of the profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_headers: Vec<MetadataName>,
+    /// Metadata of the answer that clients are told as headers, beside that of the profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub response_headers: Vec<MetadataName>,
     /// Whether callers are guests with a secret cookie.
     pub guest: bool,
     /// The rollout that splits it between `rpc` and `legacy`.

@@ -1,16 +1,17 @@
 //! What a single `[[routes]]` does, compiled.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use banyan_transcode::{HttpRule, Options, PathTemplate, Transcoder};
+use banyan_transcode::{HttpRule, PathTemplate, Transcoder};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, uri::PathAndQuery};
 use prost_reflect::MethodDescriptor;
 
 use super::{Action, Fixed, Split, compile::Compiler};
 use crate::{
-    config::RouteConfig, descriptors, follow::Follower, transcoded::Call, upstreams::GrpcUpstream,
+    config::RouteConfig, deadline::Cap, descriptors, follow::Follower, metadata::Allowed,
+    profile::Profile, transcoded::Call, upstreams::GrpcUpstream,
 };
 
 impl Compiler<'_> {
@@ -19,7 +20,7 @@ impl Compiler<'_> {
         route: &RouteConfig,
         method: Option<&Method>,
         template: &PathTemplate,
-        json: &Options,
+        profile: &Profile,
     ) -> anyhow::Result<Action> {
         match (&route.rpc, &route.forward, &route.fixed, &route.redirect) {
             (Some(rpc), None, None, None) => {
@@ -30,7 +31,7 @@ impl Compiler<'_> {
                     body: route.body.clone(),
                     response_body: route.response_body.clone(),
                 };
-                self.rpc(route, rpc, &rule, json)
+                self.rpc(route, rpc, &rule, profile)
             }
             (None, Some(forward), None, None) => Ok(Action::Forward(
                 self.upstreams.http("forward", forward)?.clone(),
@@ -59,13 +60,20 @@ impl Compiler<'_> {
         route: &RouteConfig,
         rpc: &str,
         rule: &HttpRule,
-        json: &Options,
+        profile: &Profile,
     ) -> anyhow::Result<Action> {
         let upstream = self
             .upstreams
             .grpc("upstream", route.upstream.as_deref().unwrap_or_default())?;
-        let mut call = call(upstream, &descriptors::method(&self.pool, rpc)?, rule, json)?;
+        let mut call = call(
+            upstream,
+            &descriptors::method(&self.pool, rpc)?,
+            rule,
+            profile,
+        )?;
         call.guest = route.guest;
+        let metadata = Allowed::new(&route.request_headers, &route.response_headers);
+        call.metadata = call.metadata.and(&metadata);
         call.error_bodies = route
             .error_bodies
             .iter()
@@ -75,7 +83,7 @@ impl Compiler<'_> {
             call.success = status(success)?;
         }
         if let Some(deadline_ms) = route.deadline_ms {
-            call.deadline = Duration::from_millis(deadline_ms);
+            call.deadline = Cap::new(Duration::from_millis(deadline_ms));
         }
         match (&route.rollout, &route.legacy) {
             (None, None) => Ok(Action::Call(call)),
@@ -126,20 +134,21 @@ pub(super) fn call(
     upstream: &GrpcUpstream,
     method: &MethodDescriptor,
     rule: &HttpRule,
-    json: &Options,
+    profile: &Profile,
 ) -> anyhow::Result<Call> {
-    let transcoder = Transcoder::new(method, rule, json)?;
+    let transcoder = Transcoder::new(method, rule, &profile.json)?;
     let path = PathAndQuery::try_from(transcoder.grpc_path())?;
     Ok(Call {
-        transcoder,
+        transcoder: Arc::new(transcoder),
         path,
         takes_body: !rule.body.is_empty(),
         upstream: upstream.name.clone(),
         service: upstream.service.clone(),
-        deadline: upstream.deadline,
+        deadline: Cap::new(upstream.deadline),
         success: StatusCode::OK,
         error_bodies: BTreeMap::new(),
         guest: false,
+        metadata: profile.metadata.clone(),
     })
 }
 

@@ -166,7 +166,7 @@ impl Compiler<'_> {
                     };
                     for &listener in &service.listeners {
                         let upstream = self.upstreams.grpc("upstream", upstream)?;
-                        let call = call(upstream, &method, &rule, &profile.json)?;
+                        let call = call(upstream, &method, &rule, &profile)?;
                         let call = Call {
                             guest: service.guest,
                             ..call
@@ -239,7 +239,7 @@ impl Compiler<'_> {
         };
         for method in methods {
             for &listener in listeners {
-                let action = self.action(route, method.as_ref(), &template, &profile.json)?;
+                let action = self.action(route, method.as_ref(), &template, &profile)?;
                 let (method, template) = (method.clone(), template.clone());
                 let place = Place {
                     listener,
