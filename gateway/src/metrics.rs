@@ -34,12 +34,19 @@ pub(crate) struct LimitLabels {
     pub(crate) limit: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct StreamLabels {
+    pub(crate) listener: &'static str,
+    pub(crate) code: &'static str,
+}
+
 /// The gateway's metrics; clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     pub(crate) requests: Family<RequestLabels, Counter>,
     pub(crate) latency: Family<LatencyLabels, Histogram, fn() -> Histogram>,
     pub(crate) limits: Family<LimitLabels, Counter>,
+    pub(crate) streams_broken: Family<StreamLabels, Counter>,
     pub(crate) in_flight: Gauge,
 }
 
@@ -50,6 +57,7 @@ impl Metrics {
             requests: Family::default(),
             latency: Family::new_with_constructor(latency),
             limits: Family::default(),
+            streams_broken: Family::default(),
             in_flight: Gauge::default(),
         };
         registry.register(|registry| {
@@ -63,12 +71,23 @@ impl Metrics {
                 metrics.limits.clone(),
             );
             registry.register(
+                "streams_broken",
+                "Streams that ended with an error after they began",
+                metrics.streams_broken.clone(),
+            );
+            registry.register(
                 "requests_in_flight",
                 "Requests in work",
                 metrics.in_flight.clone(),
             );
         });
         metrics
+    }
+
+    pub(crate) fn stream_broken(&self, listener: &'static str, code: &'static str) {
+        self.streams_broken
+            .get_or_create(&StreamLabels { listener, code })
+            .inc();
     }
 
     pub(crate) fn limit_hit(&self, listener: &'static str, limit: &'static str) {

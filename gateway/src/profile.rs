@@ -7,7 +7,7 @@ use banyan_transcode::{
     ErrorOptions, ErrorShape, Options, Rendered, Renderer, StatusParts, TrailingSlash,
 };
 use http::{
-    HeaderValue, Response,
+    HeaderValue, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 
@@ -42,15 +42,33 @@ impl Profile {
 
     /// An error of a service.
     pub(crate) fn error(&self, status: &StatusParts) -> Response<Body> {
-        response(
-            self.renderer
-                .render(&self.errors, status.code, &status.message, &status.details),
-        )
+        response(self.render(status))
+    }
+
+    /// An error of a service under another HTTP status than its code's.
+    pub(crate) fn error_as(&self, http: StatusCode, status: &StatusParts) -> Response<Body> {
+        response(self.renderer.render_as(&self.errors, http, status))
     }
 
     /// An error of the gateway's own.
     pub(crate) fn refuse(&self, refusal: &Refusal) -> Response<Body> {
-        let rendered = match self.errors.shape {
+        let mut response = response(self.render_refusal(refusal));
+        if let Some(header) = &refusal.header {
+            let (name, value) = header.as_ref();
+            response.headers_mut().insert(name, value.clone());
+        }
+        response
+    }
+
+    /// An error of a service, for who sends it otherwise than as an answer.
+    pub(crate) fn render(&self, status: &StatusParts) -> Rendered {
+        self.renderer
+            .render(&self.errors, status.code, &status.message, &status.details)
+    }
+
+    /// The same for an error of the gateway's own.
+    pub(crate) fn render_refusal(&self, refusal: &Refusal) -> Rendered {
+        match self.errors.shape {
             ErrorShape::Simple => {
                 self.renderer
                     .render_http(&self.errors, refusal.status, &refusal.message)
@@ -60,13 +78,7 @@ impl Profile {
                 self.renderer
                     .render_as(&self.errors, refusal.status, &status)
             }
-        };
-        let mut response = response(rendered);
-        if let Some(header) = &refusal.header {
-            let (name, value) = header.as_ref();
-            response.headers_mut().insert(name, value.clone());
         }
-        response
     }
 }
 

@@ -160,6 +160,13 @@ impl Refusal {
         )
     }
 
+    /// One item of a stream.
+    pub(crate) fn item_too_large(bytes_max: usize) -> Refusal {
+        let message = format!("an item of the stream is longer than {bytes_max} bytes");
+        let (status, code) = (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument);
+        Refusal::new(status, code, "ITEM_TOO_LARGE", "Body too large", message)
+    }
+
     pub(crate) fn client_slow() -> Refusal {
         let message = "the request body did not come in time".to_owned();
         let status = StatusCode::REQUEST_TIMEOUT;
@@ -272,11 +279,16 @@ impl Refusal {
         }
     }
 
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
     /// The limit of the gateway that was hit, for metrics.
     pub(crate) fn limit(&self) -> Option<&'static str> {
         match self.reason {
             "OVERLOADED" => Some("concurrency"),
             "BODY_TOO_LARGE" => Some("body_bytes"),
+            "ITEM_TOO_LARGE" => Some("item_bytes"),
             "BODY_TOO_SLOW" => Some("body_idle"),
             "UPSTREAM_TOO_SLOW" | "OUT_OF_TIME" => Some("upstream_time"),
             _ => None,

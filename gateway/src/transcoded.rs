@@ -8,11 +8,16 @@
 //! | [`frames`], [`status`] | messages on a byte stream, and how a call ended |
 //! | [`exchange`] | one call on the wire |
 //! | `answer` | one message, or a failure, as a response |
+//! | `streams`, `upload`, `download`, `form` | calls that stream; what a client sends; what a service sends; how that looks |
 
 mod answer;
+mod download;
 mod exchange;
+mod form;
 pub(crate) mod frames;
 mod status;
+mod streams;
+mod upload;
 
 use std::{
     collections::BTreeMap,
@@ -21,15 +26,24 @@ use std::{
 };
 
 use axum::body::Body;
-use banyan_transcode::{Captures, Code, Transcoder};
+use banyan_transcode::{Captures, Code, Incoming, Transcoder};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, request::Parts, uri::PathAndQuery};
+use http::{
+    HeaderName, HeaderValue, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, IF_MATCH},
+    request::Parts,
+    uri::PathAndQuery,
+};
 use http_body_util::{BodyExt as _, Full};
 
-use self::exchange::{Answer, Fault};
+use self::{
+    exchange::{Answer, Fault},
+    upload::Trouble,
+};
 use crate::{
     body::{BodyLimits, Broken, Watch, limited},
     compression::{self, Compression},
+    config::StreamsConfig,
     context::{Context, REQUEST_ID},
     deadline::{self, Cap},
     guest::{Guest, Guests},
@@ -67,6 +81,9 @@ pub(crate) struct Call {
     pub(crate) guest: bool,
     /// Headers that become metadata, and the other way round.
     pub(crate) metadata: Allowed,
+    /// What a stream may use, and how long it may take.
+    pub(crate) streams: StreamsConfig,
+    pub(crate) stream_deadline: Cap,
 }
 
 /// What an answer needs beside the request itself.
@@ -79,6 +96,20 @@ pub(crate) struct Caller<'a> {
     pub(crate) listener: &'static str,
     /// When the request came.
     pub(crate) begun: Instant,
+}
+
+/// A request, as far as it has been understood.
+struct Ask<'a> {
+    parts: &'a Parts,
+    captures: &'a Captures,
+    profile: &'a Arc<Profile>,
+    caller: &'a Caller<'a>,
+    /// How long the client waits.
+    asked: Option<Duration>,
+    request_id: Option<String>,
+    content_type: Option<&'a str>,
+    if_match: Option<&'a str>,
+    guest: Option<Guest>,
 }
 
 impl Call {
@@ -101,32 +132,34 @@ impl Call {
                 "requests from pages of other sites are refused",
             ));
         }
-        // Only where it has a meaning: elsewhere it is a header like any other.
-        let request_id = match self.transcoder.takes_request_id() {
-            true => idempotency::key(&parts.headers)?,
-            false => None,
+        let ask = Ask {
+            parts,
+            captures,
+            profile,
+            caller,
+            asked: deadline::asked(&parts.headers)?,
+            // Only where it has a meaning: elsewhere it is a header like any other.
+            request_id: match self.transcoder.takes_request_id() {
+                true => idempotency::key(&parts.headers)?,
+                false => None,
+            },
+            content_type: text(parts, &CONTENT_TYPE)?,
+            if_match: match self.transcoder.takes_etag() {
+                true => text(parts, &IF_MATCH)?,
+                false => None,
+            },
+            guest: match self.guest {
+                true => caller.guests.of(&parts.headers, caller.context),
+                false => None,
+            },
         };
-        let asked = deadline::asked(&parts.headers)?;
-        let body = match self.takes_body {
-            true => read(parts, body, asked, caller).await?,
-            false => Bytes::new(),
+        let is_unary =
+            !self.transcoder.is_client_streaming() && !self.transcoder.is_server_streaming();
+        let mut response = match is_unary {
+            true => self.unary(&ask, body).await?,
+            false => self.stream(&ask, body).await?,
         };
-        let query = parts.uri.query();
-        let message = match self
-            .transcoder
-            .request(captures, query, &body, request_id.as_deref())
-        {
-            Ok(message) => message,
-            Err(violations) => return Ok(profile.error(&violations.to_status())),
-        };
-        let guest = match self.guest {
-            true => caller.guests.of(&parts.headers, caller.context),
-            false => None,
-        };
-        let mut response = self
-            .unary(parts, &message, asked, guest.as_ref(), profile, caller)
-            .await?;
-        if let Some(guest) = guest {
+        if let Some(guest) = ask.guest {
             response.headers_mut().insert(
                 http::header::CACHE_CONTROL,
                 HeaderValue::from_static("no-store"),
@@ -137,26 +170,62 @@ impl Call {
     }
 
     /// One message there, one back.
-    async fn unary(
+    async fn unary(&self, ask: &Ask<'_>, body: Body) -> Result<Response<Body>, Refusal> {
+        let body = match self.message(ask, body).await? {
+            Ok(body) => body,
+            Err(refused) => return Ok(refused),
+        };
+        let (left, timeout) = self.left(&self.deadline, ask)?;
+        let request = self.request(ask, body, timeout)?;
+        self.exchanged(ask, request, left, &Trouble::default())
+            .await
+    }
+
+    /// The one message of a request, as the body of a call; or the answer to what is wrong with it.
+    async fn message(
         &self,
-        parts: &Parts,
-        message: &[u8],
-        asked: Option<Duration>,
-        guest: Option<&Guest>,
-        profile: &Profile,
-        caller: &Caller<'_>,
+        ask: &Ask<'_>,
+        body: Body,
+    ) -> Result<Result<tonic::body::Body, Response<Body>>, Refusal> {
+        let body = match self.takes_body {
+            true => read(ask, body).await?,
+            false => Bytes::new(),
+        };
+        let incoming = Incoming {
+            captures: ask.captures,
+            query: ask.parts.uri.query(),
+            body: &body,
+            content_type: ask.content_type,
+            request_id: ask.request_id.as_deref(),
+            if_match: ask.if_match,
+        };
+        Ok(match self.transcoder.request(&incoming) {
+            Ok(message) => Ok(tonic::body::Body::new(Full::new(frames::framed(&message)))),
+            Err(violations) => Err(ask.profile.error(&violations.to_status())),
+        })
+    }
+
+    /// How long the call may take, and the header that tells the service.
+    fn left(&self, cap: &Cap, ask: &Ask<'_>) -> Result<(Duration, HeaderValue), Refusal> {
+        cap.left(ask.asked, || ask.caller.begun.elapsed())
+            .ok_or_else(Refusal::out_of_time)
+    }
+
+    /// Sends a call and waits for its one message.
+    async fn exchanged(
+        &self,
+        ask: &Ask<'_>,
+        request: Request<tonic::body::Body>,
+        left: Duration,
+        trouble: &Trouble,
     ) -> Result<Response<Body>, Refusal> {
-        let left = self.deadline.left(asked, || caller.begun.elapsed());
-        let (left, timeout) = left.ok_or_else(Refusal::out_of_time)?;
-        let body = tonic::body::Body::new(Full::new(frames::framed(message)));
-        let request = self.request(body, timeout, parts, guest, caller)?;
         let begun = Instant::now();
         let exchanged = tokio::time::timeout(left, exchange(self.service.clone(), request)).await;
         match exchanged.unwrap_or(Err(Fault::TooSlow)) {
-            Ok((message, answer)) => self.success(parts, &message, &answer),
+            Ok((message, answer)) => self.success(ask, &message, &answer),
             Err(fault) => {
                 let is_late = begun.elapsed() + DEADLINE_SLACK >= left;
-                self.failure(fault.in_time(is_late), parts, profile, caller)
+                self.failure(ask, fault.in_time(is_late), trouble)
             }
         }
     }
@@ -165,22 +234,34 @@ impl Call {
     /// itself, and what the gateway says itself replaces whatever came.
     fn request(
         &self,
+        ask: &Ask<'_>,
         body: tonic::body::Body,
         timeout: HeaderValue,
-        parts: &Parts,
-        guest: Option<&Guest>,
-        caller: &Caller<'_>,
     ) -> Result<Request<tonic::body::Body>, Refusal> {
         let mut request = exchange::request(self.path.clone(), timeout, body);
         let headers = request.headers_mut();
-        self.metadata.send(&parts.headers, headers)?;
-        headers.insert(REQUEST_ID, caller.context.request_id.clone());
-        caller.context.trace.child().inject(headers);
-        if let Some(guest) = guest {
-            caller.guests.introduce(guest, headers);
+        self.metadata.send(&ask.parts.headers, headers)?;
+        headers.insert(REQUEST_ID, ask.caller.context.request_id.clone());
+        ask.caller.context.trace.child().inject(headers);
+        if let Some(guest) = &ask.guest {
+            ask.caller.guests.introduce(guest, headers);
         }
         Ok(request)
     }
+}
+
+/// A header that means something, so that one that cannot be read is not passed over.
+fn text<'a>(parts: &'a Parts, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
+    let mut values = parts.headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(Refusal::bad_header(name, "is given twice"));
+    }
+    let text = value.to_str();
+    text.map(Some)
+        .map_err(|_| Refusal::bad_header(name, "must be ASCII"))
 }
 
 /// The one message of a call, and what came with it.
@@ -198,23 +279,31 @@ async fn exchange(
     }
 }
 
+/// What became of a body, before and after it was unpacked.
+type Watches = [Option<Watch>; 2];
+
 /// The whole body, unpacked, within its limits and the time that the client gives.
-async fn read(
-    parts: &Parts,
-    body: Body,
-    asked: Option<Duration>,
-    caller: &Caller<'_>,
-) -> Result<Bytes, Refusal> {
-    let limits = caller.limits;
+async fn read(ask: &Ask<'_>, body: Body) -> Result<Bytes, Refusal> {
+    let limits = ask.caller.limits;
     let too_large = |max: &usize| http_body::Body::size_hint(&body).lower() > *max as u64;
     if limits.bytes_max.as_ref().is_some_and(too_large) {
         return Err(Refusal::too_large());
     }
-    let (body, watches) = readable(parts, body, limits)?;
-    let collected = match asked {
+    let (body, watches) = match compression::of_request(&ask.parts.headers)? {
+        None => {
+            let (body, watch) = limited(body, limits);
+            (body, [Some(watch), None])
+        }
+        Some(coding) => {
+            let (body, packed) = compression::decompressed(body, coding, limits);
+            let (body, unpacked) = limited(body, limits);
+            (body, [Some(unpacked), Some(packed)])
+        }
+    };
+    let collected = match ask.asked {
         None => body.collect().await,
         Some(asked) => {
-            let left = asked.saturating_sub(caller.begun.elapsed());
+            let left = asked.saturating_sub(ask.caller.begun.elapsed());
             let collected = tokio::time::timeout(left, body.collect()).await;
             collected.map_err(|_| Refusal::out_of_time())?
         }
@@ -224,26 +313,7 @@ async fn read(
         .map_err(|error| unreadable(&error, &watches))
 }
 
-/// A body under its limits and without its coding, and the watches that know what becomes of it.
-fn readable(
-    parts: &Parts,
-    body: Body,
-    limits: BodyLimits,
-) -> Result<(Body, [Option<Watch>; 2]), Refusal> {
-    match compression::of_request(&parts.headers)? {
-        None => {
-            let (body, watch) = limited(body, limits);
-            Ok((body, [Some(watch), None]))
-        }
-        Some(coding) => {
-            let (body, packed) = compression::decompressed(body, coding, limits);
-            let (body, unpacked) = limited(body, limits);
-            Ok((body, [Some(unpacked), Some(packed)]))
-        }
-    }
-}
-
-fn unreadable(error: &axum::Error, watches: &[Option<Watch>; 2]) -> Refusal {
+fn unreadable(error: &axum::Error, watches: &Watches) -> Refusal {
     match watches.iter().flatten().find_map(Watch::broken) {
         Some(Broken::TooLarge) => Refusal::too_large(),
         Some(Broken::Idle) => Refusal::client_slow(),

@@ -84,6 +84,7 @@ impl Compiler<'_> {
         }
         if let Some(deadline_ms) = route.deadline_ms {
             call.deadline = Cap::new(Duration::from_millis(deadline_ms));
+            call.stream_deadline = call.deadline.clone();
         }
         match (&route.rollout, &route.legacy) {
             (None, None) => Ok(Action::Call(call)),
@@ -149,6 +150,8 @@ pub(super) fn call(
         error_bodies: BTreeMap::new(),
         guest: false,
         metadata: profile.metadata.clone(),
+        streams: profile.streams,
+        stream_deadline: Cap::new(Duration::from_millis(profile.streams.deadline_ms)),
     })
 }
 

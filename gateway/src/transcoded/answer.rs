@@ -1,58 +1,111 @@
 //! One message, or a failure, as a response.
+//!
+//! A field `etag` of an answer is its header `ETag` too (AIP-154). `If-None-Match` of a safe request that names it makes 304
+//! of it; `If-Match` went to the service with the request, and its ABORTED is 412 then.
 
 use axum::body::Body;
-use banyan_transcode::{Code, StatusParts};
+use banyan_transcode::{Code, StatusParts, entity_tag};
 use bytes::Bytes;
-use http::{HeaderValue, Response, header::CONTENT_TYPE, request::Parts};
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+};
 
 use super::{
-    Call, Caller,
+    Ask, Call,
     exchange::{Answer, Fault},
+    upload::{Trouble, Wrong},
 };
-use crate::{profile::Profile, refusal::Refusal};
+use crate::{metrics::Metrics, refusal::Refusal};
 
-pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 impl Call {
     pub(super) fn success(
         &self,
-        _parts: &Parts,
+        ask: &Ask<'_>,
         message: &Bytes,
         answer: &Answer,
     ) -> Result<Response<Body>, Refusal> {
-        let json = self.transcoder.response(message);
-        let json = json.map_err(|error| Refusal::bad_answer(&self.upstream, error.to_string()))?;
-        let mut response = Response::new(Body::from(json));
+        let broken = |error: banyan_transcode::DecodeError| {
+            Refusal::bad_answer(&self.upstream, error.to_string())
+        };
+        let raw = self
+            .transcoder
+            .response_http_body(message)
+            .map_err(broken)?;
+        let (kind, body) = match raw {
+            Some(raw) => (HeaderValue::try_from(raw.content_type), raw.data),
+            None => (Ok(JSON), self.transcoder.response(message).map_err(broken)?),
+        };
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.success;
-        response.headers_mut().insert(CONTENT_TYPE, JSON);
-        self.metadata
-            .receive(&answer.headers, response.headers_mut());
-        self.metadata
-            .receive(&answer.trailers, response.headers_mut());
+        let headers = response.headers_mut();
+        let kind = kind.ok().filter(|kind| !kind.is_empty());
+        headers.insert(CONTENT_TYPE, kind.unwrap_or(BYTES));
+        self.metadata.receive(&answer.headers, headers);
+        self.metadata.receive(&answer.trailers, headers);
+        let tag = self
+            .transcoder
+            .etag_of(message)
+            .and_then(|tag| entity_tag(&tag));
+        if let Some(tag) = tag.and_then(|tag| HeaderValue::try_from(tag).ok()) {
+            let is_known = ask.parts.method.is_safe() && knows(&ask.parts.headers, &tag);
+            headers.insert(ETAG, tag);
+            if is_known {
+                headers.remove(CONTENT_TYPE);
+                *response.status_mut() = StatusCode::NOT_MODIFIED;
+                *response.body_mut() = Body::empty();
+            }
+        }
         Ok(response)
     }
 
+    /// The answer to a call that failed. What the client did wrong in mid-stream comes before what followed from it.
     pub(super) fn failure(
         &self,
+        ask: &Ask<'_>,
         fault: Fault,
-        _parts: &Parts,
-        profile: &Profile,
-        caller: &Caller<'_>,
+        trouble: &Trouble,
     ) -> Result<Response<Body>, Refusal> {
-        fault.note(&self.upstream, caller);
+        match trouble.take() {
+            Some(Wrong::Refusal(refusal)) => return Err(refusal),
+            Some(Wrong::Status(status)) => return Ok(ask.profile.error(&status)),
+            None => fault.note(&self.upstream, ask.caller.metrics, ask.caller.listener),
+        }
         if let Some(trouble) = fault.trouble() {
             return Err(Refusal::bad_answer(&self.upstream, trouble.to_owned()));
         }
         let status = fault.to_status(&self.upstream);
-        let mut response = profile.error(&status);
+        let is_guarded = ask.if_match.is_some() && self.transcoder.takes_etag();
+        let mut response = match status.code {
+            Code::Aborted if is_guarded => ask
+                .profile
+                .error_as(StatusCode::PRECONDITION_FAILED, &status),
+            _ => ask.profile.error(&status),
+        };
         if let Some(body) = self.error_bodies.get(&status.code) {
-            response = response.map(|_| Body::from(body.clone()));
+            *response.body_mut() = Body::from(body.clone());
         }
         if let Fault::Status(said) = &fault {
             self.metadata.receive(&said.1, response.headers_mut());
         }
         Ok(response)
     }
+}
+
+/// Whether the client has this version already (RFC 9110, 13.1.2): compared weakly, by what is between the quotes.
+fn knows(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    fn strong(tag: &[u8]) -> &[u8] {
+        tag.strip_prefix(b"W/").unwrap_or(tag)
+    }
+    let values = headers.get_all(IF_NONE_MATCH).into_iter();
+    let mut tags = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    tags.any(|one| {
+        let one = one.trim_ascii();
+        one == b"*" || strong(one) == strong(tag.as_bytes())
+    })
 }
 
 impl Fault {
@@ -66,14 +119,14 @@ impl Fault {
     }
 
     /// For the operator: what a client is not told, and limits that were hit.
-    pub(super) fn note(&self, upstream: &str, caller: &Caller<'_>) {
+    pub(super) fn note(&self, upstream: &str, metrics: &Metrics, listener: &'static str) {
         match self {
             Fault::Reset(_, error) | Fault::Unreachable(error) => {
                 tracing::warn!(upstream, error, "Call failed");
             }
-            Fault::TooSlow => caller.metrics.limit_hit(caller.listener, "upstream_time"),
-            Fault::Idle => caller.metrics.limit_hit(caller.listener, "stream_idle"),
-            Fault::TooLarge(_) => caller.metrics.limit_hit(caller.listener, "answer_bytes"),
+            Fault::TooSlow => metrics.limit_hit(listener, "upstream_time"),
+            Fault::Idle => metrics.limit_hit(listener, "stream_idle"),
+            Fault::TooLarge(_) => metrics.limit_hit(listener, "answer_bytes"),
             Fault::Status(_) | Fault::Broken(_) => {}
         }
     }
@@ -102,5 +155,34 @@ impl Fault {
             message: format!("{upstream} {what}"),
             details: Bytes::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_known_by_what_is_between_the_quotes() {
+        #[track_caller]
+        fn check(values: &[&'static str], want: bool) {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(IF_NONE_MATCH, HeaderValue::from_static(value));
+            }
+            assert_eq!(
+                knows(&headers, &HeaderValue::from_static("\"a\"")),
+                want,
+                "{values:?}"
+            );
+        }
+        check(&[], false);
+        check(&["\"a\""], true);
+        check(&["W/\"a\""], true);
+        check(&["\"b\", \"a\""], true);
+        check(&["\"b\"", "\"a\""], true);
+        check(&["*"], true);
+        check(&["\"b\""], false);
+        check(&["a"], false);
     }
 }

@@ -72,6 +72,7 @@ pub(crate) struct Answer {
     pub(crate) trailers: HeaderMap,
     body: Body,
     messages: Deframer,
+    has_ended: bool,
 }
 
 impl Answer {
@@ -107,6 +108,7 @@ impl Answer {
             trailers,
             body,
             messages: Deframer::new(bytes_max),
+            has_ended: false,
         }
     }
 
@@ -115,6 +117,9 @@ impl Answer {
         loop {
             if let Some(message) = self.ready()? {
                 return Ok(Some(message));
+            }
+            if self.has_ended {
+                return Ok(None);
             }
             match self.body.frame().await {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -138,7 +143,10 @@ impl Answer {
     fn end(&mut self) -> Result<Option<Bytes>, Fault> {
         match status::of_headers(&self.trailers) {
             Some(status) if status.code == Code::Ok => match self.messages.finish() {
-                Ok(()) => Ok(None),
+                Ok(()) => {
+                    self.has_ended = true;
+                    Ok(None)
+                }
                 Err(error) => Err(Fault::Broken(error.to_string())),
             },
             Some(status) => Err(Fault::Status(Box::new((
