@@ -13,8 +13,9 @@ use std::{
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use tokio::{
+    runtime::Handle,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{oneshot, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -121,6 +122,36 @@ impl Process {
             tracing::error!(failure, "Task failed");
             process.inner.failure.send_replace(Some(failure));
         });
+    }
+
+    /// As [`spawn`](Self::spawn), on a thread and a runtime of its own, whose handle is returned: the system gives it its
+    /// turn, however many tasks want theirs, and its sockets wake nobody else. Where no thread can be had it is a
+    /// task like any other.
+    pub fn spawn_apart<F>(&self, name: &'static str, task: F) -> Handle
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let (done, ended) = oneshot::channel();
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = match builder.enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::warn!(%error, task = name, "No runtime of its own: it shares the others'");
+                self.spawn(name, task);
+                return Handle::current();
+            }
+        };
+        let handle = runtime.handle().clone();
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        let spawned = thread.spawn(move || {
+            // Nobody waits for it any more if the process is ending in a hurry.
+            done.send(runtime.block_on(task)).ok();
+        });
+        self.spawn(name, async move {
+            spawned?;
+            ended.await.context("its thread panicked")?
+        });
+        handle
     }
 
     /// The one registry of this process.

@@ -56,14 +56,17 @@ mod terms;
 #[cfg(test)]
 mod testing;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use banyan_mesh::process::Process;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{
-    Mutex, MutexGuard,
-    mpsc::{self, error::TrySendError},
-    oneshot, watch,
+use tokio::{
+    runtime::Handle,
+    sync::{
+        Mutex, MutexGuard,
+        mpsc::{self, error::TrySendError},
+        oneshot, watch,
+    },
 };
 
 use crate::store::{Store, StoreError};
@@ -87,6 +90,9 @@ const QUEUE_MAX: usize = 10_000;
 pub struct Inventory {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Waiting>,
+    /// Where the committer runs. Whatever takes the database's turn does so there, so that the connections that write
+    /// belong to its runtime and never wait behind the tasks of callers.
+    apart: Handle,
 }
 
 struct Shared {
@@ -98,6 +104,8 @@ struct Shared {
     metrics: Metrics,
     /// How long an answer is kept under its request id, at least.
     answers_kept: SignedDuration,
+    /// Held while commands that belong in one batch queue up, and while a batch is gathered.
+    together: std::sync::Mutex<()>,
 }
 
 impl Inventory {
@@ -116,11 +124,16 @@ impl Inventory {
             committed: watch::channel(0).0,
             metrics: Metrics::register(process),
             answers_kept,
+            together: std::sync::Mutex::default(),
         });
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let committer = Committer::new(Arc::clone(&shared), waiting);
-        process.spawn("inventory committer", committer.run());
-        Self { shared, queue }
+        let apart = process.spawn_apart("inventory committer", committer.run());
+        Self {
+            shared,
+            queue,
+            apart,
+        }
     }
 
     /// Decides one command. The same request id gets the same answer again.
@@ -140,6 +153,7 @@ impl Inventory {
             let crowded = |_| self.turned_away(Rejection::Crowded);
             return commands.into_iter().map(crowded).collect();
         };
+        let together = self.shared.together();
         let answers: Vec<_> = places
             .zip(commands)
             .map(|(place, command)| {
@@ -148,6 +162,7 @@ impl Inventory {
                 decided
             })
             .collect();
+        drop(together);
         let mut results = Vec::with_capacity(answers.len());
         for decided in answers {
             results.push(decided.await.unwrap_or(Err(Rejection::Aborted)));
@@ -179,7 +194,9 @@ impl Inventory {
     /// Waits for this process's turn, then for the database's, to change the catalogue.
     pub(crate) async fn turn(&self) -> Result<Turn<'_>, StoreError> {
         let order = self.shared.turn.lock().await;
-        let write = self.shared.store.write().await?;
+        let store = self.shared.store.clone();
+        let begun = self.apart.spawn(async move { store.write().await });
+        let write = begun.await.unwrap_or(Err(StoreError::NotReady))?;
         Ok(Turn {
             commit: Commit::new(write, self.now()),
             shared: &self.shared,
@@ -191,6 +208,11 @@ impl Inventory {
 impl Shared {
     fn now(&self) -> Timestamp {
         clock::read(self.clock.as_ref())
+    }
+
+    /// Keeps commands together that are to be decided in one batch. Never held across an await.
+    fn together(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.together.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells those who follow up to where this process has committed.

@@ -1,4 +1,5 @@
-//! The one task of a process that decides: takes what has queued up, decides it as one batch, and answers each caller.
+//! The one task of a process that decides, on a thread of its own: takes what has queued up, decides it as one batch,
+//! and answers each caller.
 //!
 //! It never waits for a batch to fill: while one commits, the next gathers by itself. A command whose deadline has passed
 //! or whose caller has gone by the time its batch begins is dropped, and costs nothing.
@@ -115,6 +116,8 @@ impl Committer {
 
     /// Takes what has queued up, as much as one batch may have, without what nobody wants any more.
     fn gather(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let _together = shared.together();
         let now = Instant::now();
         let mut wanted = VecDeque::new();
         for it in std::mem::take(&mut self.next) {
