@@ -10,16 +10,26 @@ mod check;
 mod convert;
 mod page;
 mod refusal;
+mod watch;
 
 use banyan_proto::rollout::v1::{
-    GetRolloutRequest, ListRolloutChangesRequest, ListRolloutChangesResponse, ListRolloutsRequest,
-    ListRolloutsResponse, Rollout, SetRolloutPercentRequest, UnsetRolloutPercentRequest,
+    AbortRolloutRequest, ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest,
+    ListRolloutChangesRequest, ListRolloutChangesResponse, ListRolloutsRequest,
+    ListRolloutsResponse, PauseRolloutRequest, PromoteRolloutRequest, ResumeRolloutRequest,
+    Rollout, SetRolloutPercentRequest, SetRolloutRequest, UnsetRolloutPercentRequest,
+    VerifyRolloutRequest, VerifyRolloutResponse, WatchRolloutsRequest,
     rollout_service_server::{RolloutService, RolloutServiceServer},
 };
+use banyan_rollout::{BackTo, Command, Owner, Percent, Stage};
+use jiff::Timestamp;
 use tonic::{Request, Response, Status};
 
-use self::{check::Check, page::Page};
-use crate::rollouts::{Operator, Rollouts};
+pub(crate) use self::convert::{owner_name, stage_name};
+use self::{check::Check, page::Page, watch::Watch};
+use crate::{
+    rollouts::{Operator, Question, Rollouts},
+    store::Action,
+};
 
 /// The service, ready to be added to a server.
 #[must_use]
@@ -33,8 +43,29 @@ pub struct Admin {
     rollouts: Rollouts,
 }
 
+impl Admin {
+    async fn command(
+        &self,
+        check: Check,
+        name: &str,
+        action: Action,
+        commands: &[Command],
+        operator: Operator,
+    ) -> Result<Response<Rollout>, Status> {
+        check.done()?;
+        let rollout = self
+            .rollouts
+            .command(name, action, commands, operator)
+            .await
+            .map_err(refusal::of)?;
+        Ok(Response::new(convert::rollout(rollout)))
+    }
+}
+
 #[tonic::async_trait]
 impl RolloutService for Admin {
+    type WatchRolloutsStream = Watch;
+
     async fn list_rollouts(
         &self,
         request: Request<ListRolloutsRequest>,
@@ -80,14 +111,9 @@ impl RolloutService for Admin {
         let name = check.rollout("name", &request.name);
         let percent = check.percent(request.percent);
         let operator = operator(&mut check, request.actor, request.reason, &request.etag);
-        check.done()?;
-
-        let rollout = self
-            .rollouts
-            .set_percent(&name, percent, operator)
+        let set = [Command::SetPercent(percent)];
+        self.command(check, &name, Action::Set, &set, operator)
             .await
-            .map_err(refusal::of)?;
-        Ok(Response::new(convert::rollout(rollout)))
     }
 
     async fn unset_rollout_percent(
@@ -98,14 +124,114 @@ impl RolloutService for Admin {
         let mut check = Check::default();
         let name = check.rollout("name", &request.name);
         let operator = operator(&mut check, request.actor, request.reason, &request.etag);
-        check.done()?;
+        let unset = [Command::UnsetPercent];
+        self.command(check, &name, Action::Unset, &unset, operator)
+            .await
+    }
 
-        let rollout = self
+    async fn set_rollout(
+        &self,
+        request: Request<SetRolloutRequest>,
+    ) -> Result<Response<Rollout>, Status> {
+        let request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("name", &request.name);
+        let set = commands(
+            check.stage(request.stage),
+            check.writes(request.write_owner),
+            check.optional_percent(request.percent),
+            || self.rollouts.get(&name).map(|rollout| rollout.stage),
+        );
+        let operator = Operator {
+            is_forced: check.forced(request.force, &request.reason),
+            is_confirmed: request.confirm_one_way,
+            ..operator(&mut check, request.actor, request.reason, &request.etag)
+        };
+        self.command(check, &name, Action::Set, &set, operator)
+            .await
+    }
+
+    async fn promote_rollout(
+        &self,
+        request: Request<PromoteRolloutRequest>,
+    ) -> Result<Response<Rollout>, Status> {
+        let request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("name", &request.name);
+        let operator = Operator {
+            is_forced: check.forced(request.force, &request.reason),
+            is_confirmed: request.confirm_one_way,
+            ..operator(&mut check, request.actor, request.reason, &request.etag)
+        };
+        let commands = [Command::Promote];
+        self.command(check, &name, Action::Promote, &commands, operator)
+            .await
+    }
+
+    async fn pause_rollout(
+        &self,
+        request: Request<PauseRolloutRequest>,
+    ) -> Result<Response<Rollout>, Status> {
+        let request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("name", &request.name);
+        let operator = operator(&mut check, request.actor, request.reason, &request.etag);
+        let commands = [Command::Pause];
+        self.command(check, &name, Action::Pause, &commands, operator)
+            .await
+    }
+
+    async fn resume_rollout(
+        &self,
+        request: Request<ResumeRolloutRequest>,
+    ) -> Result<Response<Rollout>, Status> {
+        let request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("name", &request.name);
+        let operator = operator(&mut check, request.actor, request.reason, &request.etag);
+        let commands = [Command::Resume];
+        self.command(check, &name, Action::Resume, &commands, operator)
+            .await
+    }
+
+    async fn abort_rollout(
+        &self,
+        request: Request<AbortRolloutRequest>,
+    ) -> Result<Response<Rollout>, Status> {
+        let request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("name", &request.name);
+        let back_to = match request.to_last_good {
+            true => BackTo::LastGood,
+            false => BackTo::Zero,
+        };
+        let operator = operator(&mut check, request.actor, request.reason, &request.etag);
+        let abort = [Command::Abort(back_to)];
+        self.command(check, &name, Action::Abort, &abort, operator)
+            .await
+    }
+
+    async fn explain_rollout(
+        &self,
+        request: Request<ExplainRolloutRequest>,
+    ) -> Result<Response<ExplainRolloutResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("name", &request.name);
+        let question = Question {
+            subject: check.subject(request.subject),
+            time: check.time(request.time, Timestamp::now()),
+            is_write: request.write,
+            facts: check.facts(request.facts),
+        };
+        check.done()?;
+        let (explanation, rollout) = self
             .rollouts
-            .unset_percent(&name, operator)
+            .explain(&name, question)
             .await
             .map_err(refusal::of)?;
-        Ok(Response::new(convert::rollout(rollout)))
+        let answer = convert::explanation(&name, explanation, rollout);
+        Ok(Response::new(answer))
     }
 
     async fn list_rollout_changes(
@@ -118,20 +244,60 @@ impl RolloutService for Admin {
         let page: Page<u64> = check.page(request.page_size, &request.page_token);
         check.done()?;
 
-        let mut changes = self
+        let mut entries = self
             .rollouts
             .changes(&name, page.after, page.rows_to_read())
             .await
             .map_err(refusal::of)?;
-        let next_page_token = page.cut(&mut changes, |change| change.version);
+        let next_page_token = page.cut(&mut entries, |entry| entry.number);
         Ok(Response::new(ListRolloutChangesResponse {
-            changes: changes
+            changes: entries
                 .into_iter()
-                .map(|change| convert::change(&name, change))
+                .map(|entry| convert::change(&name, entry))
                 .collect(),
             next_page_token,
         }))
     }
+
+    async fn verify_rollout(
+        &self,
+        request: Request<VerifyRolloutRequest>,
+    ) -> Result<Response<VerifyRolloutResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("name", &request.name);
+        check.done()?;
+        let known = Some(request.known_hash.as_str()).filter(|known| !known.is_empty());
+        let verdict = self
+            .rollouts
+            .verify(&name, known)
+            .await
+            .map_err(refusal::of)?;
+        Ok(Response::new(convert::verdict(&name, verdict)))
+    }
+
+    async fn watch_rollouts(
+        &self,
+        request: Request<WatchRolloutsRequest>,
+    ) -> Result<Response<Watch>, Status> {
+        let mut check = Check::default();
+        let interval = check.interval(request.into_inner().interval);
+        check.done()?;
+        Ok(Response::new(watch::watch(self.rollouts.clone(), interval)))
+    }
+}
+
+/// An owner of writes alone is declared for the stage that the rollout is in.
+fn commands(
+    stage: Option<Stage>,
+    writes: Option<Owner>,
+    percent: Option<Percent>,
+    now: impl FnOnce() -> Option<Stage>,
+) -> Vec<Command> {
+    let stage = stage.or_else(|| writes.and_then(|_| now()));
+    let set_stage = stage.map(|stage| Command::SetStage { stage, writes });
+    let set_percent = percent.map(Command::SetPercent);
+    set_stage.into_iter().chain(set_percent).collect()
 }
 
 fn operator(check: &mut Check, actor: String, reason: String, etag: &str) -> Operator {
@@ -139,5 +305,6 @@ fn operator(check: &mut Check, actor: String, reason: String, etag: &str) -> Ope
         actor: check.actor(actor),
         reason: check.reason(reason),
         expected_version: convert::version(etag),
+        ..Operator::default()
     }
 }

@@ -1,8 +1,8 @@
 //! `banyan rollout ...`: the migration engineer's command line, a gRPC client of the gateway's ops port.
 //!
-//! Tables for people, `--json` for programs. The exit code is 0 when it was done, 1 when it was refused or failed, and 2
-//! when the command line is wrong, which is found before anything is asked. Everything printed goes to the writer
-//! given, so that `banyan` decides where that is.
+//! Tables for people, `--json` for programs. The exit code is 0 when it was done, 1 when it was refused or failed, 2 when
+//! the command line is wrong, which is found before anything is asked, and 3 when the history turns out to be altered.
+//! Everything printed goes to the writer given, so that `banyan` decides where that is.
 
 mod arguments;
 mod client;
@@ -11,110 +11,264 @@ mod json;
 mod table;
 mod view;
 
-use std::io::{self, Write};
+use std::{
+    io::{self, IsTerminal as _, Write},
+    time::Duration,
+};
 
-pub use arguments::{ChangeArgs, ConnectionArgs, RolloutArgs, RolloutCommand};
+pub use arguments::{ChangeArgs, ConnectionArgs, ForceArgs, RolloutArgs, RolloutCommand};
 pub use error::CliError;
 
 use banyan_proto::rollout::v1::{
-    ListRolloutChangesResponse, ListRolloutsResponse, Rollout, rollout::Stage,
+    ExplainRolloutRequest, ListRolloutChangesResponse, ListRolloutsResponse, Rollout,
+    rollout::Stage,
 };
+use jiff::Timestamp;
+use prost::Message;
 
-use self::client::Client;
+use self::client::{Client, Wanted};
+
+/// Clears the terminal, so that the next table stands where the last one did.
+const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
 /// Runs one command against the ops port.
 ///
 /// # Errors
 /// If the ops port cannot be reached or refuses; [`CliError`] is one line that says what to do.
 pub async fn run(args: RolloutArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let mut client = Client::new(&args.connection)?;
+    let client = Client::new(&args.connection)?;
     let output = Output {
         json: args.connection.json,
+        is_closed: false,
         out,
     };
     match args.command {
-        RolloutCommand::List => {
-            let rollouts = client.list().await?;
-            output.rollouts(ListRolloutsResponse {
-                rollouts,
-                next_page_token: String::new(),
-            })
+        RolloutCommand::Watch { interval, count } => {
+            watch(client, output, Duration::from_secs_f64(interval), count).await
         }
+        command if changes(&command) => change(client, output, command).await,
+        command => look(client, output, command).await,
+    }
+}
+
+fn changes(command: &RolloutCommand) -> bool {
+    !matches!(
+        command,
+        RolloutCommand::List
+            | RolloutCommand::Show { .. }
+            | RolloutCommand::History { .. }
+            | RolloutCommand::Verify { .. }
+            | RolloutCommand::Explain { .. }
+            | RolloutCommand::Watch { .. }
+    )
+}
+
+async fn look(
+    mut client: Client,
+    mut output: Output<'_>,
+    command: RolloutCommand,
+) -> Result<(), CliError> {
+    match command {
         RolloutCommand::Show { rollout } => {
             let rollout = client.get(&rollout).await?;
-            output.rollout(&rollout, view::rollout)
-        }
-        RolloutCommand::Set {
-            rollout,
-            percent,
-            change,
-        } => {
-            let rollout = client.set(&rollout, percent, change).await?;
-            output.rollout(&rollout, changed)
-        }
-        RolloutCommand::Unset { rollout, change } => {
-            let rollout = client.unset(&rollout, change).await?;
-            output.rollout(&rollout, changed)
+            output.print("Rollout", &rollout, view::rollout)
         }
         RolloutCommand::History { rollout, limit } => {
             let changes = client.history(&rollout, limit).await?;
-            output.changes(ListRolloutChangesResponse {
+            let response = ListRolloutChangesResponse {
                 changes,
                 next_page_token: String::new(),
+            };
+            output.print("ListRolloutChangesResponse", &response, |response| {
+                view::changes(&response.changes)
+            })
+        }
+        RolloutCommand::Verify {
+            rollout,
+            known_hash,
+        } => {
+            let verdict = client.verify(&rollout, known_hash).await?;
+            output.print("VerifyRolloutResponse", &verdict, |verdict| {
+                view::verdict(&rollout, verdict)
+            })?;
+            match verdict.intact {
+                true => Ok(()),
+                false => Err(CliError::Broken {
+                    rollout: view::clean(&rollout),
+                    change: view::clean(&verdict.broken_change),
+                    problem: view::clean(&verdict.problem),
+                }),
+            }
+        }
+        RolloutCommand::Explain {
+            rollout,
+            subject,
+            at,
+            write,
+            facts,
+        } => {
+            let question = ExplainRolloutRequest {
+                name: rollout,
+                subject: subject.clone(),
+                time: at.map(timestamp),
+                write,
+                facts,
+            };
+            let answer = client.explain(question).await?;
+            output.print("ExplainRolloutResponse", &answer, |answer| {
+                view::explanation(&subject, answer)
+            })
+        }
+        _ => {
+            let response = ListRolloutsResponse {
+                rollouts: client.list().await?,
+                next_page_token: String::new(),
+            };
+            output.print("ListRolloutsResponse", &response, |response| {
+                view::rollouts(&response.rollouts)
             })
         }
     }
+}
+
+async fn change(
+    mut client: Client,
+    mut output: Output<'_>,
+    command: RolloutCommand,
+) -> Result<(), CliError> {
+    use banyan_rollout::Stage;
+    let stage = |stage, percent, force| Wanted {
+        stage: Some(stage),
+        write_owner: None,
+        percent,
+        force,
+    };
+    let rollout = match command {
+        RolloutCommand::Set {
+            rollout,
+            percent,
+            stage,
+            writes,
+            change,
+            force,
+        } => {
+            let wanted = Wanted {
+                stage,
+                write_owner: writes,
+                percent,
+                force,
+            };
+            client.set(&rollout, wanted, change).await?
+        }
+        RolloutCommand::Shadow {
+            rollout,
+            change,
+            force,
+        } => {
+            let wanted = stage(Stage::Shadow, None, force);
+            client.set(&rollout, wanted, change).await?
+        }
+        RolloutCommand::Split {
+            rollout,
+            percent,
+            change,
+            force,
+        } => {
+            let wanted = stage(Stage::Split, percent, force);
+            client.set(&rollout, wanted, change).await?
+        }
+        RolloutCommand::Unset { rollout, change } => client.unset(&rollout, change).await?,
+        RolloutCommand::Promote {
+            rollout,
+            change,
+            force,
+        } => client.promote(&rollout, change, force).await?,
+        RolloutCommand::Pause { rollout, change } => client.pause(&rollout, change).await?,
+        RolloutCommand::Resume { rollout, change } => client.resume(&rollout, change).await?,
+        RolloutCommand::Abort {
+            rollout,
+            change,
+            to_last_good,
+        } => client.abort(&rollout, change, to_last_good).await?,
+        looked_at => return look(client, output, looked_at).await,
+    };
+    output.print("Rollout", &rollout, changed)
+}
+
+async fn watch(
+    mut client: Client,
+    mut output: Output<'_>,
+    interval: Duration,
+    count: Option<u32>,
+) -> Result<(), CliError> {
+    let is_drawn_over = !output.json && io::stdout().is_terminal();
+    let mut answers = client.watch(interval).await?;
+    let mut seen = 0;
+    while !output.is_closed
+        && count.is_none_or(|count| seen < count)
+        && let Some(answer) = client.next(&mut answers).await?
+    {
+        if is_drawn_over {
+            output.write(CLEAR)?;
+        }
+        output.print("WatchRolloutsResponse", &answer, view::watched)?;
+        seen += 1;
+    }
+    Ok(())
 }
 
 struct Output<'a> {
     json: bool,
+    /// The reader went away.
+    is_closed: bool,
     out: &'a mut dyn Write,
 }
 
 impl Output<'_> {
-    fn rollouts(self, response: ListRolloutsResponse) -> Result<(), CliError> {
+    fn print<M: Message>(
+        &mut self,
+        name: &str,
+        message: &M,
+        view: impl Fn(&M) -> String,
+    ) -> Result<(), CliError> {
         let text = match self.json {
-            true => json::print("banyan.rollout.v1.ListRolloutsResponse", &response)?,
-            false => view::rollouts(&response.rollouts),
+            true => json::print(&format!("banyan.rollout.v1.{name}"), message)?,
+            false => view(message),
         };
         self.write(&text)
     }
 
-    fn changes(self, response: ListRolloutChangesResponse) -> Result<(), CliError> {
-        let text = match self.json {
-            true => json::print("banyan.rollout.v1.ListRolloutChangesResponse", &response)?,
-            false => view::changes(&response.changes),
-        };
-        self.write(&text)
-    }
-
-    fn rollout(self, rollout: &Rollout, view: fn(&Rollout) -> String) -> Result<(), CliError> {
-        let text = match self.json {
-            true => json::print("banyan.rollout.v1.Rollout", rollout)?,
-            false => view(rollout),
-        };
-        self.write(&text)
-    }
-
-    fn write(self, text: &str) -> Result<(), CliError> {
+    fn write(&mut self, text: &str) -> Result<(), CliError> {
         let written = self
             .out
             .write_all(text.as_bytes())
             .and_then(|()| self.out.flush());
         match written {
             // `banyan rollout list | head -1`: the reader has what it wanted.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(())
+            }
             other => other.map_err(CliError::Output),
         }
     }
 }
 
+fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: time.as_second(),
+        nanos: time.subsec_nanosecond(),
+    }
+}
+
 fn changed(rollout: &Rollout) -> String {
     let mut text = format!("{}\n", view::in_force(rollout));
-    if rollout.stage() == Stage::Legacy {
-        text.push_str(
-            "Gradual migration is switched off: everything goes to legacy until it is on.\n",
-        );
+    match rollout.stage() {
+        Stage::Legacy => text.push_str(
+            "Everything goes to legacy: the stage is legacy, or gradual migration is switched off.\n",
+        ),
+        Stage::Shadow => text.push_str("In stage shadow legacy answers everything.\n"),
+        _ => {}
     }
     text
 }

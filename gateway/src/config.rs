@@ -34,7 +34,7 @@ pub use listener::ListenerConfig;
 pub use metadata::MetadataName;
 pub use ops::OpsConfig;
 pub use profile::{ProfileConfig, TrailingSlash};
-pub use rollout::{FollowConfig, RolloutConfig};
+pub use rollout::{FollowConfig, LegacyConfig, RolloutConfig, SteeringConfig};
 pub use route::{
     CellConfig, CellsConfig, FixedConfig, GuestConfig, ListenerName, RouteConfig, ServiceConfig,
     SurfaceConfig,
@@ -52,6 +52,10 @@ const BUILT_IN: &str = include_str!("../config/gateway.toml");
 pub struct Config {
     /// Descriptor sets: paths of `FileDescriptorSet` files, or `builtin` for Banyan's own contracts.
     pub descriptors: Vec<String>,
+    /// A folder with a file for each rollout's percentage, named like its `percent_env`: a mounted ConfigMap.
+    /// `ROLLOUTS_FOLDER` replaces it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollouts_folder: Option<PathBuf>,
     pub listener: ListenerConfig,
     pub compression: CompressionConfig,
     pub ops: OpsConfig,
@@ -61,6 +65,7 @@ pub struct Config {
     pub profiles: BTreeMap<String, ProfileConfig>,
     pub surfaces: Vec<SurfaceConfig>,
     pub rollouts: BTreeMap<String, RolloutConfig>,
+    pub steering: SteeringConfig,
     pub cells: BTreeMap<String, CellsConfig>,
     pub services: Vec<ServiceConfig>,
     pub routes: Vec<RouteConfig>,
@@ -219,6 +224,19 @@ impl Config {
         if self.ops.token.as_ref().is_some_and(is_empty) {
             let allowed = "a secret is allowed, or no key at all";
             return Err(bad_value("ops.token", "", allowed));
+        }
+        let secrets = [
+            ("steering.force_token", &self.steering.force_token),
+            ("steering.pin_key", &self.steering.pin_key),
+        ];
+        for (key, secret) in secrets {
+            if secret.as_ref().is_some_and(is_empty) {
+                return Err(bad_value(key, "", "a secret is allowed, or no key at all"));
+            }
+        }
+        if !(1..=3600).contains(&self.steering.pin_s) {
+            let value = self.steering.pin_s.to_string();
+            return Err(bad_value("steering.pin_s", &value, "1 to 3600 is allowed"));
         }
         for (name, upstream) in &self.upstreams {
             check_upstream(name, upstream)?;

@@ -4,11 +4,23 @@
 //! other side next, so the answer to its write waits for the follower, for a limited time: the write has succeeded
 //! whatever happens here.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use banyan_proto::follow::v1::{CatchUpRequest, follow_service_client::FollowServiceClient};
+use banyan_proto::follow::v1::{
+    CatchUpRequest, StatusRequest, follow_service_client::FollowServiceClient,
+};
+use banyan_rollout::Follower as State;
+use jiff::Timestamp;
 
-use crate::upstreams::GrpcService;
+use crate::{
+    config::Config,
+    upstreams::{GrpcService, Upstreams},
+};
+
+/// An operator waits at most this long to hear how far the follower is.
+const STATE_TIMEOUT: Duration = Duration::from_secs(1);
+/// A follower whose last poll is younger has caught up: polls begin one after the other.
+const LAG_MAX: Duration = Duration::from_secs(10);
 
 /// Who follows the legacy side of a rollout.
 #[derive(Clone, Debug)]
@@ -16,6 +28,26 @@ pub(crate) struct Follower {
     client: FollowServiceClient<GrpcService>,
     collection: String,
     timeout: Duration,
+}
+
+/// Who follows the legacy side of which rollout.
+pub(crate) fn followers(
+    config: &Config,
+    upstreams: &Upstreams,
+) -> anyhow::Result<BTreeMap<String, Follower>> {
+    let mut followers = BTreeMap::new();
+    for (name, rollout) in &config.rollouts {
+        if let Some(follow) = &rollout.follow {
+            let upstream = upstreams.grpc("follow.upstream", &follow.upstream)?;
+            let follower = Follower::new(
+                upstream.service.clone(),
+                &follow.collection,
+                follow.timeout_ms,
+            );
+            followers.insert(name.clone(), follower);
+        }
+    }
+    Ok(followers)
 }
 
 impl Follower {
@@ -37,6 +69,30 @@ impl Follower {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(status)) => Err(format!("the follower cannot catch up: {}", status.code())),
             Err(_) => Err("the follower did not catch up in time".to_owned()),
+        }
+    }
+
+    /// How well it knows what the legacy side holds.
+    pub(crate) async fn state(&self) -> State {
+        let request = StatusRequest {
+            collection: self.collection.clone(),
+        };
+        let mut client = self.client.clone();
+        let status = tokio::time::timeout(STATE_TIMEOUT, client.status(request)).await;
+        let Ok(Ok(status)) = status else {
+            return State::Unknown;
+        };
+        let status = status.into_inner();
+        let lag = status.last_poll_time.and_then(|time| {
+            let time = Timestamp::new(time.seconds, time.nanos).ok()?;
+            // A clock that is ahead is no lag.
+            Some(Timestamp::now().duration_since(time).unsigned_abs())
+        });
+        match lag {
+            Some(lag) if status.healthy && lag <= LAG_MAX => State::Ready,
+            lag => State::Behind {
+                lag_ms: lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
+            },
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The gateway's own tables, as steps that are each applied once. A step is never edited after a release: what comes
 //! later is a step of its own.
 
+mod m0001_settings;
+mod m0002_log;
+
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, integer, integer_null, text};
 
 /// Brings the gateway's store up to date.
 #[derive(Debug)]
@@ -11,52 +13,9 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(CreateTables)]
+        vec![
+            Box::new(m0001_settings::CreateTables),
+            Box::new(m0002_log::CreateLog),
+        ]
     }
-}
-
-struct CreateTables;
-
-impl MigrationName for CreateTables {
-    fn name(&self) -> &str {
-        "m0001_create_rollout_tables"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for CreateTables {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.create_table(rollout_settings()).await?;
-        manager.create_table(rollout_changes()).await
-    }
-}
-
-fn rollout_settings() -> TableCreateStatement {
-    Table::create()
-        .table("rollout_settings")
-        .col(text("rollout").primary_key())
-        .col(integer_null("percent_hundredths").check(is_percent("percent_hundredths")))
-        .col(big_integer("version"))
-        .col(big_integer("change_time_us"))
-        .take()
-}
-
-fn rollout_changes() -> TableCreateStatement {
-    Table::create()
-        .table("rollout_changes")
-        .col(text("rollout"))
-        .col(big_integer("version"))
-        .col(big_integer("change_time_us"))
-        .col(text("actor"))
-        .col(text("reason"))
-        .col(integer("previous_hundredths").check(is_percent("previous_hundredths")))
-        .col(text("previous_source"))
-        .col(integer("percent_hundredths").check(is_percent("percent_hundredths")))
-        .col(text("source"))
-        .primary_key(Index::create().col("rollout").col("version"))
-        .take()
-}
-
-fn is_percent(column: &'static str) -> SimpleExpr {
-    Expr::col(column).between(0, 10_000)
 }

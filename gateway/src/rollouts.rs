@@ -12,29 +12,42 @@
 //!
 //! # The salt
 //!
-//! A rollout's salt is its name. It is nowhere stored and cannot differ between replicas, restarts or restored
-//! backups; renaming a rollout makes it another one.
+//! A rollout's salt is its name, pinned in its state together with the way in which subjects are dealt. So it cannot
+//! differ between replicas, restarts or restored backups; renaming a rollout makes it another one.
 
 mod change;
 mod definition;
+mod explain;
 mod follow;
 mod live;
 mod metrics;
+mod mounted;
 mod request;
 mod ruling;
+mod snapshot;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use banyan_mesh::process::Process;
+use banyan_rollout::Percent;
 use http::HeaderMap;
 
 pub use change::{ChangeError, Operator};
 pub use definition::Definition;
-pub use live::{Counts, Snapshot};
+pub use explain::Question;
+pub use live::Counts;
 pub use ruling::Ruling;
+pub use snapshot::Snapshot;
 
 use self::{live::Live, metrics::Metrics};
-use crate::store::Store;
+use crate::{follow::Follower, store::Store};
 
 /// The store is waited for at most this long at start.
 pub const FIRST_READING: Duration = Duration::from_secs(1);
@@ -51,7 +64,19 @@ struct Inner {
     store: Option<Store>,
     /// Held from asking the store to applying its answer, so that an older answer never follows a newer one.
     in_step: tokio::sync::Mutex<()>,
+    /// A mounted file says something new, which the store has to be told.
+    configured: tokio::sync::Notify,
+    is_stale: AtomicBool,
+    /// Who follows the legacy side of which rollout.
+    followers: OnceLock<BTreeMap<String, Follower>>,
     metrics: Metrics,
+}
+
+impl Inner {
+    fn stale(&self, is_stale: bool) {
+        self.is_stale.store(is_stale, Ordering::Relaxed);
+        self.metrics.stale(is_stale);
+    }
 }
 
 impl Rollouts {
@@ -66,20 +91,34 @@ impl Rollouts {
         let rollouts = definitions
             .into_iter()
             .map(|definition| {
-                let live = Live::new(definition, &metrics);
+                let mounted = mounted_percent(&definition);
+                let live = Live::new(definition, mounted, &metrics);
                 (live.name().to_owned(), Arc::new(live))
             })
             .collect();
+        let has_store = store.is_some();
         let rollouts = Self {
             inner: Arc::new(Inner {
                 rollouts,
                 store,
                 in_step: tokio::sync::Mutex::default(),
+                configured: tokio::sync::Notify::new(),
+                is_stale: AtomicBool::new(has_store),
+                followers: OnceLock::new(),
                 metrics,
             }),
         };
+        if has_store {
+            rollouts.inner.stale(true);
+        }
         rollouts.follow_store(process).await;
+        rollouts.follow_files(process);
         rollouts
+    }
+
+    /// Says who follows the legacy side of which rollout; once.
+    pub(crate) fn know_followers(&self, followers: BTreeMap<String, Follower>) {
+        self.inner.followers.set(followers).ok();
     }
 
     /// Decides who serves a request under rollout `name`; `None` if there is no such rollout.
@@ -95,13 +134,33 @@ impl Rollouts {
         self.inner
             .rollouts
             .values()
-            .map(|live| live.snapshot())
+            .map(|live| live.snapshot(self.is_stale()))
             .collect()
     }
 
     /// One rollout; `None` if there is no such rollout.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Snapshot> {
-        Some(self.inner.rollouts.get(name)?.snapshot())
+        let live = self.inner.rollouts.get(name)?;
+        Some(live.snapshot(self.is_stale()))
     }
+
+    /// Whether the store is away, so that what is in force is what was last known.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.inner.is_stale.load(Ordering::Relaxed)
+    }
+}
+
+/// What the mounted file says at the start; one that says something else than a percentage says nothing, aloud.
+fn mounted_percent(definition: &Definition) -> Option<Percent> {
+    let path = definition.percent_file.as_ref()?;
+    mounted::read(path).unwrap_or_else(|error| {
+        tracing::warn!(
+            rollout = definition.name,
+            error = &error as &dyn std::error::Error,
+            "Refused what a file says about a rollout"
+        );
+        None
+    })
 }

@@ -1,6 +1,6 @@
 //! From a configuration to a gateway that listens.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use axum::Extension;
@@ -11,8 +11,9 @@ use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 use crate::{
     admin,
     compression::Compression,
-    config::Config,
+    config::{Config, RolloutConfig},
     edge::{Edge, Limits, NoPage, Operators, Shared},
+    follow,
     guest::Guests,
     listener,
     metrics::Metrics,
@@ -55,6 +56,7 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
 
     let admin = admin::service(rollouts.clone());
     let upstreams = Upstreams::new(&config, in_process(admin.clone()))?;
+    rollouts.know_followers(follow::followers(&config, &upstreams)?);
     let routes =
         routes::compile(&config, &upstreams).context("gateway.toml does not fit together")?;
 
@@ -144,13 +146,25 @@ where
 fn definitions(config: &Config) -> Vec<Definition> {
     let rollouts = config.rollouts.iter();
     let definitions = rollouts.map(|(name, rollout)| Definition {
-        name: name.clone(),
-        subjects: rollout.subjects.clone(),
         file_percent: rollout.percent,
         env_percent: rollout.environment_percent,
         env_name: rollout.percent_env.clone(),
+        percent_file: percent_file(config, rollout),
         enabled: rollout.enabled,
         routes: routes::routes_of(config, name),
+        going_down: rollout.going_down,
+        rules: rollout.rules.clone(),
+        has_fallback: rollout.fallback,
+        legacy_keeps_ids: rollout.legacy.keeps_ids,
+        ..Definition::new(name, rollout.subjects.clone())
     });
     definitions.collect()
+}
+
+fn percent_file(config: &Config, rollout: &RolloutConfig) -> Option<PathBuf> {
+    let in_folder = || {
+        let folder = config.rollouts_folder.as_ref()?;
+        Some(folder.join(rollout.percent_env.as_ref()?))
+    };
+    rollout.percent_file.clone().or_else(in_folder)
 }

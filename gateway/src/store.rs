@@ -1,14 +1,21 @@
-//! What operators decided, and who did it when and why: the gateway's own database.
+//! What was decided about rollouts, who decided it when and why: the gateway's own database.
 //!
-//! Two tables. `rollout_settings` holds one row a rollout: the operator's percentage (none: taken back) and a version
-//! that counts changes. `rollout_changes` is append-only and has one row a version. Both are written in one transaction,
-//! so there is no change without its entry and no entry without its change.
+//! `rollout_states` holds one row a rollout: its whole [`State`] and a version that counts changes. `rollout_log` is
+//! append-only and has one row a version, chained by hashes ([`chain`]). Both are written in one transaction, so there is
+//! no change without its entry and no entry without its change. Beside them is what replicas share to decide by
+//! themselves: a lease, the windows that each counted, a key.
 //!
 //! The store is asked by people (rarely) and by each replica (twice a second), never by a request: when it is away,
 //! traffic goes on by what was last known. Every operation therefore has a time limit.
 
+pub(crate) mod chain;
 mod change;
 mod entity;
+mod lease;
+mod log;
+mod secret;
+mod state;
+mod window;
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
@@ -16,13 +23,14 @@ use banyan_mesh::{
     database::{Database, DatabaseSettings, OpenError},
     process::Process,
 };
-use banyan_rollout::{Percent, Source};
 use jiff::Timestamp;
-use sea_orm::{
-    ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-};
+use sea_orm::{DbErr, EntityTrait as _};
 
-pub use change::NewChange;
+pub use change::NewEntry;
+pub use lease::Lease;
+pub use log::{Entry, Verdict};
+pub use state::{Configured, Said, State};
+pub use window::Window;
 
 use crate::migration::Migrator;
 
@@ -35,32 +43,38 @@ pub struct Store {
     database: Database,
 }
 
-/// An operator's word about one rollout.
+/// A rollout as the store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// The percentage; `None` where it was taken back.
-    pub percent: Option<Percent>,
-    /// Counts the changes, from 1.
+pub struct Stored {
+    /// Its state.
+    pub state: State,
+    /// Counts the changes; 0 before the first.
     pub version: u64,
     /// When it was last changed.
-    pub change_time: Timestamp,
+    pub change_time: Option<Timestamp>,
 }
 
-/// One change of a rollout, as it was written down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Counts the changes of this rollout, from 1.
-    pub version: u64,
-    /// When.
-    pub change_time: Timestamp,
-    /// Who, as the caller named itself.
-    pub actor: String,
-    /// Why, in the caller's words.
-    pub reason: String,
-    /// The percentage in force before, and whose it was.
-    pub previous: (Percent, Source),
-    /// The percentage in force since, and whose it is.
-    pub current: (Percent, Source),
+/// What a change did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Somebody set stage, owner of writes or percentage.
+    Set,
+    /// Somebody took the percentage back.
+    Unset,
+    /// Somebody went one step further.
+    Promote,
+    /// Somebody stopped the automatic analysis.
+    Pause,
+    /// Somebody let it go on.
+    Resume,
+    /// Somebody sent everybody back.
+    Abort,
+    /// The automatic analysis went one step further.
+    Advance,
+    /// The automatic analysis went back.
+    RollBack,
+    /// A variable, a mounted file or gateway.toml says something else than before.
+    Configure,
 }
 
 /// The store could not do what was asked.
@@ -72,7 +86,7 @@ pub enum StoreError {
     /// No answer in time. A change may or may not have been made; the next reading tells.
     #[error("the gateway's store did not answer within {} s", PATIENCE.as_secs())]
     TooSlow,
-    /// The settings or changes cannot be read.
+    /// The states or the log cannot be read.
     #[error("failed to read rollouts from the gateway's store")]
     Read(#[source] DbErr),
     /// A change cannot be written.
@@ -108,50 +122,22 @@ impl Store {
         self.database.ready().await
     }
 
-    /// The operators' words about all rollouts, by the rollout's name.
+    /// All rollouts, by name.
     ///
     /// # Errors
     /// If the store is away.
-    pub async fn settings(&self) -> Result<BTreeMap<String, Setting>, StoreError> {
+    pub async fn states(&self) -> Result<BTreeMap<String, Stored>, StoreError> {
         let rows = self
             .within(async {
-                entity::setting::Entity::find()
+                entity::state::Entity::find()
                     .all(self.database.connection())
                     .await
                     .map_err(StoreError::Read)
             })
             .await?;
         rows.into_iter()
-            .map(|row| Ok((row.rollout.clone(), Setting::try_from(row)?)))
+            .map(|row| Ok((row.rollout.clone(), Stored::try_from(row)?)))
             .collect()
-    }
-
-    /// At most `limit` changes of a rollout, newest first, those before version `before` only.
-    ///
-    /// # Errors
-    /// If the store is away.
-    pub async fn changes(
-        &self,
-        rollout: &str,
-        before: Option<u64>,
-        limit: u64,
-    ) -> Result<Vec<Change>, StoreError> {
-        let mut find = entity::change::Entity::find()
-            .filter(entity::change::Column::Rollout.eq(rollout))
-            .order_by_desc(entity::change::Column::Version)
-            .limit(limit);
-        if let Some(before) = before {
-            let before = i64::try_from(before).unwrap_or(i64::MAX);
-            find = find.filter(entity::change::Column::Version.lt(before));
-        }
-        let rows = self
-            .within(async {
-                find.all(self.database.connection())
-                    .await
-                    .map_err(StoreError::Read)
-            })
-            .await?;
-        rows.into_iter().map(Change::try_from).collect()
     }
 
     async fn within<T>(
@@ -164,5 +150,42 @@ impl Store {
         tokio::time::timeout(PATIENCE, operation)
             .await
             .unwrap_or(Err(StoreError::TooSlow))
+    }
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 9] = [
+        Self::Set,
+        Self::Unset,
+        Self::Promote,
+        Self::Pause,
+        Self::Resume,
+        Self::Abort,
+        Self::Advance,
+        Self::RollBack,
+        Self::Configure,
+    ];
+
+    /// The stable name in stores, logs and on screens.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Unset => "unset",
+            Self::Promote => "promote",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Abort => "abort",
+            Self::Advance => "advance",
+            Self::RollBack => "roll-back",
+            Self::Configure => "configure",
+        }
+    }
+
+    /// The action of a stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == name)
     }
 }

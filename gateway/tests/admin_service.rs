@@ -8,9 +8,9 @@ use banyan_mesh::{
     testing::TestDatabase,
 };
 use banyan_proto::rollout::v1::{
-    GetRolloutRequest, ListRolloutChangesRequest, ListRolloutsRequest, Rollout,
+    GetRolloutRequest, ListRolloutChangesRequest, ListRolloutsRequest, PercentSetting, Rollout,
     SetRolloutPercentRequest, UnsetRolloutPercentRequest,
-    rollout::{Source, Stage},
+    rollout::{Analysis, Source, Stage, WriteOwner},
     rollout_service_client::RolloutServiceClient,
 };
 use tokio::net::TcpListener;
@@ -72,6 +72,26 @@ async fn a_rollout_is_shown_set_unset_and_remembered() {
                 counts: Some(Default::default()),
                 update_time: None,
                 etag: "v0".to_owned(),
+                write_owner: WriteOwner::BySubject.into(),
+                analysis: Analysis::Off.into(),
+                policy: None,
+                percents: vec![
+                    PercentSetting {
+                        source: Source::Environment.into(),
+                        percent: 50.0,
+                        origin: "MOVIES_MIGRATION_PERCENT".to_owned(),
+                    },
+                    PercentSetting {
+                        source: Source::File.into(),
+                        percent: 10.0,
+                        origin: "gateway.toml".to_owned(),
+                    },
+                ],
+                stale: false,
+                version: 0,
+                salt: "movies".to_owned(),
+                algorithm: "sha256-v1".to_owned(),
+                verdict: String::new(),
             }
         );
         let request = SetRolloutPercentRequest {

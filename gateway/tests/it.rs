@@ -7,6 +7,7 @@ mod admin_rest;
 mod admin_service;
 mod edge;
 mod rollouts_cli;
+mod rollouts_log;
 mod rollouts_outage;
 mod rollouts_store;
 mod rollouts_support;

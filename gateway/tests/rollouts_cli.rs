@@ -66,8 +66,8 @@ async fn people_read_tables() {
 
     let list = run(&url, "list").await.unwrap();
     let want = format!(
-        "ROLLOUT  STAGE  PERCENT  SOURCE       LEGACY  GRPC  CHANGED (UTC)\n\
-         movies   split       50  environment  {:>6}  {:>4}  never\n",
+        "ROLLOUT  STAGE  PERCENT  SOURCE       WRITES      ANALYSIS  LEGACY  GRPC  CHANGED (UTC)\n\
+         movies   split       50  environment  by-subject  off       {:>6}  {:>4}  never\n",
         counts.legacy, counts.grpc
     );
     assert_eq!(list, want);
@@ -86,19 +86,20 @@ async fn people_read_tables() {
     let history = run(&url, "history movies").await.unwrap();
     assert_eq!(
         without_times(&history),
-        "CHANGE  WHEN (UTC)           ACTOR  FROM            TO              REASON\n     \
-         2  YYYY-MM-DD hh:mm:ss  bob    12.5 operator   50 environment\n     \
-         1  YYYY-MM-DD hh:mm:ss  ada    50 environment  12.5 operator   canary\n"
+        "CHANGE  WHEN (UTC)           ACTOR  ACTION  FROM            TO              REASON\n     \
+         2  YYYY-MM-DD hh:mm:ss  bob    unset   12.5 operator   50 environment\n     \
+         1  YYYY-MM-DD hh:mm:ss  ada    set     50 environment  12.5 operator   canary\n"
     );
     let newest = run(&url, "history movies --limit 1").await.unwrap();
     assert_eq!(newest.lines().count(), 2);
 
     let show = run(&url, "show movies").await.unwrap();
     let want = format!(
-        "movies\n  stage     split\n  percent   50 (environment)\n  \
-         subjects  header:x-user-id, then cookie:banyan_subject\n  \
+        "movies\n  stage     split\n  writes    by-subject\n  percent   50 (environment)\n  \
+         said      environment 50 (MOVIES_MIGRATION_PERCENT) > file 10 (gateway.toml)\n  \
+         analysis  off\n  subjects  header:x-user-id, then cookie:banyan_subject\n  \
          legacy    {} answers\n  grpc      {} answers\n  \
-         changed   YYYY-MM-DD hh:mm:ss\n  etag      v2\n  \
+         changed   YYYY-MM-DD hh:mm:ss\n  etag      v2\n  dealt by  sha256-v1, salt movies\n  \
          routes    GET /api/movies\n            POST /api/movies\n",
         counts.legacy, counts.grpc
     );
@@ -122,6 +123,18 @@ async fn programs_read_json() {
         "routes": ["GET /api/movies", "POST /api/movies"],
         "counts": {"legacy": 0, "grpc": 0, "legacyErrors": 0, "grpcErrors": 0},
         "etag": "v1",
+        "writeOwner": "WRITE_OWNER_BY_SUBJECT",
+        "analysis": "ANALYSIS_OFF",
+        "percents": [
+            {"source": "SOURCE_OPERATOR", "percent": 25, "origin": ""},
+            {"source": "SOURCE_ENVIRONMENT", "percent": 50, "origin": "MOVIES_MIGRATION_PERCENT"},
+            {"source": "SOURCE_FILE", "percent": 10, "origin": "gateway.toml"},
+        ],
+        "stale": false,
+        "version": 1,
+        "salt": "movies",
+        "algorithm": "sha256-v1",
+        "verdict": "",
     });
     want["updateTime"] = rollout["updateTime"].clone();
     assert_eq!(rollout, want);

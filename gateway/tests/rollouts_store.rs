@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use banyan_gateway::{
     rollouts::{ChangeError, Operator},
-    store::{Change, StoreError},
+    store::{Entry, StoreError},
 };
 use banyan_mesh::testing::TestDatabase;
 use futures::future::join_all;
 
 use crate::rollouts_support::{Log, Replica, eventually, in_force, operator, percent};
 
-fn entry(change: &Change) -> String {
-    let ((from, from_source), (to, to_source)) = (change.previous, change.current);
+fn entry(entry: &Entry) -> String {
+    let (from, from_source) = entry.before.in_force();
+    let (to, to_source) = entry.after.in_force();
     format!(
         "{} {}: {from} {from_source} -> {to} {to_source}: {}",
-        change.version, change.actor, change.reason
+        entry.number, entry.actor, entry.reason
     )
 }
 
@@ -46,7 +47,7 @@ async fn an_operator_beats_environment_and_file_until_unset() {
             ]
         );
         let older = rollouts.changes("movies", Some(3), 1).await.unwrap();
-        assert_eq!(older[0].version, 2);
+        assert_eq!(older[0].number, 2);
         replica.stop().await;
     }
 }
@@ -166,12 +167,12 @@ async fn operators_at_several_replicas_leave_one_unbroken_history() {
     }
     let mut changes = one.rollouts.changes("movies", None, 100).await.unwrap();
     changes.reverse();
-    let versions: Vec<u64> = changes.iter().map(|change| change.version).collect();
+    let versions: Vec<u64> = changes.iter().map(|change| change.number).collect();
     assert_eq!(versions, (1..=20).collect::<Vec<u64>>());
     for pair in changes.windows(2) {
-        assert_eq!(pair[0].current, pair[1].previous, "{pair:?}");
+        assert_eq!(pair[0].after, pair[1].before, "{pair:?}");
     }
-    let last = changes.last().unwrap().current.0;
+    let last = changes.last().unwrap().after.in_force().0;
     eventually(Duration::from_secs(1), || {
         one.movies().percent == last && other.movies().percent == last
     })

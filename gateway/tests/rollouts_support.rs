@@ -26,14 +26,13 @@ pub(crate) fn movies() -> Definition {
 
 pub(crate) fn named(name: &str) -> Definition {
     let sources = ["header:x-user-id", "cookie:banyan_subject"];
+    let subjects = Subjects::new(sources.map(|source| source.parse().unwrap()).to_vec()).unwrap();
     Definition {
-        name: name.to_owned(),
-        subjects: Subjects::new(sources.map(|source| source.parse().unwrap()).to_vec()).unwrap(),
         file_percent: Some(percent("10")),
         env_percent: Some(percent("50")),
         env_name: Some("MOVIES_MIGRATION_PERCENT".to_owned()),
-        enabled: true,
         routes: vec!["GET /api/movies".to_owned(), "POST /api/movies".to_owned()],
+        ..Definition::new(name, subjects)
     }
 }
 
@@ -82,7 +81,7 @@ pub(crate) fn operator(reason: &str) -> Operator {
     Operator {
         actor: "ada".to_owned(),
         reason: reason.to_owned(),
-        expected_version: None,
+        ..Operator::default()
     }
 }
 

@@ -1,7 +1,13 @@
 //! What callers send, checked: everything that is wrong is said at once, field by field.
 
-use banyan_proto::rpc::{BadRequest, ErrorInfo, bad_request::FieldViolation};
-use banyan_rollout::Percent;
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+
+use banyan_proto::{
+    rollout::v1::rollout::{Stage as StageName, WriteOwner as OwnerName},
+    rpc::{BadRequest, ErrorInfo, bad_request::FieldViolation},
+};
+use banyan_rollout::{Owner, Percent, Stage};
+use jiff::Timestamp;
 use prost::Message;
 use prost_types::Any;
 use tonic::{Code, Status};
@@ -13,6 +19,10 @@ use super::{
 
 const ACTOR_CHARS_MAX: usize = 100;
 const REASON_CHARS_MAX: usize = 500;
+const SUBJECT_CHARS_MAX: usize = 500;
+const FACTS_MAX: usize = 20;
+const INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
+const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
 
 /// Collects what is wrong with a request.
 ///
@@ -74,6 +84,96 @@ impl Check {
         match Percent::try_from(percent) {
             Ok(percent) => percent,
             Err(error) => self.wrong("percent", "RANGE", error.to_string()),
+        }
+    }
+
+    /// A percentage that may be absent.
+    pub(super) fn optional_percent(&mut self, percent: Option<f64>) -> Option<Percent> {
+        percent.map(|percent| self.percent(Some(percent)))
+    }
+
+    pub(super) fn stage(&mut self, stage: i32) -> Option<Stage> {
+        match StageName::try_from(stage) {
+            Ok(StageName::Unspecified) => None,
+            Ok(StageName::Legacy) => Some(Stage::Legacy),
+            Ok(StageName::Shadow) => Some(Stage::Shadow),
+            Ok(StageName::Split) => Some(Stage::Split),
+            Ok(StageName::Grpc) => Some(Stage::Grpc),
+            Err(_) => self.wrong("stage", "RANGE", "is none of the stages that there are"),
+        }
+    }
+
+    pub(super) fn writes(&mut self, owner: i32) -> Option<Owner> {
+        match OwnerName::try_from(owner) {
+            Ok(OwnerName::Unspecified) => None,
+            Ok(OwnerName::Legacy) => Some(Owner::Legacy),
+            Ok(OwnerName::Grpc) => Some(Owner::Grpc),
+            Ok(OwnerName::BySubject) => Some(Owner::BySubject),
+            Err(_) => self.wrong(
+                "write_owner",
+                "RANGE",
+                "is none of the owners that there are",
+            ),
+        }
+    }
+
+    /// Who forces something says why.
+    pub(super) fn forced(&mut self, is_forced: bool, reason: &str) -> bool {
+        if is_forced && reason.trim().is_empty() {
+            let () = self.wrong("reason", "MISSING", "is required with force");
+        }
+        is_forced
+    }
+
+    pub(super) fn subject(&mut self, subject: String) -> String {
+        match subject.chars().count() {
+            1..=SUBJECT_CHARS_MAX => subject,
+            0 => self.wrong("subject", "MISSING", "is required"),
+            _ => self.wrong("subject", "RANGE", "at most 500 characters are allowed"),
+        }
+    }
+
+    /// `header:user-agent=Mozilla/5.0`
+    pub(super) fn facts(&mut self, facts: Vec<String>) -> BTreeMap<String, String> {
+        if facts.len() > FACTS_MAX {
+            return self.wrong("facts", "RANGE", "at most 20 are allowed");
+        }
+        let mut parsed = BTreeMap::new();
+        for fact in facts {
+            match fact.split_once('=') {
+                Some((name, value)) if name.contains(':') => {
+                    parsed.insert(name.to_ascii_lowercase(), value.to_owned());
+                }
+                _ => {
+                    let wrong = format!("`{fact}` is not of the form header:NAME=VALUE");
+                    let () = self.wrong("facts", "FORMAT", wrong);
+                }
+            }
+        }
+        parsed
+    }
+
+    /// A moment that has been.
+    pub(super) fn time(
+        &mut self,
+        time: Option<prost_types::Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let time = time?;
+        match Timestamp::new(time.seconds, time.nanos) {
+            Ok(time) if time <= now => Some(time),
+            Ok(_) => self.wrong("time", "RANGE", "must not be in the future"),
+            Err(_) => self.wrong("time", "FORMAT", "is no moment of this calendar"),
+        }
+    }
+
+    pub(super) fn interval(&mut self, interval: Option<prost_types::Duration>) -> Duration {
+        let Some(interval) = interval else {
+            return INTERVAL_DEFAULT;
+        };
+        match Duration::try_from(interval) {
+            Ok(interval) if INTERVALS.contains(&interval) => interval,
+            _ => self.wrong("interval", "RANGE", "0.1 s to 60 s is allowed"),
         }
     }
 

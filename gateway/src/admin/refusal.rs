@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, error::Error, time::Duration};
 
+use banyan_rollout::Refusal;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -33,10 +34,18 @@ pub(super) fn of(error: ChangeError) -> Status {
             message,
             ErrorDetails::with_error_info("NO_STORE", DOMAIN, HashMap::new()),
         ),
+        ChangeError::Refused { name, source } => of_refused(&name, source, message),
         ChangeError::Change { name, source } | ChangeError::History { name, source } => {
             of_store(&name, &source, message)
         }
     }
+}
+
+fn of_refused(name: &str, refusal: Refusal, message: String) -> Status {
+    let mut details = info(refusal.as_str(), name);
+    let resource = format!("rollouts/{name}");
+    details.add_precondition_failure_violation(refusal.as_str(), resource, refusal.to_string());
+    Status::with_error_details(Code::FailedPrecondition, message, details)
 }
 
 fn of_store(name: &str, error: &StoreError, message: String) -> Status {

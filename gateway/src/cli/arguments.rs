@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 
 use banyan_mesh::settings::Secret;
-use banyan_rollout::Percent;
+use banyan_rollout::{Owner, Percent, Stage};
 use clap::{Args, Subcommand};
 use http::Uri;
+use jiff::Timestamp;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,11 +14,18 @@ Examples:
   banyan rollout set movies 25 --reason \"error rates equal for a day\"
   banyan rollout set movies 0 --reason \"timeouts on gRPC\"      back to legacy, at once
   banyan rollout unset movies                                  back to MOVIES_MIGRATION_PERCENT
+  banyan rollout promote movies                                one step further
+  banyan rollout abort movies --reason \"p99 doubled\"           everybody back to legacy, at once
+  banyan rollout explain movies --subject alice --at 2026-11-21T09:30:00Z
   banyan rollout history movies --json | jq '.changes[0]'
+  banyan rollout verify movies || page-somebody
+  banyan rollout watch
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong command line.";
+Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 the history is broken (verify).";
 
 /// Watch and steer migrations: which share of subjects the gRPC side serves.
+///
+/// Stages go legacy, shadow (legacy answers, gRPC is compared), split (by percentage) and grpc, and back.
 ///
 /// A rollout is a group of routes that move together from legacy to gRPC, by percentage of subjects (users, cookies).
 /// A subject stays on its side; raising the percentage never moves one back. An operator's percentage beats the
@@ -80,22 +88,32 @@ fn secret(text: &str) -> Result<Secret, Infallible> {
 /// One command.
 #[derive(Clone, Debug, Subcommand)]
 pub enum RolloutCommand {
-    /// List all rollouts: percentage, where it comes from, answers by side.
+    /// List all rollouts: stage, percentage, where it comes from, answers by side.
     List,
-    /// Show one rollout: its subjects, routes and counts too.
+    /// Show one rollout: what everybody says about the percentage, its subjects, routes and counts too.
     Show {
         /// The rollout, such as `movies`.
         rollout: String,
     },
-    /// Set the percentage by hand. It beats environment and file until it is unset.
+    /// Set percentage, stage or owner of writes by hand. A percentage beats environment and file until it is unset.
     Set {
         /// The rollout, such as `movies`.
         rollout: String,
         /// Per cent of subjects on the gRPC side: 0 to 100 with at most two decimals.
-        percent: Percent,
+        #[arg(required_unless_present_any = ["stage", "writes"])]
+        percent: Option<Percent>,
+        /// The stage: legacy, shadow, split or grpc.
+        #[arg(long, value_parser = stage)]
+        stage: Option<Stage>,
+        /// Who owns writes in stage split: legacy, grpc or by-subject. Other stages imply their owner.
+        #[arg(long, value_name = "OWNER", value_parser = writes)]
+        writes: Option<Owner>,
         /// Who and why.
         #[command(flatten)]
         change: ChangeArgs,
+        /// Against doubt.
+        #[command(flatten)]
+        force: ForceArgs,
     },
     /// Take the percentage set by hand back: environment, file or 0 decide again.
     Unset {
@@ -105,6 +123,68 @@ pub enum RolloutCommand {
         #[command(flatten)]
         change: ChangeArgs,
     },
+    /// Go to stage shadow: legacy answers, gRPC is asked too and compared.
+    Shadow {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// Who and why.
+        #[command(flatten)]
+        change: ChangeArgs,
+        /// Against doubt.
+        #[command(flatten)]
+        force: ForceArgs,
+    },
+    /// Go to stage split, at once with this percentage if one is given.
+    Split {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// Per cent of subjects on the gRPC side: 0 to 100 with at most two decimals.
+        percent: Option<Percent>,
+        /// Who and why.
+        #[command(flatten)]
+        change: ChangeArgs,
+        /// Against doubt.
+        #[command(flatten)]
+        force: ForceArgs,
+    },
+    /// Go one step further: legacy, shadow, the percentages of the policy one by one, grpc.
+    Promote {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// Who and why.
+        #[command(flatten)]
+        change: ChangeArgs,
+        /// Against doubt.
+        #[command(flatten)]
+        force: ForceArgs,
+    },
+    /// Keep the policy from changing the rollout; traffic stays where it is.
+    Pause {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// Who and why.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Let the policy go on, also after a rollback.
+    Resume {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// Who and why.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Roll back at once, to nobody on gRPC, and pause the policy.
+    Abort {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// Who and why.
+        #[command(flatten)]
+        change: ChangeArgs,
+        /// Back to the last percentage that the policy found good, instead of to nobody.
+        #[arg(long)]
+        to_last_good: bool,
+    },
     /// Show who changed a rollout, when, from what to what and why, newest first.
     History {
         /// The rollout, such as `movies`.
@@ -113,6 +193,75 @@ pub enum RolloutCommand {
         #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
     },
+    /// Check that no entry of the history was altered, removed or slipped in. Exit code 3 if one was.
+    Verify {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// A hash that was noted earlier: the history must still hold it.
+        #[arg(long, value_name = "HASH", default_value = "")]
+        known_hash: String,
+    },
+    /// Say where a subject goes and why, now or at any moment that has been.
+    Explain {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// The subject: a user's id, the value of a cookie, whatever the rollout keeps on its side.
+        #[arg(long)]
+        subject: String,
+        /// At which moment, UTC: `2026-11-21 09:30:00` or `2026-11-21T09:30:00Z`. Now where absent.
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        at: Option<Timestamp>,
+        /// For a request that changes something.
+        #[arg(long)]
+        write: bool,
+        /// What else the request shows, where rules ask for it: `header:user-agent=CinemaApp/1.7`.
+        #[arg(long = "fact", value_name = "KIND:NAME=VALUE")]
+        facts: Vec<String>,
+    },
+    /// Watch all rollouts: a table that is drawn anew each second until Ctrl-C.
+    Watch {
+        /// Seconds between two tables, 0.1 to 60.
+        #[arg(long, default_value_t = 1.0, value_name = "S", value_parser = interval)]
+        interval: f64,
+        /// End after so many tables; never where absent.
+        #[arg(long, value_name = "N")]
+        count: Option<u32>,
+    },
+}
+
+fn stage(text: &str) -> Result<Stage, &'static str> {
+    Stage::from_name(text).ok_or("legacy, shadow, split or grpc is allowed")
+}
+
+fn writes(text: &str) -> Result<Owner, &'static str> {
+    Owner::from_name(text).ok_or("legacy, grpc or by-subject is allowed")
+}
+
+fn moment(text: &str) -> Result<Timestamp, &'static str> {
+    let civil = || text.parse::<jiff::civil::DateTime>().ok();
+    let utc = || civil()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    text.parse()
+        .ok()
+        .or_else(|| Some(utc()?.timestamp()))
+        .ok_or("a moment such as 2026-11-21T09:30:00Z is allowed")
+}
+
+fn interval(text: &str) -> Result<f64, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (0.1..=60.0).contains(seconds))
+        .ok_or("0.1 to 60 is allowed")
+}
+
+/// What is done against doubt.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct ForceArgs {
+    /// Do what would be refused for doubt; it wants a reason.
+    #[arg(long)]
+    pub force: bool,
+    /// Enter stage grpc though the legacy system cannot take back what is written from then on.
+    #[arg(long)]
+    pub confirm_one_way: bool,
 }
 
 /// Who changes a rollout, why, and on what terms.

@@ -4,22 +4,33 @@ use std::{env, fs, time::Duration};
 
 use banyan_mesh::client::{ClientSettings, channel};
 use banyan_proto::rollout::v1::{
-    GetRolloutRequest, ListRolloutChangesRequest, ListRolloutsRequest, Rollout, RolloutChange,
-    SetRolloutPercentRequest, UnsetRolloutPercentRequest,
-    rollout_service_client::RolloutServiceClient,
+    AbortRolloutRequest, ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest,
+    ListRolloutChangesRequest, ListRolloutsRequest, PauseRolloutRequest, PromoteRolloutRequest,
+    ResumeRolloutRequest, Rollout, RolloutChange, SetRolloutPercentRequest, SetRolloutRequest,
+    UnsetRolloutPercentRequest, VerifyRolloutRequest, VerifyRolloutResponse, WatchRolloutsRequest,
+    WatchRolloutsResponse, rollout_service_client::RolloutServiceClient,
 };
-use banyan_rollout::Percent;
+use banyan_rollout::{Owner, Percent, Stage};
 use tonic::{
-    Request, Response, Status,
+    Request, Response, Status, Streaming,
     metadata::{Ascii, MetadataValue},
     transport::Channel,
 };
 
-use super::{ChangeArgs, CliError, ConnectionArgs};
+use super::{ChangeArgs, CliError, ConnectionArgs, arguments::ForceArgs};
+use crate::admin::{owner_name, stage_name};
 
 /// A person waits at most this long for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAGE_SIZE_MAX: i32 = 1_000;
+
+/// What `set` sets; what is `None` stays.
+pub(super) struct Wanted {
+    pub(super) stage: Option<Stage>,
+    pub(super) write_owner: Option<Owner>,
+    pub(super) percent: Option<Percent>,
+    pub(super) force: ForceArgs,
+}
 
 pub(super) struct Client {
     service: RolloutServiceClient<Channel>,
@@ -68,20 +79,51 @@ impl Client {
         self.answer(answer)
     }
 
+    /// The percentage alone is set by a call that gateways of earlier releases know too.
     pub(super) async fn set(
         &mut self,
         rollout: &str,
-        percent: Percent,
+        wanted: Wanted,
         change: ChangeArgs,
     ) -> Result<Rollout, CliError> {
-        let request = self.request(SetRolloutPercentRequest {
-            name: resource(rollout),
-            percent: Some(percent.as_f64()),
-            actor: change.actor.unwrap_or_else(user_of_this_machine),
-            reason: change.reason,
-            etag: change.etag,
-        });
-        let answer = self.service.set_rollout_percent(request).await;
+        let actor = change.actor.unwrap_or_else(user_of_this_machine);
+        let answer = match wanted {
+            Wanted {
+                stage: None,
+                write_owner: None,
+                percent: Some(percent),
+                force:
+                    ForceArgs {
+                        force: false,
+                        confirm_one_way: false,
+                    },
+            } => {
+                let request = self.request(SetRolloutPercentRequest {
+                    name: resource(rollout),
+                    percent: Some(percent.as_f64()),
+                    actor,
+                    reason: change.reason,
+                    etag: change.etag,
+                });
+                self.service.set_rollout_percent(request).await
+            }
+            wanted => {
+                let request = self.request(SetRolloutRequest {
+                    name: resource(rollout),
+                    stage: wanted.stage.map_or(0, |stage| stage_name(stage).into()),
+                    write_owner: wanted
+                        .write_owner
+                        .map_or(0, |owner| owner_name(owner).into()),
+                    percent: wanted.percent.map(Percent::as_f64),
+                    force: wanted.force.force,
+                    confirm_one_way: wanted.force.confirm_one_way,
+                    actor,
+                    reason: change.reason,
+                    etag: change.etag,
+                });
+                self.service.set_rollout(request).await
+            }
+        };
         self.answer(answer)
     }
 
@@ -98,6 +140,117 @@ impl Client {
         });
         let answer = self.service.unset_rollout_percent(request).await;
         self.answer(answer)
+    }
+
+    pub(super) async fn promote(
+        &mut self,
+        rollout: &str,
+        change: ChangeArgs,
+        force: ForceArgs,
+    ) -> Result<Rollout, CliError> {
+        let request = self.request(PromoteRolloutRequest {
+            name: resource(rollout),
+            actor: change.actor.unwrap_or_else(user_of_this_machine),
+            reason: change.reason,
+            etag: change.etag,
+            force: force.force,
+            confirm_one_way: force.confirm_one_way,
+        });
+        let answer = self.service.promote_rollout(request).await;
+        self.answer(answer)
+    }
+
+    pub(super) async fn pause(
+        &mut self,
+        rollout: &str,
+        change: ChangeArgs,
+    ) -> Result<Rollout, CliError> {
+        let request = self.request(PauseRolloutRequest {
+            name: resource(rollout),
+            actor: change.actor.unwrap_or_else(user_of_this_machine),
+            reason: change.reason,
+            etag: change.etag,
+        });
+        let answer = self.service.pause_rollout(request).await;
+        self.answer(answer)
+    }
+
+    pub(super) async fn resume(
+        &mut self,
+        rollout: &str,
+        change: ChangeArgs,
+    ) -> Result<Rollout, CliError> {
+        let request = self.request(ResumeRolloutRequest {
+            name: resource(rollout),
+            actor: change.actor.unwrap_or_else(user_of_this_machine),
+            reason: change.reason,
+            etag: change.etag,
+        });
+        let answer = self.service.resume_rollout(request).await;
+        self.answer(answer)
+    }
+
+    pub(super) async fn abort(
+        &mut self,
+        rollout: &str,
+        change: ChangeArgs,
+        to_last_good: bool,
+    ) -> Result<Rollout, CliError> {
+        let request = self.request(AbortRolloutRequest {
+            name: resource(rollout),
+            actor: change.actor.unwrap_or_else(user_of_this_machine),
+            reason: change.reason,
+            etag: change.etag,
+            to_last_good,
+        });
+        let answer = self.service.abort_rollout(request).await;
+        self.answer(answer)
+    }
+
+    pub(super) async fn verify(
+        &mut self,
+        rollout: &str,
+        known_hash: String,
+    ) -> Result<VerifyRolloutResponse, CliError> {
+        let request = self.request(VerifyRolloutRequest {
+            name: resource(rollout),
+            known_hash,
+        });
+        let answer = self.service.verify_rollout(request).await;
+        self.answer(answer)
+    }
+
+    pub(super) async fn explain(
+        &mut self,
+        request: ExplainRolloutRequest,
+    ) -> Result<ExplainRolloutResponse, CliError> {
+        let request = self.request(ExplainRolloutRequest {
+            name: resource(&request.name),
+            ..request
+        });
+        let answer = self.service.explain_rollout(request).await;
+        self.answer(answer)
+    }
+
+    /// Has no deadline: somebody looks for as long as they like.
+    pub(super) async fn watch(
+        &mut self,
+        interval: Duration,
+    ) -> Result<Streaming<WatchRolloutsResponse>, CliError> {
+        let message = WatchRolloutsRequest {
+            interval: interval.try_into().ok(),
+        };
+        let request = self.authorized(Request::new(message));
+        let answer = self.service.watch_rollouts(request).await;
+        self.answer(answer)
+    }
+
+    pub(super) async fn next(
+        &self,
+        answers: &mut Streaming<WatchRolloutsResponse>,
+    ) -> Result<Option<WatchRolloutsResponse>, CliError> {
+        let next = answers.message().await;
+        next.map_err(|status| CliError::of(&self.url, status))
     }
 
     pub(super) async fn history(
@@ -127,6 +280,10 @@ impl Client {
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.set_timeout(PATIENCE);
+        self.authorized(request)
+    }
+
+    fn authorized<T>(&self, mut request: Request<T>) -> Request<T> {
         if let Some(authorization) = &self.authorization {
             request
                 .metadata_mut()

@@ -43,6 +43,16 @@ pub enum CliError {
         /// As which kind of refusal.
         code: Code,
     },
+    /// The log was altered.
+    #[error("the history of {rollout} is broken at {change}: {problem}")]
+    Broken {
+        /// Of which rollout.
+        rollout: String,
+        /// The first entry that is not as it was written.
+        change: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The answer cannot be printed as JSON.
     #[error("cannot print the answer of the gateway as JSON")]
     Json,
@@ -52,6 +62,15 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// What the program ends with.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Broken { .. } => 3,
+            _ => 1,
+        }
+    }
+
     pub(super) fn of(url: &str, status: Status) -> Self {
         let url = url.to_owned();
         match status.code() {

@@ -1,10 +1,15 @@
 //! Answers for people.
 
-use banyan_proto::rollout::v1::{Rollout, RolloutChange};
+use banyan_proto::rollout::v1::{
+    ExplainRolloutResponse, Rollout, RolloutChange, VerifyRolloutResponse, WatchRolloutsResponse,
+    rollout::{Source, Stage, WriteOwner},
+};
 use banyan_rollout::Percent;
 use jiff::Timestamp;
 
 use super::table::table;
+
+const STALE: &str = "The gateway cannot read its store: this is what was last known.\n";
 
 pub(super) fn rollouts(rollouts: &[Rollout]) -> String {
     if rollouts.is_empty() {
@@ -16,6 +21,8 @@ pub(super) fn rollouts(rollouts: &[Rollout]) -> String {
         "STAGE",
         ">PERCENT",
         "SOURCE",
+        "WRITES",
+        "ANALYSIS",
         ">LEGACY",
         ">GRPC",
         "CHANGED (UTC)",
@@ -26,29 +33,53 @@ pub(super) fn rollouts(rollouts: &[Rollout]) -> String {
             let counts = rollout.counts.unwrap_or_default();
             vec![
                 short_name(rollout),
-                stage(rollout),
+                stage(rollout.stage()),
                 percent(rollout.percent),
-                word(rollout.source().as_str_name(), "SOURCE_"),
+                source(rollout.source()),
+                owner(rollout.write_owner()),
+                word(rollout.analysis().as_str_name(), "ANALYSIS_"),
                 answered(counts.legacy, counts.legacy_errors),
                 answered(counts.grpc, counts.grpc_errors),
                 rollout.update_time.map_or_else(|| "never".to_owned(), time),
             ]
         })
         .collect();
-    table(&headers, &rows)
+    let mut text = table(&headers, &rows);
+    if rollouts.iter().any(|rollout| rollout.stale) {
+        text.push_str(STALE);
+    }
+    text
+}
+
+pub(super) fn watched(answer: &WatchRolloutsResponse) -> String {
+    let now = answer.read_time.map(time).unwrap_or_default();
+    let mut text = format!("{now} UTC\n\n{}", rollouts(&answer.rollouts));
+    for rollout in &answer.rollouts {
+        if !rollout.verdict.is_empty() {
+            let verdict = clean(&rollout.verdict);
+            text.push_str(&format!("{}: {verdict}\n", short_name(rollout)));
+        }
+    }
+    text
 }
 
 pub(super) fn rollout(rollout: &Rollout) -> String {
     let counts = rollout.counts.unwrap_or_default();
-    let lines = [
-        ("stage", stage(rollout)),
+    let mut lines = vec![
+        ("stage", stage(rollout.stage())),
+        ("writes", owner(rollout.write_owner())),
         (
             "percent",
             format!(
                 "{} ({})",
                 percent(rollout.percent),
-                word(rollout.source().as_str_name(), "SOURCE_")
+                source(rollout.source())
             ),
+        ),
+        ("said", said(rollout)),
+        (
+            "analysis",
+            word(rollout.analysis().as_str_name(), "ANALYSIS_"),
         ),
         ("subjects", rollout.subjects.join(", then ")),
         (
@@ -64,7 +95,14 @@ pub(super) fn rollout(rollout: &Rollout) -> String {
             rollout.update_time.map_or_else(|| "never".to_owned(), time),
         ),
         ("etag", rollout.etag.clone()),
+        (
+            "dealt by",
+            format!("{}, salt {}", rollout.algorithm, rollout.salt),
+        ),
     ];
+    if !rollout.verdict.is_empty() {
+        lines.push(("verdict", rollout.verdict.clone()));
+    }
     let mut text = format!("{}\n", short_name(rollout));
     for (name, value) in lines {
         text.push_str(&format!("  {name:<9} {}\n", clean(&value)));
@@ -73,7 +111,25 @@ pub(super) fn rollout(rollout: &Rollout) -> String {
         let name = if at == 0 { "routes" } else { "" };
         text.push_str(&format!("  {name:<9} {}\n", clean(route)));
     }
+    if rollout.stale {
+        text.push_str(STALE);
+    }
     text
+}
+
+/// `environment 50 (MOVIES_MIGRATION_PERCENT) > file 10 (gateway.toml)`
+fn said(rollout: &Rollout) -> String {
+    let said = rollout.percents.iter().map(|said| {
+        let (source, percent) = (source(said.source()), percent(said.percent));
+        match said.origin.as_str() {
+            "" => format!("{source} {percent}"),
+            origin => format!("{source} {percent} ({origin})"),
+        }
+    });
+    match said.collect::<Vec<_>>() {
+        said if said.is_empty() => "nothing".to_owned(),
+        said => said.join(" > "),
+    }
 }
 
 /// `movies: 25 % on gRPC, by operator (etag v3)`
@@ -82,7 +138,7 @@ pub(super) fn in_force(rollout: &Rollout) -> String {
         "{}: {} % on gRPC, by {} (etag {})",
         short_name(rollout),
         percent(rollout.percent),
-        word(rollout.source().as_str_name(), "SOURCE_"),
+        source(rollout.source()),
         clean(&rollout.etag),
     )
 }
@@ -91,24 +147,86 @@ pub(super) fn changes(changes: &[RolloutChange]) -> String {
     if changes.is_empty() {
         return "No operator has changed it.\n".to_owned();
     }
-    let headers = [">CHANGE", "WHEN (UTC)", "ACTOR", "FROM", "TO", "REASON"];
+    let headers = [
+        ">CHANGE",
+        "WHEN (UTC)",
+        "ACTOR",
+        "ACTION",
+        "FROM",
+        "TO",
+        "REASON",
+    ];
     let rows: Vec<Vec<String>> = changes
         .iter()
         .map(|change| {
             let (_, number) = change.name.rsplit_once('/').unwrap_or_default();
-            let previous = word(change.previous_source().as_str_name(), "SOURCE_");
-            let source = word(change.source().as_str_name(), "SOURCE_");
+            let from = (change.previous_percent, source(change.previous_source()));
+            let to = (change.percent, source(change.source()));
+            let stages = match change.previous_stage == change.stage {
+                true => (String::new(), String::new()),
+                false => (
+                    format!("{} ", stage(change.previous_stage())),
+                    format!("{} ", stage(change.stage())),
+                ),
+            };
             vec![
                 clean(number),
                 change.change_time.map(time).unwrap_or_default(),
                 clean(&change.actor),
-                format!("{} {previous}", percent(change.previous_percent)),
-                format!("{} {source}", percent(change.percent)),
+                word(change.action().as_str_name(), "ACTION_").replace('_', " "),
+                format!("{}{} {}", stages.0, percent(from.0), from.1),
+                format!("{}{} {}", stages.1, percent(to.0), to.1),
                 clean(&change.reason),
             ]
         })
         .collect();
     table(&headers, &rows)
+}
+
+pub(super) fn verdict(rollout: &str, verdict: &VerifyRolloutResponse) -> String {
+    let rollout = clean(rollout);
+    match verdict.intact {
+        true => format!(
+            "{rollout}: all {} entries are as they were written; the last one has the hash\n{}\n",
+            verdict.entries,
+            clean(&verdict.head_hash)
+        ),
+        false => format!(
+            "{rollout}: {} entries are as they were written, then comes a broken one\n",
+            verdict.entries
+        ),
+    }
+}
+
+/// `alice -> grpc: percent (bucket 529)` and how it came to that.
+pub(super) fn explanation(subject: &str, answer: &ExplainRolloutResponse) -> String {
+    let mut text = format!(
+        "{} -> {}: {} (bucket {})\n",
+        clean(subject),
+        clean(&answer.side),
+        clean(&answer.reason),
+        answer.bucket
+    );
+    for step in &answer.steps {
+        let (aspect, finding) = (clean(&step.aspect), clean(&step.finding));
+        text.push_str(&format!("  {aspect:<16} {finding}\n"));
+    }
+    let change = match answer.change.rsplit_once('/') {
+        Some((_, number)) => {
+            let since = answer
+                .rollout
+                .as_ref()
+                .and_then(|rollout| rollout.update_time);
+            let since = since.map(time).unwrap_or_default();
+            format!("change {} of {since}", clean(number))
+        }
+        None => "nobody has changed the rollout".to_owned(),
+    };
+    text.push_str(&format!("  {:<16} {change}\n", "since"));
+    if answer.stale {
+        text.push_str(STALE);
+    }
+    text
 }
 
 /// Without what would move the cursor, break a line or colour the terminal: what others wrote must not act here.
@@ -122,8 +240,16 @@ fn short_name(rollout: &Rollout) -> String {
     clean(rollout.name.trim_start_matches("rollouts/"))
 }
 
-fn stage(rollout: &Rollout) -> String {
-    word(rollout.stage().as_str_name(), "STAGE_")
+fn stage(stage: Stage) -> String {
+    word(stage.as_str_name(), "STAGE_")
+}
+
+fn source(source: Source) -> String {
+    word(source.as_str_name(), "SOURCE_")
+}
+
+fn owner(owner: WriteOwner) -> String {
+    word(owner.as_str_name(), "WRITE_OWNER_").replace('_', "-")
 }
 
 fn word(name: &str, prefix: &str) -> String {

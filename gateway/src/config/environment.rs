@@ -58,6 +58,15 @@ pub(super) fn apply(
     if let Some(value) = read("GATEWAY_DATABASE_URL") {
         config.store.url = DatabaseUrl::new(value);
     }
+    if let Some(value) = read("ROLLOUTS_FOLDER") {
+        config.rollouts_folder = Some(value.into());
+    }
+    if let Some(value) = read("STEERING_FORCE_TOKEN") {
+        config.steering.force_token = Some(Secret::new(value));
+    }
+    if let Some(value) = read("STEERING_PIN_KEY") {
+        config.steering.pin_key = Some(Secret::new(value));
+    }
     for upstream in config.upstreams.values_mut() {
         if let Some((_, value)) = read_of(&upstream.env) {
             upstream.set_url(value);

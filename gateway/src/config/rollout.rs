@@ -1,6 +1,9 @@
 //! Migrations: routes that move together from a legacy upstream to gRPC.
 
-use banyan_rollout::{Percent, Subjects};
+use std::path::PathBuf;
+
+use banyan_mesh::settings::Secret;
+use banyan_rollout::{GoingDown, Percent, Rule, Subjects};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,11 @@ pub struct RolloutConfig {
     /// The environment variable that replaces `percent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent_env: Option<String>,
+    /// A file that may hold a percentage, such as a mounted key of a ConfigMap; `percent_env` beats it, it beats `percent`.
+    /// It is read while the gateway runs and in force within a second. Where absent: the file named like `percent_env` in
+    /// `rollouts_folder`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent_file: Option<PathBuf>,
     /// The value of `percent_env`, once read.
     #[serde(skip)]
     pub environment_percent: Option<Percent>,
@@ -31,6 +39,39 @@ pub struct RolloutConfig {
     /// Who adopts what the legacy side is told; asked to catch up after each write there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow: Option<FollowConfig>,
+    /// What becomes of subjects when the percentage falls below them: `return` sends them back to legacy,
+    /// `stay-with-writer` keeps those on gRPC that have written there.
+    #[serde(default)]
+    pub going_down: GoingDown,
+    /// Exceptions from the percentage; the first that matches counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// Whether a request that fails on gRPC is answered by the legacy upstream, where that cannot do anything twice: a
+    /// request that changes nothing, or one that was provably never sent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fallback: bool,
+    /// What the legacy system can do besides answering.
+    #[serde(default, skip_serializing_if = "LegacyConfig::is_plain")]
+    pub legacy: LegacyConfig,
+}
+
+/// What a legacy system can do; nothing unless it is said here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LegacyConfig {
+    /// It takes writes with ids that others gave. Without it stage `grpc` is one-way: it and the way back from it have to
+    /// be forced.
+    pub keeps_ids: bool,
+}
+
+impl LegacyConfig {
+    fn is_plain(&self) -> bool {
+        *self == LegacyConfig::default()
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn enabled_default() -> bool {
@@ -52,4 +93,32 @@ pub struct FollowConfig {
 
 fn timeout_ms_default() -> u64 {
     250
+}
+
+/// `[steering]`: what single requests may say about their side.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SteeringConfig {
+    /// Whoever sends it as `x-banyan-force-token` may send `x-banyan-force-side: legacy` or `grpc`. Nobody where absent.
+    /// `STEERING_FORCE_TOKEN` replaces it.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub force_token: Option<Secret>,
+    /// Signs the pins that keep a subject's reads with the side that took its write; the same for all replicas. Where
+    /// absent the first replica makes one, which the others find in the store. `STEERING_PIN_KEY` replaces it.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin_key: Option<Secret>,
+    /// How long a pin holds.
+    pub pin_s: u64,
+}
+
+impl Default for SteeringConfig {
+    fn default() -> Self {
+        SteeringConfig {
+            force_token: None,
+            pin_key: None,
+            pin_s: 30,
+        }
+    }
 }

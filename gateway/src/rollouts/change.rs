@@ -1,14 +1,18 @@
 //! Operators' changes: to the store first, in force here as soon as the store has them.
 
-use banyan_rollout::Percent;
+use banyan_rollout::{Circumstances, Command, Follower, Percent, Refusal, transition};
 use jiff::Timestamp;
+use serde_json::json;
 use tracing::info;
 
-use super::{Rollouts, Snapshot};
-use crate::store::{Change, NewChange, StoreError};
+use super::{Rollouts, Snapshot, live::Live};
+use crate::store::{Action, Entry, NewEntry, State, Store, StoreError, Verdict};
+
+/// The percentages that are gone through where no policy names others.
+const STEPS: [u16; 5] = [100, 500, 2_500, 5_000, 10_000];
 
 /// Who changes a rollout, and on what terms.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Operator {
     /// Who, as the caller names itself.
     pub actor: String,
@@ -16,9 +20,13 @@ pub struct Operator {
     pub reason: String,
     /// Only if the rollout is still at this version.
     pub expected_version: Option<u64>,
+    /// Whether what would be refused is done all the same; wants a reason.
+    pub is_forced: bool,
+    /// Whether they know that there is no way back.
+    pub is_confirmed: bool,
 }
 
-/// A rollout could not be changed, or its changes not be read.
+/// A rollout could not be changed, or its log not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The configuration has no rollout of that name.
@@ -30,6 +38,15 @@ pub enum ChangeError {
     /// This gateway runs without a store.
     #[error("this gateway keeps no store: percentages come from environment and file only")]
     NoStore,
+    /// The step is not one that can be taken now.
+    #[error("cannot change rollout `{name}`")]
+    Refused {
+        /// The rollout.
+        name: String,
+        /// Why.
+        #[source]
+        source: Refusal,
+    },
     /// The store refused the change or is away.
     #[error("cannot change rollout `{name}`")]
     Change {
@@ -40,7 +57,7 @@ pub enum ChangeError {
         source: StoreError,
     },
     /// The store is away.
-    #[error("cannot read the changes of rollout `{name}`")]
+    #[error("cannot read the log of rollout `{name}`")]
     History {
         /// The rollout.
         name: String,
@@ -51,7 +68,7 @@ pub enum ChangeError {
 }
 
 impl Rollouts {
-    /// Sets the operator's percentage. It beats environment and file until it is unset.
+    /// Sets the operator's percentage. It beats environment, mounted file and gateway.toml until it is unset.
     ///
     /// # Errors
     /// If there is no such rollout, it is at another version than expected, or the store is away.
@@ -61,11 +78,12 @@ impl Rollouts {
         percent: Percent,
         operator: Operator,
     ) -> Result<Snapshot, ChangeError> {
-        self.change(name, Some(percent), operator).await
+        let set = [Command::SetPercent(percent)];
+        self.command(name, Action::Set, &set, operator).await
     }
 
-    /// Takes the operator's percentage back, so that environment, file or default decide again. Where there is none
-    /// nothing changes.
+    /// Takes the operator's percentage back, so that environment, mounted file, gateway.toml or default decide again. Where
+    /// there is none nothing changes.
     ///
     /// # Errors
     /// If there is no such rollout, it is at another version than expected, or the store is away.
@@ -74,7 +92,86 @@ impl Rollouts {
         name: &str,
         operator: Operator,
     ) -> Result<Snapshot, ChangeError> {
-        self.change(name, None, operator).await
+        let unset = [Command::UnsetPercent];
+        self.command(name, Action::Unset, &unset, operator).await
+    }
+
+    /// Does all of `commands`, as one change, if [`transition`] lets each be done.
+    ///
+    /// # Errors
+    /// If there is no such rollout, a command is refused, the rollout is at another version than expected, or the store
+    /// is away.
+    pub async fn command(
+        &self,
+        name: &str,
+        action: Action,
+        commands: &[Command],
+        operator: Operator,
+    ) -> Result<Snapshot, ChangeError> {
+        self.command_with(name, action, commands, operator, json!({}))
+            .await
+    }
+
+    /// [`Rollouts::command`] with what it rests on.
+    pub(super) async fn command_with(
+        &self,
+        name: &str,
+        action: Action,
+        commands: &[Command],
+        operator: Operator,
+        mut evidence: serde_json::Value,
+    ) -> Result<Snapshot, ChangeError> {
+        let live = self.live(name)?;
+        let store = self.store()?;
+        let now = Timestamp::now();
+        let follower = self.follower_of(name, commands).await;
+        if operator.is_forced {
+            evidence["forced"] = json!(true);
+            evidence["follower"] = json!(format!("{follower:?}"));
+        }
+        let entry = NewEntry {
+            rollout: name.to_owned(),
+            initial: live.initial(),
+            expected_version: operator.expected_version,
+            action,
+            actor: operator.actor.clone(),
+            reason: operator.reason.clone(),
+            evidence: evidence.to_string(),
+            now,
+        };
+        let change = |state: &State| moved(state, commands, live, &operator, follower, now);
+        let _in_step = self.inner.in_step.lock().await;
+        let stored = store
+            .change(entry, change)
+            .await
+            .map_err(|source| ChangeError::Change {
+                name: name.to_owned(),
+                source,
+            })?
+            .map_err(|source| ChangeError::Refused {
+                name: name.to_owned(),
+                source,
+            })?;
+        if let Some(before) = live.apply(stored) {
+            let after = live.current();
+            let (percent, source) = after.state.in_force();
+            let (previous_percent, previous_source) = before.state.in_force();
+            info!(
+                rollout = name,
+                actor = operator.actor,
+                reason = operator.reason,
+                action = action.as_str(),
+                stage = %after.state.position.stage,
+                percent = %percent,
+                source = %source,
+                previous_stage = %before.state.position.stage,
+                previous_percent = %previous_percent,
+                previous_source = %previous_source,
+                version = after.version,
+                "Changed rollout"
+            );
+        }
+        Ok(live.snapshot(self.is_stale()))
     }
 
     /// At most `limit` changes of a rollout, newest first, those before version `before` only.
@@ -86,13 +183,10 @@ impl Rollouts {
         name: &str,
         before: Option<u64>,
         limit: u64,
-    ) -> Result<Vec<Change>, ChangeError> {
-        if !self.inner.rollouts.contains_key(name) {
-            return Err(no_such_rollout(name));
-        }
-        let store = self.inner.store.as_ref().ok_or(ChangeError::NoStore)?;
-        store
-            .changes(name, before, limit)
+    ) -> Result<Vec<Entry>, ChangeError> {
+        self.live(name)?;
+        self.store()?
+            .entries(name, before, limit)
             .await
             .map_err(|source| ChangeError::History {
                 name: name.to_owned(),
@@ -100,55 +194,86 @@ impl Rollouts {
             })
     }
 
-    async fn change(
+    /// Walks the whole log of a rollout. `known_hash`, where given, must be that of one of its entries.
+    ///
+    /// # Errors
+    /// If there is no such rollout, or the store is away.
+    pub async fn verify(
         &self,
         name: &str,
-        percent: Option<Percent>,
-        operator: Operator,
-    ) -> Result<Snapshot, ChangeError> {
-        let live = self
-            .inner
-            .rollouts
-            .get(name)
-            .ok_or_else(|| no_such_rollout(name))?;
-        let store = self.inner.store.as_ref().ok_or(ChangeError::NoStore)?;
-        let new = NewChange {
-            rollout: name.to_owned(),
-            percent,
-            weaker: live.definition.percentages(),
-            expected_version: operator.expected_version,
-            actor: operator.actor.clone(),
-            reason: operator.reason.clone(),
-            now: Timestamp::now(),
-        };
-        let _in_step = self.inner.in_step.lock().await;
-        let setting = store
-            .change(new)
+        known_hash: Option<&str>,
+    ) -> Result<Verdict, ChangeError> {
+        self.live(name)?;
+        self.store()?
+            .verify(name, known_hash)
             .await
-            .map_err(|source| ChangeError::Change {
+            .map_err(|source| ChangeError::History {
                 name: name.to_owned(),
                 source,
-            })?;
-        if let Some(before) = live.apply(Some(&setting)) {
-            let state = &live.current().state;
-            info!(
-                rollout = name,
-                actor = operator.actor,
-                reason = operator.reason,
-                percent = %state.percent,
-                source = %state.source,
-                previous_percent = %before.state.percent,
-                previous_source = %before.state.source,
-                version = state.version,
-                "Changed rollout"
-            );
+            })
+    }
+
+    /// How well the follower knows the legacy data; asked only where somebody wants to go on.
+    async fn follower_of(&self, name: &str, commands: &[Command]) -> Follower {
+        let goes_on = |command: &Command| {
+            matches!(
+                command,
+                Command::SetStage { .. } | Command::Promote | Command::Advance
+            )
+        };
+        match self.inner.followers.get().and_then(|all| all.get(name)) {
+            Some(follower) if commands.iter().any(goes_on) => follower.state().await,
+            _ => Follower::None,
         }
-        Ok(live.snapshot())
+    }
+
+    pub(super) fn live(&self, name: &str) -> Result<&Live, ChangeError> {
+        match self.inner.rollouts.get(name) {
+            Some(live) => Ok(live),
+            None => Err(ChangeError::NoSuchRollout {
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    pub(super) fn store(&self) -> Result<&Store, ChangeError> {
+        self.inner.store.as_ref().ok_or(ChangeError::NoStore)
     }
 }
 
-fn no_such_rollout(name: &str) -> ChangeError {
-    ChangeError::NoSuchRollout {
-        name: name.to_owned(),
+/// The state after the commands. Where nothing is different the state is the same, the beginning of its step too.
+fn moved(
+    state: &State,
+    commands: &[Command],
+    live: &Live,
+    operator: &Operator,
+    follower: Follower,
+    now: Timestamp,
+) -> Result<State, Refusal> {
+    let steps: Vec<Percent> = STEPS
+        .into_iter()
+        .filter_map(Percent::from_hundredths)
+        .collect();
+    let circumstances = Circumstances {
+        enabled: state.configured.enabled,
+        weaker: state.weaker(),
+        steps: &steps,
+        follower,
+        comparable: live.definition.is_comparable(),
+        legacy_keeps_ids: live.definition.legacy_keeps_ids,
+        forced: operator.is_forced.then_some(operator.reason.as_str()),
+        confirmed: operator.is_confirmed,
+    };
+    let mut position = state.position;
+    for command in commands {
+        position = transition(&position, *command, &circumstances)?.position;
     }
+    if position == state.position {
+        return Ok(state.clone());
+    }
+    Ok(State {
+        position,
+        step_since: now,
+        ..state.clone()
+    })
 }

@@ -1,6 +1,10 @@
 //! What configuration says about a rollout, before any operator speaks.
 
-use banyan_rollout::{Percent, Percentages, Subjects};
+use std::path::PathBuf;
+
+use banyan_rollout::{GoingDown, Percent, Position, Rule, Source, Subjects};
+
+use crate::store::{Configured, Said};
 
 /// A rollout as configured.
 #[derive(Clone, Debug)]
@@ -15,30 +19,99 @@ pub struct Definition {
     pub env_percent: Option<Percent>,
     /// That variable's name, if the rollout listens to one.
     pub env_name: Option<String>,
+    /// A file that may hold a percentage, and may change while the gateway runs.
+    pub percent_file: Option<PathBuf>,
     /// `false`: everything goes to legacy.
     pub enabled: bool,
     /// Routes that move together, as `METHOD template`.
     pub routes: Vec<String>,
+    /// Where it stands before anybody has decided anything.
+    pub position: Position,
+    /// What becomes of subjects when the percentage falls below them.
+    pub going_down: GoingDown,
+    /// Exceptions from the percentage.
+    pub rules: Vec<Rule>,
+    /// The share of comparable requests that the other side is asked too.
+    pub shadow: Percent,
+    /// The share of these whose owner is asked twice.
+    pub noise: Percent,
+    /// Whether a request that fails on gRPC without having happened is answered by legacy.
+    pub has_fallback: bool,
+    /// Whether legacy can take back, under their ids, the writes that gRPC owns in stage `grpc`.
+    pub legacy_keeps_ids: bool,
 }
 
 impl Definition {
-    /// What the sources weaker than an operator say.
-    pub(super) fn percentages(&self) -> Percentages {
-        Percentages {
-            operator: None,
-            environment: self.env_percent,
-            files: None,
-            file: self.file_percent,
+    /// A rollout of which configuration says nothing but its name and subjects.
+    #[must_use]
+    pub fn new(name: &str, subjects: Subjects) -> Self {
+        Self {
+            name: name.to_owned(),
+            subjects,
+            file_percent: None,
+            env_percent: None,
+            env_name: None,
+            percent_file: None,
+            enabled: true,
+            routes: Vec::new(),
+            position: Position::default(),
+            going_down: GoingDown::default(),
+            rules: Vec::new(),
+            shadow: Percent::ZERO,
+            noise: Percent::ZERO,
+            has_fallback: false,
+            legacy_keeps_ids: false,
         }
     }
 
-    /// Where the weaker sources say something, as a person would find it: `MOVIES_MIGRATION_PERCENT=50`.
-    pub(super) fn weaker_setting(&self) -> Option<String> {
-        match (self.env_percent, &self.env_name, self.file_percent) {
-            (Some(percent), Some(variable), _) => Some(format!("{variable}={percent}")),
-            (Some(percent), None, _) => Some(format!("the environment's {percent}")),
-            (None, _, Some(percent)) => Some(format!("the file's percent = {percent}")),
-            (None, _, None) => None,
+    /// Whether any request of it can be compared without effect.
+    pub(super) fn is_comparable(&self) -> bool {
+        let is_safe = |route: &String| route.starts_with("GET ") || route.starts_with("HEAD ");
+        self.routes.iter().any(is_safe)
+    }
+
+    /// What the sources weaker than an operator say, with what the mounted file says.
+    pub(super) fn configured(&self, mounted: Option<Percent>) -> Configured {
+        let file = self.percent_file.as_ref();
+        let sources = [
+            (Source::Environment, self.env_percent, self.env_name.clone()),
+            (
+                Source::Files,
+                mounted,
+                file.map(|file| file.display().to_string()),
+            ),
+            (
+                Source::File,
+                self.file_percent,
+                Some("gateway.toml".to_owned()),
+            ),
+        ];
+        let percents = sources.into_iter().filter_map(|(source, percent, origin)| {
+            Some(Said {
+                source,
+                percent: percent?,
+                origin: origin.unwrap_or_default(),
+            })
+        });
+        Configured {
+            enabled: self.enabled,
+            percents: percents.collect(),
+            going_down: self.going_down,
+            rules: self.rules.clone(),
+            shadow: self.shadow,
+            noise: self.noise,
         }
     }
+}
+
+/// What is in force where no operator speaks, as a person would find it: `MOVIES_MIGRATION_PERCENT=50`.
+pub(super) fn weaker_setting(configured: &Configured) -> Option<String> {
+    let said = configured.percents.first()?;
+    let (percent, origin) = (said.percent, said.origin.as_str());
+    Some(match (said.source, origin) {
+        (Source::File, _) => format!("the file's percent = {percent}"),
+        (source, "") => format!("the {source}'s {percent}"),
+        (Source::Files, file) => format!("{percent} in {file}"),
+        (_, variable) => format!("{variable}={percent}"),
+    })
 }

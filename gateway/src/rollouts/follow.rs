@@ -1,17 +1,35 @@
-//! Keeping in step with the store: what other replicas' operators decided is in force here within a second.
+//! Keeping in step: with the store, so that what was decided at another replica is in force here within a second, and
+//! with mounted files, so that what they say is in force everywhere within a second.
+//!
+//! A replica tells the store what its own configuration says when it starts and when it changes. The latest word counts
+//! for all: while a new value reaches the replicas one after the other (a rolling update, a folder that is mounted anew),
+//! they still decide alike.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use banyan_mesh::process::Process;
 use banyan_rollout::Source;
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::{FIRST_READING, Rollouts, live::Current, live::Live};
-use crate::store::{Setting, Store, StoreError};
+use super::{
+    FIRST_READING, Rollouts,
+    definition::weaker_setting,
+    live::{Current, Live},
+    mounted::{self, MountedError},
+};
+use crate::store::{Action, Configured, NewEntry, State, Store, StoreError, Stored};
 
 /// How often the store is read: twice in the second that a change may take.
 const READ_EVERY: Duration = Duration::from_millis(500);
+
+/// Who changes a rollout when its configuration does.
+const CONFIGURATION: &str = "configuration";
 
 /// How the last reading went; only news is logged.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,21 +80,34 @@ impl Rollouts {
                 // Nobody waits any longer if the store was slow.
                 first.send(()).ok();
             }
-            tokio::time::sleep(READ_EVERY).await;
+            tokio::select! {
+                () = tokio::time::sleep(READ_EVERY) => {}
+                () = self.inner.configured.notified() => {}
+            }
         }
     }
 
     async fn read(&self, store: &Store, last: Reading) -> Result<(), StoreError> {
         let _in_step = self.inner.in_step.lock().await;
-        let settings = store.settings().await?;
+        let mut stored = store.states().await?;
+        for live in self.inner.rollouts.values() {
+            if let Some(mine) = live.untold() {
+                let told = tell(store, live, stored.get(live.name()), &mine).await?;
+                live.told(mine);
+                stored.insert(live.name().to_owned(), told);
+            }
+        }
         let first = matches!(last, Reading::Never | Reading::Failed { ever_good: false });
-        self.take_over(&settings, first);
+        self.take_over(stored, first);
         Ok(())
     }
 
-    fn take_over(&self, settings: &BTreeMap<String, Setting>, first: bool) {
+    fn take_over(&self, mut stored: BTreeMap<String, Stored>, first: bool) {
         for live in self.inner.rollouts.values() {
-            let before = live.apply(settings.get(live.name()));
+            let Some(stored) = stored.remove(live.name()) else {
+                continue;
+            };
+            let before = live.apply(stored);
             match before {
                 _ if first => announce(live),
                 Some(before) => announce_change(live, &before),
@@ -86,7 +117,7 @@ impl Rollouts {
     }
 
     fn note(&self, last: Reading, result: Result<(), StoreError>) -> Reading {
-        self.inner.metrics.store_up(result.is_ok());
+        self.inner.stale(result.is_err());
         match (last, result) {
             (Reading::Failed { .. }, Ok(())) => {
                 info!("The store of rollouts can be read again");
@@ -105,42 +136,161 @@ impl Rollouts {
             }
         }
     }
+
+    /// Reads the mounted files for as long as the process lives.
+    pub(super) fn follow_files(&self, process: &Process) {
+        let has_file = |live: &&Arc<Live>| live.definition.percent_file.is_some();
+        let watched: Vec<Arc<Live>> = self
+            .inner
+            .rollouts
+            .values()
+            .filter(has_file)
+            .cloned()
+            .collect();
+        if watched.is_empty() {
+            return;
+        }
+        let rollouts = self.clone();
+        let shutdown = process.shutdown().clone();
+        process.spawn("rollouts' files", async move {
+            let mut refused = HashMap::new();
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(mounted::READ_EVERY) => {}
+                    () = shutdown.cancelled() => return Ok(()),
+                }
+                for live in &watched {
+                    rollouts.read_file(live, &mut refused).await;
+                }
+            }
+        });
+    }
+
+    async fn read_file(&self, live: &Arc<Live>, refused: &mut HashMap<String, String>) {
+        let Some(path) = live.definition.percent_file.clone() else {
+            return;
+        };
+        // A mounted folder may be a network's: nothing else waits for it.
+        let read = tokio::task::spawn_blocking(move || mounted::read(&path)).await;
+        match read {
+            Ok(Ok(percent)) => {
+                refused.remove(live.name());
+                if let Some(before) = live.configure(percent) {
+                    announce_change(live, &before);
+                    self.inner.configured.notify_one();
+                }
+            }
+            Ok(Err(error)) => self.refuse(live, &error, refused),
+            Err(_) => {}
+        }
+    }
+
+    fn refuse(&self, live: &Live, error: &MountedError, refused: &mut HashMap<String, String>) {
+        let why = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
+        if refused.get(live.name()) == Some(&why) {
+            return;
+        }
+        self.inner.metrics.percent_refused(live.name());
+        warn!(
+            rollout = live.name(),
+            percent = %live.current().state.in_force().0,
+            error = error as &dyn std::error::Error,
+            "Refused what a file says about a rollout: what was in force stays"
+        );
+        refused.insert(live.name().to_owned(), why);
+    }
+}
+
+/// Tells the store what this replica's configuration says, where the store knows something else.
+async fn tell(
+    store: &Store,
+    live: &Live,
+    stored: Option<&Stored>,
+    mine: &Configured,
+) -> Result<Stored, StoreError> {
+    let initial = live.initial();
+    let Some(stored) = stored else {
+        store.introduce(live.name(), &initial).await?;
+        return Ok(Stored {
+            state: initial,
+            version: 0,
+            change_time: None,
+        });
+    };
+    if stored.state.configured == *mine {
+        return Ok(stored.clone());
+    }
+    let now = Timestamp::now();
+    let entry = NewEntry {
+        rollout: live.name().to_owned(),
+        initial,
+        expected_version: None,
+        action: Action::Configure,
+        actor: CONFIGURATION.to_owned(),
+        reason: weaker_setting(mine).unwrap_or_else(|| "nothing is configured".to_owned()),
+        evidence: "{}".to_owned(),
+        now,
+    };
+    let changed: Result<Stored, std::convert::Infallible> = store
+        .change(entry, |state| {
+            let mut after = State {
+                configured: mine.clone(),
+                ..state.clone()
+            };
+            if after.in_force() != state.in_force() {
+                after.step_since = now;
+            }
+            Ok(after)
+        })
+        .await?;
+    match changed {
+        Ok(stored) => Ok(stored),
+        Err(never) => match never {},
+    }
 }
 
 /// Says whose percentage is in force: an operator's word outlives restarts, and whoever edits a manifest must learn
 /// why nothing happens.
 fn announce(live: &Live) {
-    let state = &live.current().state;
-    let (rollout, percent, source) = (live.name(), state.percent, state.source);
-    if !state.enabled {
+    let current = live.current();
+    let (percent, source) = current.state.in_force();
+    let (rollout, stage) = (live.name(), current.state.position.stage);
+    if !current.state.configured.enabled {
         warn!(
             rollout,
             %percent,
             %source,
             "gradual migration is switched off: everything goes to legacy until it is on"
         );
-    } else if let (Source::Operator, Some(ignored)) = (source, live.definition.weaker_setting()) {
+    } else if let (Source::Operator, Some(ignored)) =
+        (source, weaker_setting(&current.state.configured))
+    {
         warn!(
             rollout,
+            %stage,
             %percent,
-            version = state.version,
+            version = current.version,
             "operator's percentage {percent} in force; {ignored} is ignored; \
              `banyan rollout unset {rollout}` returns to it"
         );
     } else {
-        info!(rollout, %percent, %source, "Rollout in force");
+        info!(rollout, %stage, %percent, %source, "Rollout in force");
     }
 }
 
 fn announce_change(live: &Live, before: &Arc<Current>) {
-    let state = &live.current().state;
+    let current = live.current();
+    let (percent, source) = current.state.in_force();
+    let (previous_percent, previous_source) = before.state.in_force();
     info!(
         rollout = live.name(),
-        percent = %state.percent,
-        source = %state.source,
-        previous_percent = %before.state.percent,
-        previous_source = %before.state.source,
-        version = state.version,
-        "Took over a change of a rollout from the store"
+        stage = %current.state.position.stage,
+        percent = %percent,
+        source = %source,
+        previous_stage = %before.state.position.stage,
+        previous_percent = %previous_percent,
+        previous_source = %previous_source,
+        version = current.version,
+        "Took over a change of a rollout"
     );
 }

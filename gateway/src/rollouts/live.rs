@@ -1,64 +1,49 @@
 //! One rollout while it runs: its state, which requests read without waiting, and its counts.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
 use arc_swap::ArcSwap;
-use banyan_rollout::{
-    Percent, Percentages, Reason, RolloutState, Side, Source, Stage, SubjectSource,
-};
+use banyan_rollout::{Percent, Reason, RolloutState, Side};
 use http::StatusCode;
 use jiff::Timestamp;
 
-use super::{Definition, Metrics};
-use crate::store::Setting;
+use super::{Definition, Metrics, Snapshot};
+use crate::store::{Configured, State, Stored};
 
 /// A rollout, the state it is in and what it has answered.
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) definition: Definition,
     current: ArcSwap<Current>,
+    said: Mutex<Said>,
     legacy: SideCounters,
     grpc: SideCounters,
     metrics: Metrics,
 }
 
 /// What can change while the gateway runs.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Current {
-    pub(super) state: RolloutState,
-    update_time: Option<Timestamp>,
+    pub(super) state: State,
+    pub(super) version: u64,
+    pub(super) change_time: Option<Timestamp>,
+    pub(super) decides_by: RolloutState,
+}
+
+/// What this replica's own configuration says, and what of it the store has been told.
+#[derive(Debug)]
+struct Said {
+    mine: Configured,
+    told: Option<Configured>,
 }
 
 #[derive(Debug, Default)]
 struct SideCounters {
     answered: AtomicU64,
     failed: AtomicU64,
-}
-
-/// A rollout at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Its name.
-    pub name: String,
-    /// How far it is; [`Stage::Legacy`] while gradual migration is switched off.
-    pub stage: Stage,
-    /// The share of subjects on the gRPC side.
-    pub percent: Percent,
-    /// Whose percentage that is.
-    pub source: Source,
-    /// What is kept sticky, in the order tried.
-    pub subjects: Vec<SubjectSource>,
-    /// Routes that move together, as `METHOD template`.
-    pub routes: Vec<String>,
-    /// What each side answered since this process started.
-    pub counts: Counts,
-    /// When an operator last changed it.
-    pub update_time: Option<Timestamp>,
-    /// Counts the operators' changes; 0 before the first.
-    pub version: u64,
 }
 
 /// Answers by side since this process started.
@@ -75,11 +60,18 @@ pub struct Counts {
 }
 
 impl Live {
-    pub(super) fn new(definition: Definition, metrics: &Metrics) -> Self {
-        let current = Current::new(&definition, None);
-        metrics.set_percent(&definition.name, current.state.percent);
+    pub(super) fn new(definition: Definition, mounted: Option<Percent>, metrics: &Metrics) -> Self {
+        let mine = definition.configured(mounted);
+        let initial = Stored {
+            state: State::new(&definition.name, definition.position, mine.clone()),
+            version: 0,
+            change_time: None,
+        };
+        let current = Current::new(initial);
+        metrics.in_force(&definition.name, &current);
         Self {
             current: ArcSwap::from_pointee(current),
+            said: Mutex::new(Said { mine, told: None }),
             definition,
             legacy: SideCounters::default(),
             grpc: SideCounters::default(),
@@ -95,14 +87,55 @@ impl Live {
         self.current.load()
     }
 
-    /// Puts an operator's word (or none) in force. Returns what was before, if that was something else.
-    pub(super) fn apply(&self, setting: Option<&Setting>) -> Option<Arc<Current>> {
-        let current = Current::new(&self.definition, setting);
+    /// What it is where nobody has changed it yet.
+    pub(super) fn initial(&self) -> State {
+        State::new(self.name(), self.definition.position, self.mine())
+    }
+
+    /// What this replica's own configuration says.
+    pub(super) fn mine(&self) -> Configured {
+        self.said().mine.clone()
+    }
+
+    /// Takes note of what a mounted file says now. In force here at once, whether or not the store can be told.
+    /// Returns what was before, if that was something else.
+    pub(super) fn configure(&self, mounted: Option<Percent>) -> Option<Arc<Current>> {
+        let mine = self.definition.configured(mounted);
+        self.said().mine.clone_from(&mine);
+        let current = self.current.load_full();
+        self.apply(Stored {
+            state: State {
+                configured: mine,
+                ..current.state.clone()
+            },
+            version: current.version,
+            change_time: current.change_time,
+        })
+    }
+
+    /// What the store has not been told yet of this replica's own configuration, if anything.
+    pub(super) fn untold(&self) -> Option<Configured> {
+        let said = self.said();
+        (said.told.as_ref() != Some(&said.mine)).then(|| said.mine.clone())
+    }
+
+    /// The store knows of it now.
+    pub(super) fn told(&self, configured: Configured) {
+        self.said().told = Some(configured);
+    }
+
+    fn said(&self) -> std::sync::MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a state in force. Returns what was before, if that was something else.
+    pub(super) fn apply(&self, stored: Stored) -> Option<Arc<Current>> {
+        let current = Current::new(stored);
         let before = self.current.load_full();
-        if before.state == current.state {
+        if *before == current {
             return None;
         }
-        self.metrics.set_percent(self.name(), current.state.percent);
+        self.metrics.in_force(self.name(), &current);
         self.current.store(Arc::new(current));
         Some(before)
     }
@@ -120,53 +153,34 @@ impl Live {
         self.metrics.answered(self.name(), side, reason, status);
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let current = self.current();
+    pub(super) fn counts(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Snapshot {
-            name: self.name().to_owned(),
-            stage: current.state.stage,
-            percent: current.state.percent,
-            source: current.state.source,
-            subjects: self.definition.subjects.sources().cloned().collect(),
-            routes: self.definition.routes.clone(),
-            counts: Counts {
-                legacy: read(&self.legacy.answered),
-                grpc: read(&self.grpc.answered),
-                legacy_errors: read(&self.legacy.failed),
-                grpc_errors: read(&self.grpc.failed),
-            },
-            update_time: current.update_time,
-            version: current.state.version,
+        Counts {
+            legacy: read(&self.legacy.answered),
+            grpc: read(&self.grpc.answered),
+            legacy_errors: read(&self.legacy.failed),
+            grpc_errors: read(&self.grpc.failed),
         }
+    }
+
+    pub(super) fn snapshot(&self, is_stale: bool) -> Snapshot {
+        let current = self.current();
+        Snapshot::new(&self.definition, &current, self.counts(), is_stale)
     }
 }
 
 impl Current {
-    fn new(definition: &Definition, setting: Option<&Setting>) -> Self {
-        let percentages = Percentages {
-            operator: setting.and_then(|setting| setting.percent),
-            ..definition.percentages()
-        };
-        let (percent, source) = percentages.in_force();
-        let stage = if definition.enabled {
-            Stage::Split
-        } else {
-            Stage::Legacy
-        };
-        // A row of version 0 is a lock that somebody took and has not written to.
-        let setting = setting.filter(|setting| setting.version > 0);
+    pub(super) fn new(stored: Stored) -> Self {
+        let Stored {
+            state,
+            version,
+            change_time,
+        } = stored;
         Self {
-            state: RolloutState {
-                enabled: definition.enabled,
-                stage,
-                writes: stage.owner(),
-                percent,
-                source,
-                version: setting.map_or(0, |setting| setting.version),
-                ..RolloutState::new(definition.name.as_str())
-            },
-            update_time: setting.map(|setting| setting.change_time),
+            decides_by: state.decides_by(version),
+            state,
+            version,
+            change_time,
         }
     }
 }

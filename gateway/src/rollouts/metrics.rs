@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use banyan_rollout::{Percent, Reason, Side};
+use banyan_rollout::{Reason, Side, Stage};
 use http::StatusCode;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -10,13 +10,19 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::live::Current;
+
 /// The metrics of all rollouts; clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metrics {
     answers: Family<AnswerLabels, Counter>,
     errors: Family<SideLabels, Counter>,
     percent: Family<RolloutLabels, Gauge<f64, AtomicU64>>,
+    stage: Family<StageLabels, Gauge>,
+    version: Family<RolloutLabels, Gauge>,
+    refused: Family<RolloutLabels, Counter>,
     store_up: Gauge,
+    stale: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,6 +43,12 @@ struct RolloutLabels {
     rollout: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    rollout: String,
+    stage: &'static str,
+}
+
 impl Metrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
@@ -55,6 +67,26 @@ impl Metrics {
             "percent",
             "Per cent of subjects on the gRPC side",
             metrics.percent.clone(),
+        );
+        registry.register(
+            "stage",
+            "1 for the stage that the rollout is in, 0 for the others",
+            metrics.stage.clone(),
+        );
+        registry.register(
+            "version",
+            "How often the rollout was changed",
+            metrics.version.clone(),
+        );
+        registry.register(
+            "percent_refused",
+            "Contents of mounted files that are no percentage",
+            metrics.refused.clone(),
+        );
+        registry.register(
+            "stale",
+            "1 while the states in force are the last known ones, because the store cannot be read",
+            metrics.stale.clone(),
         );
         registry.register(
             "store_up",
@@ -83,14 +115,31 @@ impl Metrics {
             .inc();
     }
 
-    pub(super) fn set_percent(&self, rollout: &str, percent: Percent) {
-        let rollout = rollout.to_owned();
-        self.percent
-            .get_or_create(&RolloutLabels { rollout })
-            .set(percent.as_f64());
+    pub(super) fn in_force(&self, rollout: &str, current: &Current) {
+        let labels = RolloutLabels {
+            rollout: rollout.to_owned(),
+        };
+        let (percent, _) = current.state.in_force();
+        self.percent.get_or_create(&labels).set(percent.as_f64());
+        let version = i64::try_from(current.version).unwrap_or(i64::MAX);
+        self.version.get_or_create(&labels).set(version);
+        for stage in Stage::ALL {
+            let labels = StageLabels {
+                rollout: rollout.to_owned(),
+                stage: stage.as_str(),
+            };
+            let is_in = stage == current.state.position.stage;
+            self.stage.get_or_create(&labels).set(i64::from(is_in));
+        }
     }
 
-    pub(super) fn store_up(&self, up: bool) {
-        self.store_up.set(i64::from(up));
+    pub(super) fn percent_refused(&self, rollout: &str) {
+        let rollout = rollout.to_owned();
+        self.refused.get_or_create(&RolloutLabels { rollout }).inc();
+    }
+
+    pub(super) fn stale(&self, is_stale: bool) {
+        self.store_up.set(i64::from(!is_stale));
+        self.stale.set(i64::from(is_stale));
     }
 }

@@ -39,8 +39,8 @@ impl Ruling {
             None => mint(subjects.cookie().unwrap_or(COOKIE)),
         };
         let current = rollout.current();
-        let decision = decide(&current.state, &Request::of(&subject));
-        let version = current.state.version;
+        let decision = decide(&current.decides_by, &Request::of(&subject));
+        let version = current.version;
         drop(current);
         Self {
             side: decision.side,

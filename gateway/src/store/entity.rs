@@ -1,103 +1,112 @@
-//! The rows of the two tables, and what they mean. Times are microseconds since 1970 (UTC), percentages hundredths.
+//! The rows of the tables, and what they mean. Times are microseconds since 1970 (UTC).
 
-use banyan_rollout::{Percent, Source};
 use jiff::Timestamp;
 
-use super::{Change, Setting, StoreError};
+use super::{Action, Entry, StoreError, Stored};
 
-pub(super) mod setting {
-    //! `rollout_settings`: the operator's word about a rollout.
+pub(super) mod state {
+    //! `rollout_states`: what each rollout is now, and the hash of the last entry about it.
 
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "rollout_settings")]
+    #[sea_orm(table_name = "rollout_states")]
     pub(in crate::store) struct Model {
         #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
         pub rollout: String,
-        pub percent_hundredths: Option<i32>,
         pub version: i64,
         pub change_time_us: i64,
+        #[sea_orm(column_type = "Text")]
+        pub state: String,
+        #[sea_orm(column_type = "Text")]
+        pub head_hash: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-pub(super) mod change {
-    //! `rollout_changes`: who changed a rollout; rows are only ever added.
+pub(super) mod entry {
+    //! `rollout_log`: every change of every rollout; rows are only ever added.
 
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "rollout_changes")]
+    #[sea_orm(table_name = "rollout_log")]
     pub(in crate::store) struct Model {
         #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
         pub rollout: String,
         #[sea_orm(primary_key, auto_increment = false)]
-        pub version: i64,
-        pub change_time_us: i64,
+        pub number: i64,
+        pub time_us: i64,
         #[sea_orm(column_type = "Text")]
         pub actor: String,
         #[sea_orm(column_type = "Text")]
+        pub action: String,
+        #[sea_orm(column_type = "Text")]
         pub reason: String,
-        pub previous_hundredths: i32,
         #[sea_orm(column_type = "Text")]
-        pub previous_source: String,
-        pub percent_hundredths: i32,
+        pub before_state: String,
         #[sea_orm(column_type = "Text")]
-        pub source: String,
+        pub after_state: String,
+        #[sea_orm(column_type = "Text")]
+        pub evidence: String,
+        #[sea_orm(column_type = "Text")]
+        pub previous_hash: String,
+        #[sea_orm(column_type = "Text")]
+        pub hash: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-impl TryFrom<setting::Model> for Setting {
+impl TryFrom<state::Model> for Stored {
     type Error = StoreError;
 
-    fn try_from(row: setting::Model) -> Result<Self, StoreError> {
+    fn try_from(row: state::Model) -> Result<Self, StoreError> {
+        let version = version(row.version)?;
         Ok(Self {
-            percent: row.percent_hundredths.map(percent).transpose()?,
-            version: version(row.version)?,
-            change_time: time(row.change_time_us)?,
+            state: json(&row.state)?,
+            version,
+            change_time: match version {
+                0 => None,
+                _ => Some(time(row.change_time_us)?),
+            },
         })
     }
 }
 
-impl TryFrom<change::Model> for Change {
+impl TryFrom<entry::Model> for Entry {
     type Error = StoreError;
 
-    fn try_from(row: change::Model) -> Result<Self, StoreError> {
+    fn try_from(row: entry::Model) -> Result<Self, StoreError> {
         Ok(Self {
-            version: version(row.version)?,
-            change_time: time(row.change_time_us)?,
+            number: version(row.number)?,
+            time: time(row.time_us)?,
             actor: row.actor,
+            action: Action::from_name(&row.action)
+                .ok_or(StoreError::Impossible { what: "action" })?,
             reason: row.reason,
-            previous: (
-                percent(row.previous_hundredths)?,
-                source(&row.previous_source)?,
-            ),
-            current: (percent(row.percent_hundredths)?, source(&row.source)?),
+            before: json(&row.before_state)?,
+            after: json(&row.after_state)?,
+            before_json: row.before_state,
+            after_json: row.after_state,
+            evidence: row.evidence,
+            previous_hash: row.previous_hash,
+            hash: row.hash,
         })
     }
 }
 
-fn percent(hundredths: i32) -> Result<Percent, StoreError> {
-    u16::try_from(hundredths)
-        .ok()
-        .and_then(Percent::from_hundredths)
-        .ok_or(StoreError::Impossible { what: "percentage" })
+fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Impossible { what: "state" })
 }
 
 fn version(version: i64) -> Result<u64, StoreError> {
     u64::try_from(version).map_err(|_| StoreError::Impossible { what: "version" })
 }
 
-fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
+pub(super) fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(microseconds).map_err(|_| StoreError::Impossible { what: "time" })
-}
-
-fn source(name: &str) -> Result<Source, StoreError> {
-    Source::from_name(name).ok_or(StoreError::Impossible { what: "source" })
 }

@@ -1,0 +1,78 @@
+//! Where a subject goes and why, now or at a moment that has been.
+//!
+//! A moment's state comes from the log; what was decided then is decided again by the same pure function that decides
+//! requests. Without a store, or while it is away, only the present can be explained.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use banyan_rollout::{Explanation, Facts, Request, Subject, explain};
+use jiff::Timestamp;
+
+use super::{ChangeError, Counts, Rollouts, Snapshot, live::Current};
+
+/// What somebody wants to know.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// Of which subject.
+    pub subject: String,
+    /// At which moment; now where absent.
+    pub time: Option<Timestamp>,
+    /// For a request that changes something.
+    pub is_write: bool,
+    /// Facts of the request, by the spelling of subject sources: `header:user-agent`.
+    pub facts: BTreeMap<String, String>,
+}
+
+impl Rollouts {
+    /// Explains where a subject goes, and the rollout as it was at that moment.
+    ///
+    /// # Errors
+    /// If there is no such rollout; for a moment that has been, if the store is away.
+    pub async fn explain(
+        &self,
+        name: &str,
+        question: Question,
+    ) -> Result<(Explanation, Snapshot), ChangeError> {
+        let live = self.live(name)?;
+        let current = match question.time {
+            None => Arc::clone(&live.current()),
+            Some(time) => {
+                let stored = self.store()?.state_at(name, time).await;
+                let stored = stored.map_err(|source| ChangeError::History {
+                    name: name.to_owned(),
+                    source,
+                })?;
+                match stored {
+                    Some(stored) => Arc::new(Current::new(stored)),
+                    // The store has never seen it: nobody can have changed it.
+                    None => Arc::clone(&live.current()),
+                }
+            }
+        };
+        let subject = Subject::new(question.subject);
+        let facts = Told(question.facts);
+        let request = Request {
+            safe: !question.is_write,
+            facts: &facts,
+            ..Request::of(&subject)
+        };
+        let words = current.state.position.percentages(current.state.weaker());
+        let explanation = explain(&current.decides_by, &request, None, Some(&words));
+        let is_stale = question.time.is_none() && self.is_stale();
+        let snapshot = Snapshot::new(&live.definition, &current, Counts::default(), is_stale);
+        Ok((explanation, snapshot))
+    }
+}
+
+/// What somebody says that a request shows.
+struct Told(BTreeMap<String, String>);
+
+impl Facts for Told {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.0.get(&format!("header:{name}")).map(String::as_str)
+    }
+
+    fn cookie(&self, name: &str) -> Option<&str> {
+        self.0.get(&format!("cookie:{name}")).map(String::as_str)
+    }
+}

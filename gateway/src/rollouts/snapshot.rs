@@ -1,0 +1,86 @@
+//! A rollout at one moment, for people and programs that look at it.
+
+use banyan_rollout::{Algorithm, Owner, Percent, Source, Stage, SubjectSource};
+use jiff::Timestamp;
+
+use super::{
+    Definition,
+    live::{Counts, Current},
+};
+use crate::store::Said;
+
+/// A rollout at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name.
+    pub name: String,
+    /// How far it is; [`Stage::Legacy`] while gradual migration is switched off.
+    pub stage: Stage,
+    /// Where requests go that change something.
+    pub writes: Owner,
+    /// The share of subjects on the gRPC side.
+    pub percent: Percent,
+    /// Whose percentage that is.
+    pub source: Source,
+    /// What everybody says about the percentage, strongest first.
+    pub said: Vec<Said>,
+    /// Whether there is a policy, by which the rollout moves by itself.
+    pub has_policy: bool,
+    /// Whether the policy is kept from moving it.
+    pub is_paused: bool,
+    /// Whether it was rolled back to nobody, and nobody has gone on yet.
+    pub is_halted: bool,
+    /// What is kept sticky, in the order tried.
+    pub subjects: Vec<SubjectSource>,
+    /// Routes that move together, as `METHOD template`.
+    pub routes: Vec<String>,
+    /// What each side answered since this process started.
+    pub counts: Counts,
+    /// When it was last changed.
+    pub update_time: Option<Timestamp>,
+    /// Counts the changes; 0 before the first.
+    pub version: u64,
+    /// Deals the subjects.
+    pub salt: String,
+    /// How they are dealt.
+    pub algorithm: Algorithm,
+    /// Whether the store is away, so that this is what was last known.
+    pub is_stale: bool,
+}
+
+impl Snapshot {
+    pub(super) fn new(
+        definition: &Definition,
+        current: &Current,
+        counts: Counts,
+        is_stale: bool,
+    ) -> Self {
+        let state = &current.state;
+        let (percent, source) = state.in_force();
+        Self {
+            name: definition.name.clone(),
+            stage: match state.configured.enabled {
+                true => state.position.stage,
+                false => Stage::Legacy,
+            },
+            writes: match state.configured.enabled {
+                true => state.position.writes,
+                false => Owner::Legacy,
+            },
+            percent,
+            source,
+            said: state.said(),
+            has_policy: false,
+            is_paused: state.position.paused,
+            is_halted: state.position.halted,
+            subjects: definition.subjects.sources().cloned().collect(),
+            routes: definition.routes.clone(),
+            counts,
+            update_time: current.change_time,
+            version: current.version,
+            salt: state.salt.clone(),
+            algorithm: state.algorithm,
+            is_stale,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A rollout's whole state, as the store keeps it and the log remembers it.
+//!
+//! All that a decision depends on is in here, except the request: so the entry of the log that was the last one at some
+//! moment is enough to repeat every decision of that moment. It is kept as JSON; a field that an older entry lacks has
+//! the value that things had before the field existed.
+//!
+//! What variables, mounted files and gateway.toml say is part of it too, and the latest change of any of them counts:
+//! replicas that hear of it one after the other (a rolling update, a folder that is mounted anew) still decide alike.
+
+use banyan_rollout::{
+    Algorithm, GoingDown, Percent, Percentages, Position, RolloutState, Rule, Source,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A rollout's whole state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Deals the subjects; the rollout's for life.
+    pub salt: String,
+    /// How they are dealt; the rollout's for life.
+    pub algorithm: Algorithm,
+    /// What operators and the policy decided.
+    #[serde(default)]
+    pub position: Position,
+    /// Since when the position is what it is; what was counted before says nothing about it.
+    #[serde(default)]
+    pub step_since: Timestamp,
+    /// What the weaker sources say.
+    #[serde(default)]
+    pub configured: Configured,
+}
+
+/// What variables, mounted files and gateway.toml say about a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Configured {
+    /// `false`: everything goes to legacy.
+    pub enabled: bool,
+    /// Their percentages, strongest first.
+    pub percents: Vec<Said>,
+    /// What becomes of subjects when the percentage falls below them.
+    pub going_down: GoingDown,
+    /// Exceptions from the percentage.
+    pub rules: Vec<Rule>,
+    /// The share of comparable requests that the other side is asked too.
+    pub shadow: Percent,
+    /// The share of these whose owner is asked twice.
+    pub noise: Percent,
+}
+
+/// What one source says about the percentage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Which source.
+    #[serde(with = "source_name")]
+    pub source: Source,
+    /// What it says.
+    pub percent: Percent,
+    /// Where it says so: a variable, a file; empty for an operator.
+    #[serde(default)]
+    pub origin: String,
+}
+
+impl State {
+    /// A rollout that nobody has changed yet.
+    #[must_use]
+    pub fn new(salt: &str, position: Position, configured: Configured) -> Self {
+        Self {
+            salt: salt.to_owned(),
+            algorithm: Algorithm::default(),
+            position,
+            step_since: Timestamp::UNIX_EPOCH,
+            configured,
+        }
+    }
+
+    /// What everybody says about the percentage, strongest first.
+    #[must_use]
+    pub fn said(&self) -> Vec<Said> {
+        let operator = self.position.percent.map(|percent| Said {
+            source: Source::Operator,
+            percent,
+            origin: String::new(),
+        });
+        operator
+            .into_iter()
+            .chain(self.configured.percents.iter().cloned())
+            .collect()
+    }
+
+    /// What the sources weaker than an operator say.
+    #[must_use]
+    pub fn weaker(&self) -> Percentages {
+        let of = |source| {
+            let said = self.configured.percents.iter();
+            said.clone()
+                .find(|said| said.source == source)
+                .map(|said| said.percent)
+        };
+        Percentages {
+            operator: None,
+            environment: of(Source::Environment),
+            files: of(Source::Files),
+            file: of(Source::File),
+        }
+    }
+
+    /// The percentage in force and whose it is.
+    #[must_use]
+    pub fn in_force(&self) -> (Percent, Source) {
+        self.position.percentages(self.weaker()).in_force()
+    }
+
+    /// What requests are decided by at this state.
+    #[must_use]
+    pub fn decides_by(&self, version: u64) -> RolloutState {
+        let state = RolloutState {
+            algorithm: self.algorithm,
+            enabled: self.configured.enabled,
+            going_down: self.configured.going_down,
+            rules: self.configured.rules.clone(),
+            shadow: self.configured.shadow,
+            noise: self.configured.noise,
+            version,
+            ..RolloutState::new(self.salt.as_str())
+        };
+        self.position.put_in_force(state, self.weaker())
+    }
+}
+
+impl Default for Configured {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            percents: Vec::new(),
+            going_down: GoingDown::default(),
+            rules: Vec::new(),
+            shadow: Percent::ZERO,
+            noise: Percent::ZERO,
+        }
+    }
+}
+
+mod source_name {
+    use banyan_rollout::Source;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(source: &Source, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(source.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Source, D::Error> {
+        let name = String::deserialize(from)?;
+        Source::from_name(&name)
+            .ok_or_else(|| de::Error::custom(format!("{name:?} is no source of percentages")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use banyan_rollout::{Owner, Stage};
+
+    use super::*;
+
+    #[test]
+    fn a_state_survives_its_json() {
+        let percents = vec![Said {
+            source: Source::Environment,
+            percent: "12.5".parse().unwrap(),
+            origin: "MOVIES_MIGRATION_PERCENT".to_owned(),
+        }];
+        let rule = r#"{"name":"staff","subjects":["alice"],"side":"grpc"}"#;
+        let configured = Configured {
+            percents,
+            rules: vec![serde_json::from_str(rule).unwrap()],
+            ..Configured::default()
+        };
+        let position = Position::initial(Stage::Shadow, Some(Owner::Legacy)).unwrap();
+        let state = State::new("movies", position, configured);
+        let json = serde_json::to_string(&state).unwrap();
+        assert_eq!(
+            serde_json::from_str::<State>(&json).unwrap(),
+            state,
+            "{json}"
+        );
+    }
+
+    #[test]
+    fn what_an_older_release_did_not_know_is_as_it_was_then() {
+        let old = r#"{"salt":"movies","algorithm":"sha256-v1"}"#;
+        let state: State = serde_json::from_str(old).unwrap();
+        assert_eq!(state.position.stage, Stage::Split);
+        assert_eq!(state.in_force(), (Percent::ZERO, Source::Default));
+        assert!(state.configured.enabled);
+    }
+}
