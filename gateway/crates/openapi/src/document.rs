@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use banyan_transcode::{EnumForm, Int64Form, NameForm, Options};
-use prost_reflect::{DescriptorPool, Kind, ServiceDescriptor};
+use prost_reflect::{DescriptorPool, ServiceDescriptor};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -22,9 +22,6 @@ use crate::{
 #[must_use]
 pub fn document(info: &Info, operations: &[Operation]) -> Value {
     let mut builder = Builder::new(operations);
-    for operation in operations {
-        builder.ask(operation);
-    }
     // What is told apart by its query comes into what is not.
     let (plain, by_query): (Vec<_>, Vec<_>) = operations.iter().partition(|it| it.query.is_empty());
     for operation in plain.into_iter().chain(by_query) {
@@ -76,26 +73,9 @@ impl Builder {
         }
     }
 
-    /// Notes what requests contain before any schema is made.
-    fn ask(&mut self, operation: &Operation) {
-        let look = Look::new(&operation.profile, &operation.json);
-        let input = operation.method.input();
-        match operation.rule.body.as_str() {
-            "" => {}
-            "*" => self.schemas.ask(&input, look),
-            name => {
-                if let Some(Kind::Message(message)) =
-                    input.get_field_by_name(name).map(|field| field.kind())
-                {
-                    self.schemas.ask(&message, look);
-                }
-            }
-        }
-    }
-
     fn operation(&mut self, operation: &Operation) {
         let path = self.spellings.path(operation, &self.schemas.resources);
-        let look = Look::new(&operation.profile, &operation.json);
+        let look = Look::request(&operation.profile, &operation.json);
         let mut parameters = query::of_path(&mut self.schemas, operation, look, &path);
         parameters.extend(query::of_query(&mut self.schemas, operation, look));
         for name in headers::of_request(operation) {
@@ -115,6 +95,7 @@ impl Builder {
         if let Some(body) = body::request_body(&mut self.schemas, operation, look) {
             made.insert("requestBody".to_owned(), body);
         }
+        let look = Look::answer(&operation.profile, &operation.json);
         let responses = response::responses(&mut self.schemas, operation, look);
         made.insert("responses".to_owned(), Value::Object(responses));
         made.insert("security".to_owned(), security(operation.access));

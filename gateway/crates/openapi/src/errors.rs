@@ -98,7 +98,7 @@ fn google(schemas: &mut Schemas, pools: &[DescriptorPool]) -> Value {
 /// Details with their types; others are met too, by whoever is newer than the document.
 fn details(schemas: &mut Schemas, pools: &[DescriptorPool]) -> Value {
     let options = Default::default();
-    let look = Look::new("", &options);
+    let look = Look::answer("", &options);
     let mut known = Vec::new();
     for name in DETAILS {
         let mut found = pools

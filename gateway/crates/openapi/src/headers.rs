@@ -85,8 +85,9 @@ fn parameter(name: &str) -> Value {
         ),
         _ => (
             "x-request-timeout",
-            "Seconds that the caller waits at most; the route's own limit holds too.",
-            json!({"type": "string", "examples": ["2.5"]}),
+            "How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own \
+             limit holds too.",
+            json!({"type": "string", "examples": ["1.5", "250ms"]}),
         ),
     };
     json!({"name": header, "in": "header", "description": description, "schema": schema})

@@ -15,7 +15,8 @@
 //! | `merge` | several methods behind one path, told apart by their query |
 //!
 //! A message has one schema a profile: `banyan.reservation.v1.Hotel` in canonical JSON,
-//! `banyan.compat.cinema.v1.Movie-cinema` under the profile `cinema`. Names are full ones, so that a client that is
+//! `banyan.compat.cinema.v1.Movie-cinema` under the profile `cinema`; `-input` behind it is for requests, where what answers
+//! always have need not be. Names are full ones, so that a client that is
 //! generated from the document does not change when a service is added.
 
 mod annotations;

@@ -1,7 +1,7 @@
 //! Messages as JSON objects.
 //!
-//! What is required: fields that the contract calls so; and, in messages that only answers contain, the name of a
-//! resource, and under a profile that prints defaults every field that cannot be absent. Members of a oneof exclude
+//! What is required: fields that the contract calls so; and in answers the name of a resource, and under a profile that
+//! prints defaults every field that cannot be absent. Members of a oneof exclude
 //! each other by `not`, which leaves the schema one plain object to readers and generators.
 
 use banyan_transcode::Options;
@@ -24,7 +24,6 @@ impl Schemas {
         look: Look<'_>,
         without: Without<'_>,
     ) -> Value {
-        let is_asked = self.is_asked(message, look);
         let mut properties = Map::new();
         let mut required = Vec::new();
         for field in message.fields() {
@@ -35,7 +34,7 @@ impl Schemas {
             let inner: Vec<&[String]> = ways().map(|way| &way[1..]).collect();
             let name = look.name(&field);
             let behavior = annotations::behavior(&field);
-            if is_required(&field, behavior, is_asked, look.json) {
+            if is_required(&field, behavior, look.is_request, look.json) {
                 required.push(json!(name));
             }
             let schema = self.property(&field, behavior, look, &inner);
@@ -155,15 +154,16 @@ fn title(message: &MessageDescriptor) -> &str {
     name.map_or(message.name(), |name| name.trim_start_matches('.'))
 }
 
-fn is_required(
+/// Whether a field is always there, in requests or in answers.
+pub(crate) fn is_required(
     field: &FieldDescriptor,
     behavior: Behavior,
-    is_asked: bool,
+    is_request: bool,
     json: &Options,
 ) -> bool {
     let is_printed = || json.defaults && !field.supports_presence();
-    match is_asked {
-        true => behavior.required,
+    match is_request {
+        true => behavior.required && !behavior.output_only,
         false => !behavior.input_only && (behavior.required || behavior.identifier || is_printed()),
     }
 }

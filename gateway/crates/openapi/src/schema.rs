@@ -1,8 +1,10 @@
 //! The schemas of a document: one for each message and enum under each profile that it is met under.
 //!
-//! A schema is made when it is first referred to; referring before making is what lets messages contain themselves.
+//! A schema is made when it is first referred to; referring before making is what lets messages contain themselves. What
+//! an answer always has need not be in a request, so a message that has such fields has a second schema for requests,
+//! with `-input` behind its name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use banyan_transcode::{EnumForm, Int64Form, NameForm, Options};
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
@@ -11,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     annotations::{self, Resources},
     comments::Comments,
+    message::is_required,
     names::last,
     scalar::{scalar, well_known},
 };
@@ -20,11 +23,25 @@ use crate::{
 pub(crate) struct Look<'a> {
     pub(crate) profile: &'a str,
     pub(crate) json: &'a Options,
+    /// In a request, not in an answer.
+    pub(crate) is_request: bool,
 }
 
 impl<'a> Look<'a> {
-    pub(crate) fn new(profile: &'a str, json: &'a Options) -> Look<'a> {
-        Look { profile, json }
+    pub(crate) fn request(profile: &'a str, json: &'a Options) -> Look<'a> {
+        Look {
+            profile,
+            json,
+            is_request: true,
+        }
+    }
+
+    pub(crate) fn answer(profile: &'a str, json: &'a Options) -> Look<'a> {
+        Look {
+            profile,
+            json,
+            is_request: false,
+        }
     }
 
     /// `-cinema`, or nothing where JSON looks as protobuf has it.
@@ -58,8 +75,8 @@ pub(crate) struct Schemas {
     pub(crate) comments: Comments,
     pub(crate) resources: Resources,
     made: BTreeMap<String, Value>,
-    /// Names of schemas that requests contain.
-    asked: BTreeSet<String>,
+    /// Whether schemas of these names are others in requests.
+    differ: HashMap<String, bool>,
 }
 
 impl Schemas {
@@ -68,7 +85,7 @@ impl Schemas {
             comments,
             resources,
             made: BTreeMap::new(),
-            asked: BTreeSet::new(),
+            differ: HashMap::new(),
         }
     }
 
@@ -87,23 +104,14 @@ impl Schemas {
         reference(name)
     }
 
-    /// Notes that a request contains a message, and so all that it contains: what is always there in an answer need not
-    /// be there in a request.
-    pub(crate) fn ask(&mut self, message: &MessageDescriptor, look: Look<'_>) {
-        if !self.asked.insert(name(message.full_name(), look)) {
-            return;
+    /// Whether a message, with all that it contains, is another one in requests.
+    fn differs(&mut self, name: &str, message: &MessageDescriptor, look: Look<'_>) -> bool {
+        if let Some(known) = self.differ.get(name) {
+            return *known;
         }
-        for field in message.fields() {
-            if let Kind::Message(inner) = field.kind()
-                && !annotations::behavior(&field).output_only
-            {
-                self.ask(&inner, look);
-            }
-        }
-    }
-
-    pub(crate) fn is_asked(&self, message: &MessageDescriptor, look: Look<'_>) -> bool {
-        self.asked.contains(&name(message.full_name(), look))
+        let differs = has_difference(message, look.json, &mut HashSet::new());
+        self.differ.insert(name.to_owned(), differs);
+        differs
     }
 
     /// The schema of a message, by reference where it has fields.
@@ -111,7 +119,10 @@ impl Schemas {
         if let Some(schema) = well_known(message.full_name(), look.json) {
             return schema;
         }
-        let schema = name(message.full_name(), look);
+        let mut schema = name(message.full_name(), look);
+        if look.is_request && self.differs(&schema, message, look) {
+            schema.push_str("-input");
+        }
         self.add(&schema, |schemas| schemas.object(message, look, &[]))
     }
 
@@ -170,6 +181,21 @@ impl Schemas {
             false => format!("{comment}\n"),
         }
     }
+}
+
+fn has_difference(message: &MessageDescriptor, json: &Options, met: &mut HashSet<String>) -> bool {
+    if !met.insert(message.full_name().to_owned()) {
+        return false;
+    }
+    message.fields().any(|field| {
+        let behavior = annotations::behavior(&field);
+        let in_answers = is_required(&field, behavior, false, json);
+        let is_inside = match field.kind() {
+            Kind::Message(inner) => has_difference(&inner, json, met),
+            _ => false,
+        };
+        is_inside || is_required(&field, behavior, true, json) != in_answers
+    })
 }
 
 pub(crate) fn reference(name: &str) -> Value {

@@ -23,14 +23,20 @@ pub(crate) fn sent(schema: &Value) -> Value {
     })
 }
 
-/// What a server streams: the client chooses by `Accept`.
+/// What a server streams: the client chooses by `Accept`. How an error in mid-stream is seen differs.
 pub(crate) fn received(schema: &Value) -> Value {
+    let mut line = schema.clone();
+    line["description"] = json!("One message a line. An error is the last line.");
     json!({
-        "application/json": {"schema": {"type": "array", "items": schema}},
-        "application/x-ndjson": {"schema": schema},
+        "application/json": {"schema": {
+            "type": "array",
+            "items": schema,
+            "description": "All messages. An error leaves the array without its end.",
+        }},
+        "application/x-ndjson": {"schema": line},
         "text/event-stream": {"schema": {
             "type": "string",
-            "description": "Each event's `data` is one item of the array that `application/json` is.",
+            "description": "One message an event, as its `data`. An error is an event `error`; `end` is the last event.",
         }},
     })
 }

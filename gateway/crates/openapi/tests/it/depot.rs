@@ -138,6 +138,17 @@ fn what_the_path_has_is_not_in_the_body() {
     let schema = &body["content"]["application/json"]["schema"];
     assert_eq!(schema["properties"].get("name"), None);
     assert_eq!(schema["required"], json!(["serial"]));
+    let parts = &schema["properties"]["parts"]["items"]["$ref"];
+    assert_eq!(parts, "#/components/schemas/depot.v1.Item-input");
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(
+        schemas["depot.v1.Item-input"]["required"],
+        json!(["serial"])
+    );
+    assert_eq!(
+        schemas["depot.v1.Item"]["required"],
+        json!(["name", "serial"])
+    );
     assert!(parameter(&item["patch"], "updateMask").is_some());
     assert!(parameter(&item["patch"], "item.serial").is_none());
     assert!(item["get"]["parameters"].as_array().unwrap().len() > 2);

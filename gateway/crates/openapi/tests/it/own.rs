@@ -47,7 +47,7 @@ fn a_booking_is_described() {
 
     let booking = &document["components"]["schemas"]["banyan.reservation.v1.Booking"];
     assert_eq!(booking["title"], "Booking");
-    assert_eq!(booking["required"], json!(["name"]), "only answers have it");
+    assert_eq!(booking["required"], json!(["name"]), "it is an answer");
     assert_eq!(booking["properties"]["name"]["pattern"], "^bookings/[^/]+$");
     assert_eq!(booking["properties"]["state"]["readOnly"], true);
     assert_eq!(booking["not"], json!({"required": ["stay", "seats"]}));
