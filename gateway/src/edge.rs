@@ -15,8 +15,8 @@ use banyan_mesh::readiness::Readiness;
 use banyan_rollout::Side;
 use banyan_transcode::{Captures, Lookup, RouteTable};
 use http::{
-    HeaderName, HeaderValue, Request, Response, Version,
-    header::{CONNECTION, SET_COOKIE},
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{ALLOW, CONNECTION, CONTENT_LENGTH, SET_COOKIE},
     request::Parts,
 };
 use tokio::sync::Semaphore;
@@ -139,7 +139,7 @@ impl Edge {
             return page(pages, request).await;
         }
         let (parts, body) = request.into_parts();
-        let version = parts.version;
+        let (version, is_head) = (parts.version, parts.method == Method::HEAD);
         let authority = parts.uri.authority().map(|authority| authority.as_str());
         let context = Context::of(&parts.headers, authority, peer, self.limits.trust_forwarded);
         let mut record = Record::begin(
@@ -159,7 +159,10 @@ impl Edge {
             );
             return record.answered(self.finished(response, version, &context), None);
         };
-        let response = self.route(parts, body, &context, &mut record).await;
+        let mut response = self.route(parts, body, &context, &mut record).await;
+        if is_head {
+            response = without_body(response);
+        }
         record.answered(self.finished(response, version, &context), Some(permit))
     }
 
@@ -237,6 +240,10 @@ impl Edge {
                     .find_map(|cells| cells.unknown_in(path))
                     .unwrap_or_else(Refusal::no_route),
             },
+            Lookup::MethodNotAllowed { allow } if parts.method == Method::OPTIONS => {
+                "OPTIONS".clone_into(&mut record.route);
+                return options(&allow);
+            }
             Lookup::MethodNotAllowed { allow } => Refusal::method_not_allowed(&allow),
             Lookup::BadPath(bad) => Refusal::bad_path(bad.to_string()),
         };
@@ -360,6 +367,30 @@ impl Edge {
         record.trouble = refusal.trouble;
         response
     }
+}
+
+/// The answer to HEAD, which is GET without its content: the length stays, the content goes. HTTP/2 would send it.
+fn without_body(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    if let Some(bytes) = http_body::Body::size_hint(&body)
+        .exact()
+        .filter(|bytes| *bytes > 0)
+    {
+        let length = HeaderValue::from(bytes);
+        parts.headers.entry(CONTENT_LENGTH).or_insert(length);
+    }
+    Response::from_parts(parts, Body::empty())
+}
+
+/// What may be asked of a path (RFC 9110, 9.3.7).
+fn options(allow: &[Method]) -> Response<Body> {
+    let names = allow.iter().chain([&Method::OPTIONS]).map(Method::as_str);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if let Ok(allow) = HeaderValue::try_from(names.collect::<Vec<_>>().join(", ")) {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
 }
 
 /// The same cookie for https only.
