@@ -110,6 +110,15 @@ conformance: ## The codec of the gateway against the protobuf conformance suite
 	cargo build --package banyan-transcode --example conformance --locked
 	scripts/conformance.mjs
 
+SECONDS ?= 60
+
+# bash counts in a variable of that name: it must not inherit this one.
+unexport SECONDS
+
+.PHONY: fuzz
+fuzz: ## Feed every parser of the gateway with what may break it, each for a while: SECONDS=60
+	scripts/fuzz.mjs $(SECONDS)
+
 .PHONY: bench-holds
 bench-holds: setup ui ## Holds a second, beside row locks and beside SQL alone (about 20 minutes)
 	cargo build --release --locked

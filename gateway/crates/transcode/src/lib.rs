@@ -17,6 +17,43 @@
 //!
 //! Descriptors are read once, when a [`Transcoder`] or a [`Renderer`] is made. The request path works on tables
 //! compiled from them, from bytes to bytes, with no message object in between.
+//!
+//! # A request
+//!
+//! [`RouteTable::find`] names the route and what the variables of its template caught. [`Incoming`] is everything that came:
+//! captures, query, body, its kind, the id of the request, `If-Match`. [`Transcoder::request`] makes the message of it, or
+//! says everything that is wrong with it at once. Where a field may come from several places:
+//!
+//! | from | into | beats |
+//! |---|---|---|
+//! | body | `*`: every field; a name: that field | |
+//! | query | what neither path nor body fills; with `*` nothing | |
+//! | path | the variables' fields | the body, which may repeat them unless [`Options::strict`] |
+//! | `Idempotency-Key` | `request_id`, where it is empty | differs: a violation |
+//! | `If-Match` | `etag` of the request or of the resource in it, where it is empty | differs: a violation |
+//! | names in the body | `update_mask` of a PATCH, where it is empty | |
+//!
+//! A query names fields by proto or JSON name with dots between, repeats a repeated one, and has `labels[key]=value` or
+//! `labels.key=value` for an entry of a map. A variable of one segment is decoded whole, one of several keeps `%2F`.
+//! A `google.api.HttpBody` takes the body as it is.
+//!
+//! # An answer
+//!
+//! [`Transcoder::response`] prints the message, or the field that `response_body` names, of any kind;
+//! [`Transcoder::response_http_body`] gives the bytes where that is a `google.api.HttpBody`; [`Transcoder::etag_of`] and
+//! [`entity_tag`] make the header. An error goes through a [`Renderer`].
+//!
+//! # Streams
+//!
+//! [`Pieces`] splits the body of a client into JSON values as it comes; [`Transcoder::first`] makes the first message, with
+//! what path, query and headers bind, and [`Transcoder::item`] the later ones. Every message of a server's stream is
+//! printed like an answer. Framing, deadlines and back-pressure are the caller's.
+//!
+//! # Limits
+//!
+//! JSON and wire nest 100 deep; a query has 1,000 parameters; a request is told of 32 violations; a piece of a stream is as
+//! long as its caller allows. How long a body may be is the caller's to say. Any bytes at all give an answer: the property
+//! tests and `make fuzz` look for those that do not.
 
 pub mod json;
 pub mod options;

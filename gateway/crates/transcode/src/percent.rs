@@ -1,7 +1,8 @@
 //! Percent-decoding by the rules of `google.api.http`.
 //!
 //! A variable of one segment is decoded fully, so that `a%2Fb` arrives as the id `a/b`. In a variable over several
-//! segments `%2F` stays as it is: there a decoded slash would be taken for a separator.
+//! segments `%2F` and `%2f`, and nothing else, stay as they are: there a decoded slash would be taken for a separator.
+//! What is not UTF-8 when it is decoded, and `%` without two digits, is refused.
 
 use std::borrow::Cow;
 
@@ -103,6 +104,11 @@ mod tests {
         check("a%2fb%20c", Ok("a/b c"), Ok("a%2fb c"));
         check("a+b", Ok("a+b"), Ok("a+b"));
         check("%D1%8F", Ok("я"), Ok("я"));
+        check("%3A%3f%23%5B%40%26", Ok(":?#[@&"), Ok(":?#[@&"));
+        check("%00", Ok("\0"), Ok("\0"));
+        check("%2", Err(Undecodable::Escape(0)), Err(Undecodable::Escape(0)));
+        check("a%", Err(Undecodable::Escape(1)), Err(Undecodable::Escape(1)));
+        check("%C3%28", Err(Undecodable::Utf8), Err(Undecodable::Utf8));
         check("%252F", Ok("%2F"), Ok("%2F"));
         check(
             "x%4",

@@ -187,6 +187,26 @@ fn escapes_never_change_the_route() {
 }
 
 #[test]
+fn a_rest_in_the_middle_leaves_over_what_stands_around_it() {
+    Routes::default()
+        .add("GET /v1/{a=x/**/y}/{b}")
+        .add("GET /v1/{a=x/**/y}/{b}:go")
+        .check("GET /v1/x/y/1", "GET /v1/{a=x/**/y}/{b} | x/y | 1")
+        .check("GET /v1/x/1/2/y/3", "GET /v1/{a=x/**/y}/{b} | x/1/2/y | 3")
+        .check("GET /v1/x/y/y/y/3", "GET /v1/{a=x/**/y}/{b} | x/y/y/y | 3")
+        .check(
+            "GET /v1/x/a%2Fb/y/c%2Fd",
+            "GET /v1/{a=x/**/y}/{b} | x/a%2Fb/y | c/d",
+        )
+        .check(
+            "GET /v1/x/1/y/2:go",
+            "GET /v1/{a=x/**/y}/{b}:go | x/1/y | 2",
+        )
+        .check("GET /v1/x/1/z/3", "not found")
+        .check("GET /v1/x/1/y/", "not found");
+}
+
+#[test]
 fn captures_are_found_by_name() {
     let routes = Routes::default().add("GET /v1/{a.b=x/*}/{c}");
     let Lookup::Found { captures, .. } = routes.0.find(&Method::GET, "/v1/x/1/2", None) else {

@@ -1,6 +1,8 @@
 //! Statuses as HTTP errors, whoever made them.
 
-use banyan_transcode::{Code, ErrorOptions, Incoming, Options, Renderer, Transcoder};
+use banyan_transcode::{
+    Code, ErrorOptions, Incoming, Options, Renderer, StatusParts, Transcoder,
+};
 use http::StatusCode;
 use serde_json::json;
 
@@ -127,6 +129,92 @@ fn google_shows_the_details_it_knows() {
         "code": 404, "status": "NOT_FOUND", "message": "it failed",
     } }),
     );
+}
+
+#[test]
+fn a_problem_has_the_members_of_its_rfc() {
+    let problem = options(json!({ "shape": "problem" }));
+    check(
+        &problem,
+        Code::Cancelled,
+        b"\xff",
+        499,
+        json!({
+            "type": "about:blank",
+            "title": "Client Closed Request",
+            "status": 499,
+            "detail": "it failed",
+            "code": "CANCELLED",
+        }),
+    );
+    let details = status(json!([
+        { "@type": "x/google.rpc.ErrorInfo", "reason": "SOLD_OUT", "domain": "d", "metadata": { "cell": "7" } },
+        { "@type": "x/google.rpc.ErrorInfo", "reason": "SECOND" },
+        { "@type": "x/google.rpc.DebugInfo", "detail": "secret" },
+        { "@type": "x/google.rpc.BadRequest", "fieldViolations": [
+            { "field": "stay.check_in_date", "description": "is past", "reason": "PAST" },
+            { "field": "rooms", "description": "are too many" },
+        ] },
+    ]));
+    check(
+        &problem,
+        Code::InvalidArgument,
+        &details,
+        400,
+        json!({
+            "type": "about:blank",
+            "title": "Bad Request",
+            "status": 400,
+            "detail": "it failed",
+            "code": "INVALID_ARGUMENT",
+            "reason": "SOLD_OUT",
+            "domain": "d",
+            "metadata": { "cell": "7" },
+            "violations": [
+                { "field": "stay.checkInDate", "detail": "is past", "reason": "PAST" },
+                { "field": "rooms", "detail": "are too many" },
+            ],
+        }),
+    );
+    let rendered = Renderer::new(pool()).render(&problem, Code::NotFound, "", &[]);
+    assert_eq!(rendered.content_type, "application/problem+json");
+    let google = Renderer::new(pool()).render(&options(json!({})), Code::NotFound, "", &[]);
+    assert_eq!(google.content_type, "application/json");
+}
+
+#[test]
+fn what_is_for_developers_leaves_in_no_shape() {
+    let details = status(json!([
+        { "@type": "x/google.rpc.DebugInfo", "detail": "secret", "stackEntries": ["secret"] },
+        { "@type": "x/google.rpc.Status", "details": [
+            { "@type": "//x/google.rpc.DebugInfo", "detail": "secret" },
+        ] },
+    ]));
+    for shape in ["google", "simple", "provider", "problem"] {
+        let options = options(json!({ "shape": shape }));
+        let rendered = Renderer::new(pool()).render(&options, Code::Internal, "m", &details);
+        let body = String::from_utf8_lossy(&rendered.body).into_owned();
+        assert!(!body.contains("secret"), "{shape}: {body}");
+    }
+}
+
+#[test]
+fn a_decided_status_is_the_one_that_is_shown() {
+    let status = StatusParts {
+        code: Code::Unimplemented,
+        message: "no".to_owned(),
+        details: bytes::Bytes::new(),
+    };
+    for (shape, want) in [
+        ("problem", "\"status\":405"),
+        ("google", "\"code\":405"),
+    ] {
+        let options = options(json!({ "shape": shape }));
+        let http = StatusCode::METHOD_NOT_ALLOWED;
+        let rendered = Renderer::new(pool()).render_as(&options, http, &status);
+        let body = String::from_utf8_lossy(&rendered.body).into_owned();
+        assert!(rendered.http == http && body.contains(want), "{body}");
+    }
 }
 
 #[test]

@@ -8,9 +8,9 @@ use prost_reflect::{DescriptorPool, MethodDescriptor};
 pub(crate) fn pool() -> &'static DescriptorPool {
     static POOL: OnceLock<DescriptorPool> = OnceLock::new();
     POOL.get_or_init(|| {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protos");
-        let google = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../proto");
-        let mut compiler = protox::Compiler::new([root, google]).unwrap();
+        let folders =
+            ["tests/protos", "../../../proto"].map(|name| format!("{}/{name}", crate::CRATE));
+        let mut compiler = protox::Compiler::new(folders).unwrap();
         compiler.include_imports(true);
         compiler
             .open_files([
@@ -37,6 +37,7 @@ pub(crate) fn plans() -> &'static Plans {
     })
 }
 
+/// Of `test.Desk`.
 pub(crate) fn method(name: &str) -> MethodDescriptor {
     let service = pool().get_service_by_name("test.Desk").unwrap();
     service
