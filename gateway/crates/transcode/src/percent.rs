@@ -106,8 +106,16 @@ mod tests {
         check("%D1%8F", Ok("я"), Ok("я"));
         check("%3A%3f%23%5B%40%26", Ok(":?#[@&"), Ok(":?#[@&"));
         check("%00", Ok("\0"), Ok("\0"));
-        check("%2", Err(Undecodable::Escape(0)), Err(Undecodable::Escape(0)));
-        check("a%", Err(Undecodable::Escape(1)), Err(Undecodable::Escape(1)));
+        check(
+            "%2",
+            Err(Undecodable::Escape(0)),
+            Err(Undecodable::Escape(0)),
+        );
+        check(
+            "a%",
+            Err(Undecodable::Escape(1)),
+            Err(Undecodable::Escape(1)),
+        );
         check("%C3%28", Err(Undecodable::Utf8), Err(Undecodable::Utf8));
         check("%252F", Ok("%2F"), Ok("%2F"));
         check(

@@ -309,7 +309,12 @@ mod tests {
             None,
             &[("a", 1..4), ("b.c.d", 4..5)],
         );
-        check("/v1/**/{a=*/b/*}:x%3Ay", "v1/**/*/b/*", Some("x:y"), &[("a", 2..5)]);
+        check(
+            "/v1/**/{a=*/b/*}:x%3Ay",
+            "v1/**/*/b/*",
+            Some("x:y"),
+            &[("a", 2..5)],
+        );
         check("/{a=*}", "*", None, &[("a", 0..1)]);
         check("/v1/{a=b}", "v1/b", None, &[("a", 1..2)]);
         check("/v1/*:go", "v1/*", Some("go"), &[]);
@@ -342,7 +347,11 @@ mod tests {
         check_error("/v1/ж", 5, "this character cannot stand in a template");
         check_error("/v1/a?b", 6, "expected `/`, `:` or the end");
         check_error("/v1/{a.}", 8, "expected a field name");
-        check_error("/v1/{a=**}/{b=**}", 15, "`**` may stand only once in a template");
+        check_error(
+            "/v1/{a=**}/{b=**}",
+            15,
+            "`**` may stand only once in a template",
+        );
         check_error("/v1/{a", 7, "expected `}`");
         check_error("/v1/***", 7, "expected `/`, `:` or the end");
         check_error("/:go", 2, "expected a segment");

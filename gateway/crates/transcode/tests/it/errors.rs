@@ -1,8 +1,6 @@
 //! Statuses as HTTP errors, whoever made them.
 
-use banyan_transcode::{
-    Code, ErrorOptions, Incoming, Options, Renderer, StatusParts, Transcoder,
-};
+use banyan_transcode::{Code, ErrorOptions, Incoming, Options, Renderer, StatusParts, Transcoder};
 use http::StatusCode;
 use serde_json::json;
 
@@ -205,10 +203,7 @@ fn a_decided_status_is_the_one_that_is_shown() {
         message: "no".to_owned(),
         details: bytes::Bytes::new(),
     };
-    for (shape, want) in [
-        ("problem", "\"status\":405"),
-        ("google", "\"code\":405"),
-    ] {
+    for (shape, want) in [("problem", "\"status\":405"), ("google", "\"code\":405")] {
         let options = options(json!({ "shape": shape }));
         let http = StatusCode::METHOD_NOT_ALLOWED;
         let rendered = Renderer::new(pool()).render_as(&options, http, &status);
