@@ -125,6 +125,11 @@ bench-holds: setup ui ## Holds a second, beside row locks and beside SQL alone (
 	cargo build --release --locked -p banyan-load
 	scripts/bench-holds.mjs $(if $(QUICK),--quick)
 
+.PHONY: bench-gateway
+bench-gateway: setup ui ## What a request costs the gateway, beside nginx, haproxy and Envoy (about 8 minutes)
+	cargo build --release --locked --package banyan --package banyan-edge-bench
+	scripts/bench-gateway.mjs $(if $(QUICK),--quick)
+
 .PHONY: chaos
 chaos: setup ui ## Break everything under load and prove that nothing was lost: SCENARIO=reservation, SEED=1
 	cargo build --release --locked --package banyan --package banyan-chaos
