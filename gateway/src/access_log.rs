@@ -6,19 +6,21 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
 
 use axum::body::Body;
+use banyan_mesh::trace::TraceContext;
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     context,
-    metrics::{LatencyLabels, Metrics, RequestLabels},
+    metrics::{Counts, Metrics},
     rollouts::Ruling,
 };
 
@@ -27,11 +29,11 @@ pub(crate) struct Record {
     listener: &'static str,
     method: Method,
     begun: Instant,
-    request_id: String,
-    trace_id: String,
+    request_id: HeaderValue,
+    trace: TraceContext,
     metrics: Metrics,
-    /// The template that matched, `none` until one has.
-    pub(crate) route: String,
+    /// The route that matched, `none` until one has.
+    pub(crate) route: Arc<Counts>,
     /// What a rollout decided.
     pub(crate) ruling: Option<Ruling>,
     /// Why the gateway could not do better, for the operator.
@@ -46,16 +48,17 @@ impl Record {
         method: Method,
         context: &context::Context,
         metrics: Metrics,
+        none: &Arc<Counts>,
     ) -> Record {
         metrics.in_flight.inc();
         Record {
             listener,
             method,
             begun: Instant::now(),
-            request_id: context.request_id.to_str().unwrap_or_default().to_owned(),
-            trace_id: context.trace.trace_id(),
+            request_id: context.request_id.clone(),
+            trace: context.trace,
             metrics,
-            route: "none".to_owned(),
+            route: Arc::clone(none),
             ruling: None,
             trouble: None,
             status: None,
@@ -71,7 +74,7 @@ impl Record {
     ) -> Response<Body> {
         let status = response.status();
         self.status = Some(status);
-        self.count(class(status));
+        self.route.answered(&self.metrics, self.side(), status);
         if let Some(ruling) = &self.ruling {
             ruling.record(status);
         }
@@ -82,16 +85,6 @@ impl Record {
                 _permit: permit,
             })
         })
-    }
-
-    fn count(&self, status: &'static str) {
-        let labels = RequestLabels {
-            listener: self.listener,
-            route: self.route.clone(),
-            side: self.side(),
-            status,
-        };
-        self.metrics.requests.get_or_create(&labels).inc();
     }
 
     fn side(&self) -> &'static str {
@@ -105,22 +98,16 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.metrics.in_flight.dec();
         if self.status.is_none() {
-            self.count("4xx");
+            let left = StatusCode::BAD_REQUEST;
+            self.route.answered(&self.metrics, self.side(), left);
         }
         let latency = self.begun.elapsed();
-        let labels = LatencyLabels {
-            route: self.route.clone(),
-            side: self.side(),
-        };
-        self.metrics
-            .latency
-            .get_or_create(&labels)
-            .observe(latency.as_secs_f64());
+        self.route.took(&self.metrics, self.side(), latency);
         let ruling = self.ruling.as_ref();
         tracing::info!(
             listener = self.listener,
             method = %self.method,
-            route = self.route,
+            route = self.route.route(),
             // The client left before there was a status: 499, as nginx has it.
             status = self.status.map_or(499, |status| status.as_u16()),
             rollout = ruling.map(Ruling::rollout),
@@ -129,22 +116,12 @@ impl Drop for Record {
             bucket = ruling.map(|ruling| ruling.bucket.index()),
             rollout_version = ruling.map(|ruling| ruling.version),
             trouble = self.trouble.as_deref(),
-            trace_id = self.trace_id,
-            request_id = self.request_id,
+            trace_id = self.trace.trace_id(),
+            request_id = self.request_id.to_str().unwrap_or_default(),
             latency_ms = latency.as_micros() as f64 / 1000.0,
             bytes = self.bytes,
             "Answered request"
         );
-    }
-}
-
-fn class(status: StatusCode) -> &'static str {
-    match status.as_u16() / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
     }
 }
 

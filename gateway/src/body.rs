@@ -17,9 +17,8 @@ use std::{
     time::Duration,
 };
 
-use axum::body::Body;
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 /// All waiting for a body together, in longest pauses; what it has brought earns it more.
@@ -96,11 +95,8 @@ impl fmt::Display for Broken {
 impl std::error::Error for Broken {}
 
 /// Puts a body under limits.
-pub(crate) fn limited(body: Body, limits: BodyLimits) -> (Body, Watch) {
+pub(crate) fn limited<B>(body: B, limits: BodyLimits) -> (Limited<B>, Watch) {
     let watch = Watch::default();
-    if body.is_end_stream() {
-        return (body, watch);
-    }
     let limited = Limited {
         body,
         left: limits.bytes_max.unwrap_or(usize::MAX),
@@ -108,24 +104,26 @@ pub(crate) fn limited(body: Body, limits: BodyLimits) -> (Body, Watch) {
         brought: 0,
         waited: Duration::ZERO,
         waiting_since: None,
-        sleep: Box::pin(tokio::time::sleep(limits.idle)),
+        sleep: None,
         watch: watch.clone(),
     };
-    (Body::new(limited), watch)
+    (limited, watch)
 }
 
-struct Limited {
-    body: Body,
+/// A body under limits.
+pub(crate) struct Limited<B> {
+    body: B,
     left: usize,
     idle: Duration,
     brought: u64,
     waited: Duration,
     waiting_since: Option<Instant>,
-    sleep: Pin<Box<Sleep>>,
+    /// Made at the first wait: most bodies are there when they are asked for.
+    sleep: Option<Pin<Box<Sleep>>>,
     watch: Watch,
 }
 
-impl Limited {
+impl<B> Limited<B> {
     /// Begins to wait, unless it waits already.
     fn wait(&mut self) {
         if self.waiting_since.is_some() {
@@ -135,7 +133,11 @@ impl Limited {
         let earned = Duration::from_secs(self.brought / BYTES_PER_S_MIN);
         let left = (self.idle * PAUSES_MAX + earned).saturating_sub(self.waited);
         self.waiting_since = Some(now);
-        self.sleep.as_mut().reset(now + self.idle.min(left));
+        let until = now + self.idle.min(left);
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(until),
+            none => *none = Some(Box::pin(tokio::time::sleep_until(until))),
+        }
     }
 
     fn came(&mut self, size: usize) {
@@ -146,7 +148,11 @@ impl Limited {
     }
 }
 
-impl http_body::Body for Limited {
+impl<B> http_body::Body for Limited<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -163,7 +169,9 @@ impl http_body::Body for Limited {
         match polled {
             Poll::Pending => {
                 this.wait();
-                ready!(this.sleep.as_mut().poll(context));
+                if let Some(sleep) = &mut this.sleep {
+                    ready!(sleep.as_mut().poll(context));
+                }
                 Poll::Ready(Some(Err(this.watch.set(Broken::Idle))))
             }
             Poll::Ready(Some(Ok(frame))) => {
@@ -176,7 +184,8 @@ impl http_body::Body for Limited {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            end_or_error => end_or_error,
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(axum::Error::new(error)))),
+            Poll::Ready(None) => Poll::Ready(None),
         }
     }
 
@@ -191,6 +200,7 @@ impl http_body::Body for Limited {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use futures::StreamExt as _;
     use http_body_util::BodyExt as _;
 

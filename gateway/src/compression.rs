@@ -168,7 +168,10 @@ pub(crate) fn of_request(headers: &HeaderMap) -> Result<Option<Coding>, Refusal>
 /// endless nothing gets through; either watch tells.
 pub(crate) fn decompressed(body: Body, coding: Coding, limits: BodyLimits) -> (Body, Watch) {
     let (raw, watch) = limited(body, limits);
-    (Body::new(decode::Decoded::new(raw, coding)), watch)
+    (
+        Body::new(decode::Decoded::new(Body::new(raw), coding)),
+        watch,
+    )
 }
 
 /// The best of what the client takes: by its own weights, then by our order.

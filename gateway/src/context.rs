@@ -1,13 +1,16 @@
 //! What is known about a request before anybody has looked at what it wants: its id, its trace, where it came from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use banyan_mesh::trace::TraceContext;
+use banyan_mesh::{random, trace::TraceContext};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_TYPE, HOST},
 };
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -73,15 +76,29 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     };
     match headers.get(REQUEST_ID).filter(is_sane) {
         Some(id) => id.clone(),
-        None => text(Uuid::now_v7().to_string()),
+        None => new_request_id(),
     }
 }
 
+/// A UUID of version 7: ids sort by time.
+fn new_request_id() -> HeaderValue {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let millis = now.map_or(0, |now| {
+        now.as_secs() * 1000 + u64::from(now.subsec_millis())
+    });
+    let id = Builder::from_unix_timestamp_millis(millis, &random::bytes()).into_uuid();
+    let mut buffer = Uuid::encode_buffer();
+    let id = id.hyphenated().encode_lower(&mut buffer);
+    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
 fn forwarded_for(headers: &HeaderMap, peer: IpAddr, trust_forwarded: bool) -> HeaderValue {
+    if !trust_forwarded {
+        return text(peer.to_string());
+    }
     let before: Vec<&str> = headers
         .get_all(FORWARDED_FOR)
         .iter()
-        .filter(|_| trust_forwarded)
         .filter_map(|value| value.to_str().ok())
         .collect();
     if before.is_empty() {

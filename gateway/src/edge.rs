@@ -30,7 +30,7 @@ use crate::{
     config::ListenerConfig,
     context::{Context, REQUEST_ID},
     guest::Guests,
-    metrics::Metrics,
+    metrics::{Counts, Metrics},
     ops::Guard,
     profile::Profile,
     refusal::Refusal,
@@ -53,6 +53,8 @@ pub(crate) struct Edge {
     compression: Compression,
     rollouts: Rollouts,
     metrics: Metrics,
+    /// Counts what matches no route.
+    none: Arc<Counts>,
     readiness: Readiness,
     /// Only on the ops listener.
     operators: Option<Operators>,
@@ -127,6 +129,7 @@ impl Edge {
             compression,
             rollouts,
             metrics,
+            none: Counts::new(name, "none"),
             readiness,
             operators,
         }
@@ -147,6 +150,7 @@ impl Edge {
             parts.method.clone(),
             &context,
             self.metrics.clone(),
+            &self.none,
         );
 
         // Shed before anything is parsed: rejecting is cheaper than working, and a queue would only be late.
@@ -214,7 +218,7 @@ impl Edge {
         }
         let refusal = match found {
             Lookup::Found { route, captures } => {
-                record.route.clone_from(&route.label);
+                record.route = Arc::clone(&route.counts);
                 return match self
                     .act(route, &captures, parts, body, context, record)
                     .await
@@ -228,7 +232,7 @@ impl Edge {
                     let (pages, path) = (operators.pages.clone(), path.to_owned());
                     let response = page(pages, Request::from_parts(parts, body)).await;
                     if response.extensions().get::<NoPage>().is_none() {
-                        record.route = "pages".to_owned();
+                        record.route = Counts::new(self.name, "pages");
                         return response;
                     }
                     let surface = self.surfaces.of(&path);

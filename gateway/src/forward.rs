@@ -5,19 +5,19 @@
 
 mod headers;
 mod path;
+mod pool;
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use axum::body::Body;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header::UPGRADE,
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::{HOST, UPGRADE},
     request::Parts,
-};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    uri::PathAndQuery,
 };
 
+use self::pool::{Answer, Pool, PoolError};
 use crate::{
     body::{BodyLimits, Broken, Watch, limited},
     config::UpstreamConfig,
@@ -26,36 +26,34 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Shorter than the keep-alive of common servers, so that they rarely close a connection that is just being used.
-const POOL_IDLE: Duration = Duration::from_secs(4);
-const POOL_IDLE_MAX: usize = 64;
-
 /// An HTTP server behind the gateway; clones share its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpUpstream {
     name: String,
-    authority: String,
-    client: Client<HttpConnector, Body>,
+    /// What the server is asked as.
+    host: HeaderValue,
+    pool: Pool,
     first_byte_timeout: Duration,
     body_idle: Duration,
 }
 
 impl HttpUpstream {
-    /// `None` if the address is not one.
-    pub(crate) fn new(name: &str, config: &UpstreamConfig) -> Option<HttpUpstream> {
+    /// `None` if the address is not one; `threads` is how many serve clients.
+    pub(crate) fn new(name: &str, config: &UpstreamConfig, threads: usize) -> Option<HttpUpstream> {
         let uri: Uri = config.http.as_deref()?.parse().ok()?;
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(Duration::from_millis(config.connect_timeout_ms)));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_IDLE_MAX)
-            .build(connector);
+        let authority = uri.authority()?;
+        let host = authority.host().trim_matches(['[', ']']);
+        let port = authority.port_u16();
+        let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
+        let asked_as = match port {
+            // The port that `http` has anyway is not said (RFC 9110, 4.2.3).
+            None | Some(80) => authority.host().to_owned(),
+            Some(port) => format!("{}:{port}", authority.host()),
+        };
         Some(HttpUpstream {
             name: name.to_owned(),
-            authority: uri.authority()?.to_string(),
-            client,
+            host: HeaderValue::try_from(asked_as).ok()?,
+            pool: Pool::new(host, port.unwrap_or(80), connect_timeout, threads),
             first_byte_timeout: Duration::from_millis(config.first_byte_timeout_ms),
             body_idle: Duration::from_millis(config.body_idle_timeout_ms),
         })
@@ -78,11 +76,12 @@ impl HttpUpstream {
         }
         let (body, upload) = limited(body, limits);
         let body_bytes = http_body::Body::size_hint(&body).exact();
-        let mut request = Request::new(body);
+        let mut request = Request::new(Body::new(body));
         *request.method_mut() = parts.method.clone();
-        *request.uri_mut() = self.uri(&parts.uri)?;
+        *request.uri_mut() = path_of(&parts.uri);
         *request.headers_mut() =
             headers::for_upstream(&parts.headers, parts.version, body_bytes, context, guests);
+        request.headers_mut().insert(HOST, self.host.clone());
         let response = self.first_byte(request, &upload).await?;
         if response.status().is_informational() {
             let trouble = format!("it answered {}", response.status());
@@ -91,31 +90,17 @@ impl HttpUpstream {
         Ok(self.returned(response))
     }
 
-    /// The path and query go on byte for byte: the server behind may read them otherwise than we do, which is why
-    /// [`path::leads_elsewhere`] has been asked.
-    fn uri(&self, uri: &Uri) -> Result<Uri, Refusal> {
-        let path_and_query = uri
-            .path_and_query()
-            .map_or("/", |path_and_query| path_and_query.as_str());
-        Uri::builder()
-            .scheme("http")
-            .authority(self.authority.as_str())
-            .path_and_query(path_and_query)
-            .build()
-            .map_err(|_| Refusal::bad_path("the path cannot be passed on"))
-    }
-
     /// Waits for the answer to begin. While the client still sends, the clock begins anew with every piece, and a
     /// client that has stopped sending is not the server's fault.
     async fn first_byte(
         &self,
         request: Request<Body>,
         upload: &Watch,
-    ) -> Result<Response<hyper::body::Incoming>, Refusal> {
-        let mut answer = self.client.request(request);
+    ) -> Result<Response<Answer>, Refusal> {
+        let mut answer = pin!(self.pool.request(request));
         loop {
             let frames = upload.frames();
-            match tokio::time::timeout(self.first_byte_timeout, &mut answer).await {
+            match tokio::time::timeout(self.first_byte_timeout, answer.as_mut()).await {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(error)) => return Err(self.failed(&error, upload)),
                 Err(_) if upload.frames() > frames || upload.is_starved() => {}
@@ -124,7 +109,7 @@ impl HttpUpstream {
         }
     }
 
-    fn failed(&self, error: &hyper_util::client::legacy::Error, upload: &Watch) -> Refusal {
+    fn failed(&self, error: &PoolError, upload: &Watch) -> Refusal {
         match upload.broken() {
             Some(Broken::TooLarge) => Refusal::too_large(),
             Some(Broken::Idle) => Refusal::client_slow(),
@@ -132,7 +117,7 @@ impl HttpUpstream {
         }
     }
 
-    fn returned(&self, response: Response<hyper::body::Incoming>) -> Response<Body> {
+    fn returned(&self, response: Response<Answer>) -> Response<Body> {
         let (mut parts, body) = response.into_parts();
         headers::remove_hop_by_hop(&mut parts.headers);
         parts.version = Version::HTTP_11;
@@ -142,10 +127,17 @@ impl HttpUpstream {
         };
         let body = match parts.status {
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Body::empty(),
-            _ => limited(Body::new(body), limits).0,
+            _ => Body::new(limited(body, limits).0),
         };
         Response::from_parts(parts, body)
     }
+}
+
+/// The path and query go on byte for byte: the server behind may read them otherwise than we do, which is why
+/// [`path::leads_elsewhere`] has been asked.
+fn path_of(uri: &Uri) -> Uri {
+    let path = uri.path_and_query().cloned();
+    Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
 }
 
 /// An upgraded connection would pass every limit by; other protocols may be ignored (RFC 9110, 7.8), this one not.

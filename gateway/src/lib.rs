@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`config`] | `gateway.toml` and the environment: what can be said, and what is wrong with it |
 //! | `routes`, `descriptors`, `upstreams` | that configuration, compiled; whatever does not fit ends the start |
-//! | `listener` | from a socket to requests: connections, header time and size, draining |
+//! | `listener` | from a socket to requests: connections, header time and size, serving threads, draining |
+//! | `per_thread` | what every serving thread has of its own |
 //! | `edge` | the way of a request: shed, guard, route, decide, answer |
 //! | `context` | request id, trace, where a request came from |
 //! | `ops`, `site`, `probes` | who may use the operators' address, and from whose pages; which upstreams can be reached |
@@ -40,6 +41,7 @@ mod metadata;
 mod metrics;
 mod migration;
 mod ops;
+mod per_thread;
 mod probes;
 mod profile;
 mod refusal;

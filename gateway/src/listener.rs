@@ -6,8 +6,11 @@
 //! At shutdown nothing new is accepted and requests in flight are finished, those too that are on their way on a
 //! connection that is there already: answers say by then that their connection ends, so clients do not lose a request
 //! to a connection that closes under it.
+//!
+//! The public listener's connections are handed to [`threads`]; operators' are served where they are accepted.
 
 mod patience;
+mod threads;
 
 use std::{
     convert::Infallible,
@@ -19,9 +22,13 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use axum::body::Body;
 use http::{Request, Response};
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -32,7 +39,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::patience::Patient;
+use self::{
+    patience::Patient,
+    threads::{Accepted, Threads},
+};
 use crate::{config::ListenerConfig, edge::Edge};
 
 /// Requests at once on one HTTP/2 connection.
@@ -54,34 +64,73 @@ struct ConnectionLimits {
     patience: Duration,
 }
 
-/// Serves `edge` until `shutdown`, then finishes what is in flight.
+/// How connections are served; clones share it.
+#[derive(Clone)]
+struct Service {
+    edge: Arc<Edge>,
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    limits: ConnectionLimits,
+}
+
+/// Serves `edge` on `threads` threads until `shutdown`, then finishes what is in flight. With none, connections are
+/// served by the runtime that this is called on.
+///
+/// # Errors
+/// If a thread cannot be started, or ended early.
 pub(crate) async fn serve(
     listener: TcpListener,
     edge: Arc<Edge>,
     limits: &ListenerConfig,
+    threads: usize,
     shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let service = Service::new(edge, limits);
+    if threads == 0 {
+        let graceful = GracefulShutdown::new();
+        let hold = |accepted: Connection| {
+            let (stream, peer, permit) = accepted;
+            let connection = service.connection(stream, peer, &graceful);
+            tokio::spawn(async move {
+                connection.await;
+                drop(permit);
+            });
+        };
+        accept_until(listener, limits.connections_max, shutdown, hold).await;
+        graceful.shutdown().await;
+        return Ok(());
+    }
+    let threads = Threads::start(threads, &service).context("cannot start serving threads")?;
+    let give = |accepted: Connection| {
+        let (stream, peer, permit) = accepted;
+        match stream.into_std() {
+            Ok(stream) => threads.give(Accepted {
+                stream,
+                peer,
+                permit,
+            }),
+            Err(error) => tracing::warn!(%error, "Cannot hand a connection over"),
+        }
+    };
+    accept_until(listener, limits.connections_max, shutdown, give).await;
+    threads.finish().await
+}
+
+/// Hands connections over until `shutdown`, then those that the system has accepted by then, and gives all of them a
+/// moment to end by themselves.
+async fn accept_until(
+    listener: TcpListener,
+    connections_max: usize,
+    shutdown: CancellationToken,
+    hand_over: impl Fn(Connection),
 ) {
-    let connections = Arc::new(Semaphore::new(limits.connections_max));
-    let builder = Arc::new(builder(limits));
-    let times = ConnectionLimits {
-        header: Duration::from_millis(limits.header_timeout_ms),
-        patience: Duration::from_millis(limits.body_idle_timeout_ms),
-    };
-    let graceful = GracefulShutdown::new();
-    let hold = |(stream, peer, permit)| {
-        let connection = connection(stream, peer, Arc::clone(&edge), &builder, times, &graceful);
-        tokio::spawn(async move {
-            connection.await;
-            drop(permit);
-        });
-    };
+    let connections = Arc::new(Semaphore::new(connections_max));
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &connections) => accepted,
             () = shutdown.cancelled() => break,
         };
         match accepted {
-            Ok(accepted) => hold(accepted),
+            Ok(accepted) => hand_over(accepted),
             Err(error) => {
                 // Out of file descriptors, most likely: wait for some to come back.
                 tracing::warn!(%error, "Cannot accept connections");
@@ -92,23 +141,25 @@ pub(crate) async fn serve(
     // What the system has accepted for us would be reset.
     let queued = async {
         while let Ok(accepted) = accept(&listener, &connections).await {
-            hold(accepted);
+            hand_over(accepted);
         }
     };
     tokio::time::timeout(LAST_LOOK, queued).await.ok();
     drop(listener);
-    let all = u32::try_from(limits.connections_max).unwrap_or(u32::MAX);
+    let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
     tokio::time::timeout(LINGER, connections.acquire_many(all))
         .await
         .ok();
-    graceful.shutdown().await;
 }
+
+/// A client's connection, and its place among all of them.
+type Connection = (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>);
 
 /// Takes a connection only when there is room for it: the others wait in the system's queue, where they cost nothing.
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, Option<OwnedSemaphorePermit>)> {
+) -> std::io::Result<Connection> {
     let permit = Arc::clone(connections).acquire_owned().await.ok();
     let (stream, peer) = listener.accept().await?;
     // Answers are written whole; waiting for more to send only delays them.
@@ -133,37 +184,55 @@ fn builder(limits: &ListenerConfig) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    edge: Arc<Edge>,
-    builder: &Arc<auto::Builder<TokioExecutor>>,
-    limits: ConnectionLimits,
-    graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + Send + use<> {
-    let begun = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&begun);
-    let service = service_fn(move |request: Request<Incoming>| {
-        seen.store(true, Ordering::Relaxed);
-        let edge = Arc::clone(&edge);
-        async move { Ok::<Response<Body>, Infallible>(edge.handle(request.map(Body::new), peer).await) }
-    });
-    let connection = builder
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.patience)), service)
-        .into_owned();
-    let connection = graceful.watch(connection);
-    async move {
-        let silent = async {
-            tokio::time::sleep(limits.header).await;
-            if begun.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            ended = connection => if let Err(error) = ended {
-                tracing::debug!(error, "Connection ended early");
+impl Service {
+    fn new(edge: Arc<Edge>, limits: &ListenerConfig) -> Service {
+        Service {
+            edge,
+            builder: Arc::new(builder(limits)),
+            limits: ConnectionLimits {
+                header: Duration::from_millis(limits.header_timeout_ms),
+                patience: Duration::from_millis(limits.body_idle_timeout_ms),
             },
-            () = silent => tracing::debug!(%peer, "Closed a connection that asked nothing"),
         }
+    }
+
+    fn connection(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        graceful: &GracefulShutdown,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let begun = Arc::new(AtomicBool::new(false));
+        let (seen, edge, limits) = (Arc::clone(&begun), Arc::clone(&self.edge), self.limits);
+        let service = service_fn(move |request: Request<Incoming>| {
+            seen.store(true, Ordering::Relaxed);
+            let edge = Arc::clone(&edge);
+            async move { Ok::<Response<Body>, Infallible>(edge.handle(request.map(body), peer).await) }
+        });
+        let stream = TokioIo::new(Patient::new(stream, limits.patience));
+        let connection = self.builder.serve_connection(stream, service).into_owned();
+        let connection = graceful.watch(connection);
+        async move {
+            let silent = async {
+                tokio::time::sleep(limits.header).await;
+                if begun.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(error, "Connection ended early");
+                },
+                () = silent => tracing::debug!(%peer, "Closed a connection that asked nothing"),
+            }
+        }
+    }
+}
+
+/// Most requests have none, which costs nothing then.
+fn body(incoming: Incoming) -> Body {
+    match incoming.is_end_stream() {
+        true => Body::empty(),
+        false => Body::new(incoming),
     }
 }

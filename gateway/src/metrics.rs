@@ -1,9 +1,16 @@
 //! What is counted about requests.
 //!
 //! Labels have few values: route templates, never paths; status classes, never ids. A request that matched no route
-//! is counted under `none`.
+//! is counted under `none`. The counters of a route are looked up once, not with every request.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use banyan_mesh::process::Metrics as Registry;
+use http::StatusCode;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -17,14 +24,14 @@ const LATENCY_BUCKETS_S: [f64; 12] = [
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
     pub(crate) listener: &'static str,
-    pub(crate) route: String,
+    pub(crate) route: Arc<str>,
     pub(crate) side: &'static str,
     pub(crate) status: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct LatencyLabels {
-    pub(crate) route: String,
+    pub(crate) route: Arc<str>,
     pub(crate) side: &'static str,
 }
 
@@ -95,4 +102,73 @@ impl Metrics {
             .get_or_create(&LimitLabels { listener, limit })
             .inc();
     }
+}
+
+/// Sides of a rollout, the first for routes that have none.
+const SIDES: [&str; 3] = ["", "legacy", "grpc"];
+/// Classes of status codes.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The metrics of one route on one listener, each looked up when it is first needed.
+pub(crate) struct Counts {
+    listener: &'static str,
+    route: Arc<str>,
+    answers: [[OnceLock<Counter>; CLASSES.len()]; SIDES.len()],
+    latency: [OnceLock<Histogram>; SIDES.len()],
+}
+
+impl Counts {
+    /// `route` is `METHOD template`.
+    pub(crate) fn new(listener: &'static str, route: &str) -> Arc<Counts> {
+        Arc::new(Counts {
+            listener,
+            route: Arc::from(route),
+            answers: Default::default(),
+            latency: Default::default(),
+        })
+    }
+
+    pub(crate) fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// Counts an answer of a side, `""` where there is no rollout.
+    pub(crate) fn answered(&self, metrics: &Metrics, side: &'static str, status: StatusCode) {
+        let (place, class) = (place_of(side), class_of(status));
+        let counter = self.answers[place][class].get_or_init(|| {
+            metrics.requests.get_or_create_owned(&RequestLabels {
+                listener: self.listener,
+                route: Arc::clone(&self.route),
+                side,
+                status: CLASSES[class],
+            })
+        });
+        counter.inc();
+    }
+
+    /// Notes how long a request took.
+    pub(crate) fn took(&self, metrics: &Metrics, side: &'static str, latency: Duration) {
+        let histogram = self.latency[place_of(side)].get_or_init(|| {
+            metrics.latency.get_or_create_owned(&LatencyLabels {
+                route: Arc::clone(&self.route),
+                side,
+            })
+        });
+        histogram.observe(latency.as_secs_f64());
+    }
+}
+
+impl fmt::Debug for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Counts({} {})", self.listener, self.route)
+    }
+}
+
+fn place_of(side: &str) -> usize {
+    let place = SIDES.iter().position(|it| *it == side);
+    place.unwrap_or_default()
+}
+
+fn class_of(status: StatusCode) -> usize {
+    usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1
 }

@@ -17,8 +17,8 @@ use http::{
 };
 
 use crate::{
-    cells::Cells, config::ListenerName, follow::Follower, forward::HttpUpstream, profile::Profile,
-    surfaces::Surfaces, transcoded::Call,
+    cells::Cells, config::ListenerName, follow::Follower, forward::HttpUpstream, metrics::Counts,
+    profile::Profile, surfaces::Surfaces, transcoded::Call,
 };
 
 pub(crate) use compile::{compile, routes_of};
@@ -28,6 +28,7 @@ pub(crate) use compile::{compile, routes_of};
 pub(crate) struct Route {
     /// `METHOD template`, for logs, metrics and operators.
     pub(crate) label: String,
+    pub(crate) counts: Arc<Counts>,
     pub(crate) profile: Arc<Profile>,
     /// On the ops listener: served without a token.
     pub(crate) is_open: bool,
@@ -41,7 +42,7 @@ pub(crate) enum Action {
     /// Passed on to an HTTP server.
     Forward(HttpUpstream),
     /// Transcoded to a gRPC call.
-    Call(Call),
+    Call(Box<Call>),
     /// One of both, as the rollout decides.
     Split(Box<Split>),
 }

@@ -1,12 +1,10 @@
 //! From a configuration to a gateway that listens.
 
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use axum::Extension;
 use banyan_mesh::{database::DatabaseSettings, process::Process, server::bind};
-use tonic::body::Body;
-use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
 use crate::{
     admin,
@@ -55,7 +53,7 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     let rollouts = Rollouts::start(definitions(&config), Some(store), process).await;
 
     let admin = admin::service(rollouts.clone());
-    let upstreams = Upstreams::new(&config, in_process(admin.clone()))?;
+    let upstreams = Upstreams::new(&config, GrpcService::local(admin.clone()))?;
     rollouts.know_followers(follow::followers(&config, &upstreams)?);
     let routes =
         routes::compile(&config, &upstreams).context("gateway.toml does not fit together")?;
@@ -84,14 +82,18 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     let ops = Edge::new("ops", limits(), routes.ops, shared, Some(operators));
 
     probes::start(&config, process);
-    for (name, socket, edge) in [
-        ("public listener", public_socket, public),
-        ("ops listener", ops_socket, ops),
+    for (name, socket, edge, threads) in [
+        (
+            "public listener",
+            public_socket,
+            public,
+            config.listener.threads(),
+        ),
+        ("ops listener", ops_socket, ops, 0),
     ] {
         let (limits, shutdown) = (config.listener.clone(), process.shutdown().clone());
         process.spawn(name, async move {
-            listener::serve(socket, Arc::new(edge), &limits, shutdown).await;
-            Ok(())
+            listener::serve(socket, Arc::new(edge), &limits, threads, shutdown).await
         });
     }
     tracing::info!(public = %running.public, ops = %running.ops, "Gateway listens");
@@ -104,7 +106,7 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
 /// Those of [`start`] that are in the configuration.
 pub fn check(config: &Config) -> anyhow::Result<()> {
     let nobody = tower::service_fn(|_| std::future::pending());
-    let upstreams = Upstreams::new(config, in_process(nobody))?;
+    let upstreams = Upstreams::new(config, GrpcService::local(nobody))?;
     routes::compile(config, &upstreams)
         .map(drop)
         .context("gateway.toml does not fit together")
@@ -131,16 +133,6 @@ async fn open_store(config: &Config, process: &Process) -> anyhow::Result<Store>
     Store::open(process, &settings)
         .await
         .context("the gateway's store cannot be opened")
-}
-
-/// A service of this process, called as if it were one behind the gateway.
-fn in_process<S>(service: S) -> GrpcService
-where
-    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
-    S: Clone + Send + Sync + 'static,
-    S::Future: Send,
-{
-    BoxCloneSyncService::new(service.map_err(|never| match never {}))
 }
 
 fn definitions(config: &Config) -> Vec<Definition> {

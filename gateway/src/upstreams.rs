@@ -1,12 +1,22 @@
-//! What stands behind the gateway, connected lazily: one channel or client a name, shared by all routes.
+//! What stands behind the gateway, connected lazily: one set of connections a name, shared by all routes.
 
-use std::{collections::BTreeMap, time::Duration};
+mod body;
+mod connection;
+mod connections;
+mod error;
+
+use std::{
+    collections::BTreeMap, convert::Infallible, fmt, pin::Pin, sync::Arc, task::Poll,
+    time::Duration,
+};
 
 use anyhow::Context as _;
-use banyan_mesh::client::{ClientSettings, channel};
+use http::{Request, Response};
 use tonic::body::Body;
-use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
+use self::connections::Connections;
+pub(crate) use self::error::GrpcError;
 use crate::{
     config::{Config, UpstreamConfig},
     forward::HttpUpstream,
@@ -17,9 +27,17 @@ const ITSELF: &str = "gateway";
 
 const ITSELF_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Whatever takes gRPC requests: a connection to a service, or a service in this process.
-pub(crate) type GrpcService =
-    BoxCloneSyncService<http::Request<Body>, http::Response<Body>, tonic::transport::Error>;
+/// Whatever takes gRPC requests; clones share it.
+#[derive(Clone)]
+pub(crate) struct GrpcService(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    /// A service behind the gateway.
+    Remote(Arc<Connections>),
+    /// A service of this process.
+    Local(BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>),
+}
 
 /// All `[upstreams]`.
 #[derive(Debug, Default)]
@@ -36,6 +54,50 @@ pub(crate) struct GrpcUpstream {
     pub(crate) deadline: Duration,
 }
 
+impl GrpcService {
+    /// A service of this process, called as if it were one behind the gateway.
+    pub(crate) fn local<S>(service: S) -> GrpcService
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send,
+    {
+        GrpcService(Kind::Local(BoxCloneSyncService::new(service)))
+    }
+}
+
+impl fmt::Debug for GrpcService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Remote(connections) => connections.fmt(f),
+            Kind::Local(_) => f.write_str("Local"),
+        }
+    }
+}
+
+impl Service<Request<Body>> for GrpcService {
+    type Response = Response<Body>;
+    type Error = GrpcError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, GrpcError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), GrpcError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match &self.0 {
+            Kind::Remote(connections) => {
+                let connections = Arc::clone(connections);
+                Box::pin(async move { connections.call(request).await })
+            }
+            Kind::Local(service) => {
+                let answer = service.clone().oneshot(request);
+                Box::pin(async move { answer.await.map_err(|never| match never {}) })
+            }
+        }
+    }
+}
+
 impl Upstreams {
     /// `itself` takes the calls of the upstream `gateway`.
     pub(crate) fn new(config: &Config, itself: GrpcService) -> anyhow::Result<Upstreams> {
@@ -46,35 +108,35 @@ impl Upstreams {
             deadline: ITSELF_DEADLINE,
         };
         upstreams.grpc.insert(ITSELF.to_owned(), itself);
+        let threads = config.listener.threads();
         for (name, upstream) in &config.upstreams {
             anyhow::ensure!(
                 name != ITSELF,
                 "upstreams.{ITSELF} is this gateway itself and cannot be configured"
             );
             upstreams
-                .add(name, upstream)
+                .add(name, upstream, threads)
                 .with_context(|| format!("upstreams.{name} cannot be used"))?;
         }
         Ok(upstreams)
     }
 
-    fn add(&mut self, name: &str, config: &UpstreamConfig) -> anyhow::Result<()> {
+    fn add(&mut self, name: &str, config: &UpstreamConfig, threads: usize) -> anyhow::Result<()> {
         match &config.grpc {
             Some(url) => {
-                let settings = ClientSettings {
-                    url: url.clone(),
-                    connect_timeout_ms: config.connect_timeout_ms,
-                };
+                let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
+                let connections = Connections::new(url, connect_timeout, threads)
+                    .context("`http://host:port` is allowed")?;
                 let upstream = GrpcUpstream {
                     name: name.to_owned(),
-                    service: BoxCloneSyncService::new(channel(&settings)?),
+                    service: GrpcService(Kind::Remote(Arc::new(connections))),
                     deadline: Duration::from_millis(config.deadline_ms),
                 };
                 self.grpc.insert(name.to_owned(), upstream);
             }
             None => {
-                let upstream =
-                    HttpUpstream::new(name, config).context("`http://host:port` is allowed")?;
+                let upstream = HttpUpstream::new(name, config, threads)
+                    .context("`http://host:port` is allowed")?;
                 self.http.insert(name.to_owned(), upstream);
             }
         }

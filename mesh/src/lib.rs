@@ -8,6 +8,7 @@
 //! - [`database`]: SQLite or PostgreSQL, connected in the background and migrated under a lock
 //! - [`settings`]: defaults < file < environment, with errors that name the key
 //! - [`telemetry`], [`trace`]: logs for a terminal or a collector, W3C trace context
+//! - [`random`]: random numbers for ids
 //! - [`backoff`]: how long to wait before the next try
 
 pub mod backoff;
@@ -15,6 +16,7 @@ pub mod client;
 pub mod database;
 pub mod ops;
 pub mod process;
+pub mod random;
 pub mod readiness;
 pub mod server;
 pub mod settings;

@@ -42,6 +42,11 @@ pub(super) fn apply(
             .map_err(|_| error("PORT", &value, "a port number from 0 to 65535 is allowed"))?;
         config.listener.address.set_port(port);
     }
+    if let Some(value) = read("GATEWAY_THREADS") {
+        let allowed = "a number of threads is allowed, 0 for one a core";
+        let threads = value.parse();
+        config.listener.threads = threads.map_err(|_| error("GATEWAY_THREADS", &value, allowed))?;
+    }
     if let Some(value) = read("GATEWAY_TRUST_FORWARDED") {
         config.listener.trust_forwarded = boolean("GATEWAY_TRUST_FORWARDED", &value)?;
     }

@@ -1,6 +1,9 @@
 //! The public address and what one client may use of it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,9 @@ use serde::{Deserialize, Serialize};
 pub struct ListenerConfig {
     /// Where clients connect. Port 0 picks a free one. `GATEWAY_LISTEN` replaces it, `PORT` replaces its port.
     pub address: SocketAddr,
+    /// Threads that serve clients, each with connections of its own to every upstream; 0 for one a core.
+    /// `GATEWAY_THREADS`.
+    pub threads: usize,
     /// How long a request's header may take, and how long a connection may idle between requests.
     pub header_timeout_ms: u64,
     /// Largest header of a request, names and values together.
@@ -28,10 +34,21 @@ pub struct ListenerConfig {
     pub trust_forwarded: bool,
 }
 
+impl ListenerConfig {
+    /// How many threads serve clients.
+    pub(crate) fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            threads => threads,
+        }
+    }
+}
+
 impl Default for ListenerConfig {
     fn default() -> Self {
         ListenerConfig {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            threads: 0,
             header_timeout_ms: 15_000,
             header_bytes_max: 32 * 1024,
             body_bytes_max: 1024 * 1024,

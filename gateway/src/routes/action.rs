@@ -87,7 +87,7 @@ impl Compiler<'_> {
             call.stream_deadline = call.deadline.clone();
         }
         match (&route.rollout, &route.legacy) {
-            (None, None) => Ok(Action::Call(call)),
+            (None, None) => Ok(Action::Call(Box::new(call))),
             (Some(rollout), Some(legacy)) => self.split(rollout, legacy, call),
             _ => bail!("`rollout` and `legacy` belong together"),
         }

@@ -13,6 +13,7 @@ use crate::{
     cells::{self, Cells},
     config::{CellsConfig, Config, ListenerName, RouteConfig, ServiceConfig},
     descriptors,
+    metrics::Counts,
     profile::Profile,
     surfaces::Surfaces,
     transcoded::Call,
@@ -179,7 +180,7 @@ impl Compiler<'_> {
                             query: Vec::new(),
                             is_open: false,
                         };
-                        self.insert(place, Arc::clone(&profile), Action::Call(call))?;
+                        self.insert(place, Arc::clone(&profile), Action::Call(Box::new(call)))?;
                     }
                 }
             }
@@ -273,7 +274,12 @@ impl Compiler<'_> {
             &query,
         );
         let slash = profile.trailing_slash;
+        let on = match listener {
+            ListenerName::Public => "public",
+            ListenerName::Ops => "ops",
+        };
         let route = Route {
+            counts: Counts::new(on, &label),
             label,
             profile,
             is_open,
