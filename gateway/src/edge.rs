@@ -245,7 +245,7 @@ impl Edge {
                     .unwrap_or_else(Refusal::no_route),
             },
             Lookup::MethodNotAllowed { allow } if parts.method == Method::OPTIONS => {
-                "OPTIONS".clone_into(&mut record.route);
+                record.route = Counts::new(self.name, "OPTIONS");
                 return options(&allow);
             }
             Lookup::MethodNotAllowed { allow } => Refusal::method_not_allowed(&allow),
