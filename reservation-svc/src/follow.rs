@@ -3,7 +3,8 @@
 //! The monolith owns the movies: it assigns their ids, and it has no feed of changes. So three things keep this service
 //! level with it. A task polls the whole list every second and adopts what is new or differs ([`poll`]). A movie that
 //! is asked for by id and is not here is read through. A movie that is created here is created there first, and kept
-//! under the id that it got; while the monolith is down nothing can be created.
+//! under the id that it got, once even if the answer is lost ([`create`]); while the monolith is down nothing can be
+//! created.
 //!
 //! Until the first poll has succeeded since the start, what is here is what an earlier process left, or nothing; a list
 //! waits for that poll rather than tell a client that there are no movies.
@@ -14,23 +15,26 @@
 //! Several replicas may follow one monolith; they write the same rows. What was adopted stays: the monolith neither
 //! changes nor removes movies, so that a poll never takes anything back.
 
+mod create;
 mod metrics;
 pub(crate) mod monolith;
 mod poll;
+mod reconcile;
 
 use std::{sync::Arc, time::Duration};
 
 use banyan_mesh::process::Process;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::{
-    domain::followed_movie::{FollowedMovie, MovieDetails},
+    domain::followed_movie::FollowedMovie,
     store::{FollowedMovies, StoreError},
 };
 use metrics::Metrics;
 use monolith::Monolith;
 pub(crate) use poll::{CatchUpError, Progress};
+pub(crate) use reconcile::{Kind, ReconcileError, Reconciled};
 
 /// The name under which the movies are followed.
 pub(crate) const COLLECTION: &str = "movies";
@@ -46,6 +50,8 @@ pub(crate) struct Follower {
     metrics: Arc<Metrics>,
     catch_ups: poll::CatchUps,
     progress: watch::Receiver<Progress>,
+    answered: Arc<Mutex<create::Answered>>,
+    reconciling: Arc<Mutex<()>>,
 }
 
 /// Why a movie could not be read.
@@ -116,6 +122,8 @@ impl Follower {
             metrics,
             catch_ups,
             progress,
+            answered: Arc::default(),
+            reconciling: Arc::default(),
         })
     }
 
@@ -144,21 +152,6 @@ impl Follower {
         };
         self.keep(&movie).await;
         Ok(Some(movie))
-    }
-
-    /// Creates a movie at the monolith, and keeps it here under the id that it got.
-    pub(crate) async fn create(
-        &self,
-        details: &MovieDetails,
-    ) -> Result<FollowedMovie, CreateError> {
-        self.movies.check_ready().map_err(CreateError::Store)?;
-        let movie = self
-            .monolith
-            .create_movie(details)
-            .await
-            .map_err(CreateError::Monolith)?;
-        self.keep(&movie).await;
-        Ok(movie)
     }
 
     /// Answers when a poll that began after this call has been adopted, with the moment at which it began.

@@ -26,23 +26,31 @@ struct CollectionLabels {
 pub(super) struct Metrics {
     polls: Family<PollLabels, Counter>,
     adopted: Family<CollectionLabels, Counter>,
+    lost_answers: Family<CollectionLabels, Counter>,
 }
 
 impl Metrics {
     pub(super) fn register(metrics: &Registered, progress: watch::Receiver<Progress>) -> Self {
-        let (polls, adopted) = (Family::default(), Family::default());
+        let (polls, adopted, lost_answers) =
+            (Family::default(), Family::default(), Family::default());
         metrics.register(|registry| {
             let registry = registry.sub_registry_with_prefix("reservation");
             let about = "Polls of the monolith, by collection and result";
             registry.register("follow_polls", about, polls.clone());
             let about = "Entries adopted from the monolith since start";
             registry.register("follow_adopted", about, adopted.clone());
+            let about = "Creates at the monolith whose answers were lost and had to be looked for";
+            registry.register("follow_lost_answers", about, lost_answers.clone());
             registry.register_collector(Box::new(Lag {
                 since: Timestamp::now(),
                 progress,
             }));
         });
-        Self { polls, adopted }
+        Self {
+            polls,
+            adopted,
+            lost_answers,
+        }
     }
 
     pub(super) fn polled(&self, succeeded: bool) {
@@ -51,6 +59,14 @@ impl Metrics {
             .get_or_create(&PollLabels {
                 collection: COLLECTION,
                 result,
+            })
+            .inc();
+    }
+
+    pub(super) fn lost_answer(&self) {
+        self.lost_answers
+            .get_or_create(&CollectionLabels {
+                collection: COLLECTION,
             })
             .inc();
     }

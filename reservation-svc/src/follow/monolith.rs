@@ -81,6 +81,13 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the exchange has ended, so that the monolith does nothing more about it.
+    pub(crate) fn is_over(&self) -> bool {
+        !matches!(self, Self::Slow)
+    }
+}
+
 /// A client of one monolith; clones share its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Monolith {

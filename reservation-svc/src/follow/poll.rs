@@ -4,7 +4,9 @@
 //! asked before it began share its outcome, and who asks while it runs waits for the next. So any number of questions
 //! costs at most one poll after another. While the monolith is down, polls are spread up to five seconds apart.
 //!
-//! A poll succeeds when the whole list has been adopted, not when it was merely read.
+//! A poll succeeds when the whole list has been adopted, not when it was merely read. Adopting is by pieces, each durable
+//! by itself: a first poll of a large catalogue shows how far it is, and one that is broken off goes on where it was,
+//! because what is here already is not adopted again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,6 +29,8 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Who waits beyond that is told to try again later.
 const QUESTIONS_MAX: usize = 1024;
+/// Movies that are adopted in one transaction.
+const PIECE: usize = 500;
 
 /// Why a poll failed.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,12 @@ pub(crate) struct Progress {
     pub healthy: bool,
     /// When a poll last succeeded.
     pub last_success: Option<Timestamp>,
+    /// When that poll began: everything older is here.
+    pub known_since: Option<Timestamp>,
+    /// How many movies the monolith had then.
+    pub legacy_count: Option<usize>,
+    /// Movies adopted by the poll under way, and how many it has to adopt.
+    pub adopting: Option<(usize, usize)>,
 }
 
 type Outcome = Result<Timestamp, CatchUpError>;
@@ -111,17 +121,17 @@ impl Poller {
         loop {
             let mut asked = self.wait(next).await;
             let began = Timestamp::now();
-            let outcome = self.poll().await.map(|()| began).map_err(Arc::new);
+            let polled = self.poll().await.map_err(Arc::new);
             next = Instant::now()
-                + match &outcome {
+                + match &polled {
                     Ok(_) => {
                         backoff.reset();
                         INTERVAL
                     }
                     Err(_) => backoff.next_wait(),
                 };
-            self.tell(&outcome);
-            let outcome = outcome.map_err(CatchUpError::Poll);
+            self.tell(began, &polled);
+            let outcome = polled.map(|_| began).map_err(CatchUpError::Poll);
             for question in asked.drain(..) {
                 // Who asked may have stopped waiting.
                 let _ = question.send(outcome.clone());
@@ -142,31 +152,39 @@ impl Poller {
         asked
     }
 
-    async fn poll(&self) -> Result<(), PollError> {
+    /// How many movies the monolith has.
+    async fn poll(&self) -> Result<usize, PollError> {
         let movies = self.monolith.list_movies().await.map_err(PollError::List)?;
-        let adopted = self
-            .movies
-            .adopt(movies, Timestamp::now())
-            .await
-            .map_err(PollError::Adopt)?;
-        if adopted > 0 {
-            tracing::info!(adopted, "Adopted movies from the monolith");
-            self.metrics.adopted(adopted);
+        let count = movies.len();
+        let news = self.movies.news(movies).await.map_err(PollError::Adopt)?;
+        for (nth, piece) in news.chunks(PIECE).enumerate() {
+            self.report.send_modify(|progress| {
+                progress.adopting = Some((nth * PIECE, news.len()));
+            });
+            let upserted = self.movies.upsert(piece.to_vec(), Timestamp::now()).await;
+            upserted.map_err(PollError::Adopt)?;
+            self.metrics.adopted(piece.len());
         }
-        Ok(())
+        if !news.is_empty() {
+            tracing::info!(adopted = news.len(), "Adopted movies from the monolith");
+        }
+        Ok(count)
     }
 
     /// The dependency logs when it goes up or down, so that a monolith that is down for hours is one line.
-    fn tell(&self, outcome: &Result<Timestamp, Arc<PollError>>) {
-        self.metrics.polled(outcome.is_ok());
+    fn tell(&self, began: Timestamp, polled: &Result<usize, Arc<PollError>>) {
+        self.metrics.polled(polled.is_ok());
         let now = Timestamp::now();
         self.report.send_modify(|progress| {
-            progress.healthy = outcome.is_ok();
-            if outcome.is_ok() {
+            progress.healthy = polled.is_ok();
+            progress.adopting = None;
+            if let Ok(count) = polled {
                 progress.last_success = Some(now);
+                progress.known_since = Some(began);
+                progress.legacy_count = Some(*count);
             }
         });
-        match outcome {
+        match polled {
             Ok(_) => self.dependency.up(),
             Err(error) => self.dependency.down(chain(error.as_ref())),
         }

@@ -58,13 +58,11 @@ impl FollowedMovies {
             .during("count followed movies")
     }
 
-    /// Takes over those that are new or differ, in one transaction, and answers how many they were. Nothing is written
-    /// if there are none. Of two with one id the later counts.
-    pub(crate) async fn adopt(
+    /// Those that are new or differ from what is here, by id. Of two with one id the later counts.
+    pub(crate) async fn news(
         &self,
         theirs: Vec<FollowedMovie>,
-        now: Timestamp,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Vec<FollowedMovie>, StoreError> {
         let ours: BTreeMap<_, _> = self
             .list()
             .await?
@@ -72,18 +70,13 @@ impl FollowedMovies {
             .map(|movie| (movie.id, movie))
             .collect();
         let theirs: BTreeMap<_, _> = theirs.into_iter().map(|movie| (movie.id, movie)).collect();
-        let news: Vec<_> = theirs
+        let news = theirs
             .into_values()
-            .filter(|movie| ours.get(&movie.id) != Some(movie))
-            .collect();
-        let count = news.len();
-        if count > 0 {
-            self.upsert(news, now).await?;
-        }
-        Ok(count)
+            .filter(|movie| ours.get(&movie.id) != Some(movie));
+        Ok(news.collect())
     }
 
-    /// Writes movies whether they are known or not; each id once.
+    /// Writes movies whether they are known or not, in one transaction; each id once.
     pub(crate) async fn upsert(
         &self,
         movies: Vec<FollowedMovie>,

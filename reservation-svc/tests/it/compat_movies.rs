@@ -9,7 +9,8 @@ use tonic::{Code, Status, transport::Channel};
 
 use super::{
     compat_support::{
-        Legacy, Service, broken_monolith, eventually, reason, silent_monolith, violations,
+        Legacy, Loss, Service, broken_monolith, eventually, lossy_network, reason, silent_monolith,
+        violations,
     },
     support,
 };
@@ -303,4 +304,31 @@ async fn a_monolith_that_never_answers_leaves_the_outcome_unknown() {
     );
     assert!(refused.message().contains("within 5 s"), "{refused}");
     service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_whose_request_or_answer_is_lost_is_made_once() {
+    for loss in [Loss::Request, Loss::Answer] {
+        for database in TestDatabase::each() {
+            let legacy = Legacy::start().await;
+            let twin = legacy.create(&roots().title).await;
+            let network = lossy_network(legacy.url(), loss).await;
+            let service = Service::start(database, Some(network), false).await;
+            let client = Client::new(service.channel.clone());
+            let mut ids = Vec::new();
+            for _ in 0..3 {
+                ids.push(create(&client, roots()).await.unwrap().id);
+            }
+            // Two at once get a movie each.
+            let both = tokio::join!(create(&client, roots()), create(&client, roots()));
+            ids.extend([both.0.unwrap().id, both.1.unwrap().id]);
+            ids.sort_unstable();
+            assert_eq!(ids, [2, 3, 4, 5, 6], "{loss:?}: one each, none twice");
+            let all: Vec<_> = list(&client).await.iter().map(|movie| movie.id).collect();
+            assert_eq!(all, [twin, 2, 3, 4, 5, 6], "{loss:?}");
+            let lost = r#"reservation_follow_lost_answers_total{collection="movies"}"#;
+            assert!(service.metric(lost) > 0.0, "{loss:?}");
+            service.stop().await;
+        }
+    }
 }

@@ -3,6 +3,10 @@
 use std::{
     future::Future,
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -247,5 +251,55 @@ pub(crate) async fn silent_monolith() -> String {
             kept.push(socket);
         }
     });
+    url
+}
+
+/// What a lossy network does to a create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It never arrives.
+    Request,
+    /// It is carried out, and nobody hears of it.
+    Answer,
+}
+
+/// A network between the service and the monolith at `legacy` that loses every second create, the first to
+/// begin with.
+pub(crate) async fn lossy_network(legacy: String, loss: Loss) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let creates = Arc::new(AtomicUsize::new(0));
+    let carry = move |request: axum::extract::Request| {
+        let (legacy, creates) = (legacy.clone(), Arc::clone(&creates));
+        async move {
+            let is_create = request.method() == http::Method::POST;
+            let lose = is_create && creates.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+            // Ends the connection in the middle of the exchange.
+            let broken = || {
+                let cut = futures::stream::once(async { Err::<Vec<u8>, _>("cut") });
+                axum::body::Body::from_stream(cut)
+            };
+            if lose && loss == Loss::Request {
+                return http::Response::new(broken());
+            }
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            let answer = reqwest::Client::new()
+                .request(parts.method, format!("{legacy}{}", parts.uri))
+                .header("content-type", "application/json")
+                .body(body)
+                .send()
+                .await
+                .unwrap();
+            if lose {
+                return http::Response::new(broken());
+            }
+            let status = answer.status();
+            let body = axum::body::Body::from(answer.bytes().await.unwrap());
+            http::Response::builder().status(status).body(body).unwrap()
+        }
+    };
+    let router = axum::Router::new().fallback(carry);
+    tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }

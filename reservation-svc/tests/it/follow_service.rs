@@ -6,10 +6,11 @@ use banyan_proto::{
         CreateMovieRequest, ListMoviesRequest, movie_service_client::MovieServiceClient,
     },
     follow::v1::{
-        CatchUpRequest, CatchUpResponse, StatusRequest, StatusResponse,
-        follow_service_client::FollowServiceClient,
+        CatchUpRequest, CatchUpResponse, ReconcileRequest, ReconcileResponse, StatusRequest,
+        StatusResponse, difference::Kind, follow_service_client::FollowServiceClient,
     },
 };
+use sea_orm::ConnectionTrait as _;
 use tonic::{Code, Status, transport::Channel};
 
 use super::compat_support::{
@@ -241,6 +242,56 @@ async fn a_list_that_cannot_be_trusted_is_not_adopted() {
             monolith.reason.as_ref().unwrap().contains(why),
             "{monolith:?}"
         );
+        service.stop().await;
+    }
+}
+
+async fn reconcile(client: &Client, mend: bool) -> ReconcileResponse {
+    let request = ReconcileRequest {
+        collection: "movies".to_owned(),
+        mend,
+    };
+    client
+        .clone()
+        .reconcile(request)
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_are_compared_and_mended() {
+    for database in TestDatabase::each() {
+        let legacy = Legacy::start().await;
+        for title in ["One", "Two", "Three"] {
+            legacy.create(title).await;
+        }
+        let service = Service::start(database, Some(legacy.url()), false).await;
+        let client = Client::new(service.channel.clone());
+        catch_up(&client).await.unwrap();
+        let clean = reconcile(&client, false).await;
+        assert_eq!((clean.legacy_count, clean.own_count), (3, 3));
+        assert_eq!(clean.differences, []);
+
+        // What no poll brings back: a row of ours that the monolith has not.
+        let insert = "INSERT INTO followed_movies (id, title, description, genres, rating, adopted_at) \
+                      VALUES (99, 'Ghost', '', '[]', 1.0, 0)";
+        let sql = sea_orm::Database::connect(&service.database.url)
+            .await
+            .unwrap();
+        sql.execute_unprepared(insert).await.unwrap();
+        let found = reconcile(&client, true).await;
+        let told: Vec<_> = found
+            .differences
+            .iter()
+            .map(|it| (it.id.as_str(), it.kind(), it.mended))
+            .collect();
+        assert_eq!(told, [("99", Kind::MissingInLegacy, false)]);
+        assert_eq!((found.differences_count, found.mended_count), (1, 0));
+
+        let state = status(&client).await;
+        assert!(state.lag.unwrap().seconds < 10, "{state:?}");
+        assert_eq!((state.legacy_count, state.poll_total), (3, 0));
         service.stop().await;
     }
 }

@@ -1,0 +1,113 @@
+//! A movie is created at the monolith once, even if its answer is lost.
+//!
+//! The monolith has no request ids, so a create whose answer did not come is looked for by content among its movies:
+//! what has the same content, was not here when the create began and has been answered to nobody else is the one. If
+//! it is not there although the monolith can be read and the exchange is over, it was not created, and is tried
+//! again, twice at most. An exchange that may still be going on is not repeated: its outcome is told to be unknown, and so it is
+//! when the monolith cannot be read soon enough.
+//!
+//! What this cannot tell apart: equal movies that somebody else creates at the monolith directly at the same moment.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use banyan_mesh::backoff::Backoff;
+
+use super::{CreateError, Follower, monolith};
+use crate::domain::followed_movie::{FollowedMovie, MovieDetails};
+
+/// The monolith is looked at for this long; a monolith that was just restarted is back by then.
+const LOOK_UP_TIME_MAX: Duration = Duration::from_secs(3);
+/// How often a create that was not carried out is repeated.
+const REPEATS_MAX: usize = 2;
+/// How many answered ids are remembered, which no other create can have made.
+const ANSWERED_MAX: usize = 1_024;
+
+/// The ids that were answered of late.
+#[derive(Debug, Default)]
+pub(super) struct Answered(VecDeque<i64>);
+
+impl Answered {
+    fn note(&mut self, id: i64) {
+        if self.0.len() == ANSWERED_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(id);
+    }
+}
+
+impl Follower {
+    /// Creates a movie at the monolith, and keeps it here under the id that it got.
+    pub(crate) async fn create(
+        &self,
+        details: &MovieDetails,
+    ) -> Result<FollowedMovie, CreateError> {
+        let known = self.movies.list().await.map_err(CreateError::Store)?;
+        let twins = known.into_iter().filter(|it| it.details == *details);
+        let before: BTreeSet<i64> = twins.map(|it| it.id).collect();
+        let movie = match self.monolith.create_movie(details).await {
+            Ok(movie) => {
+                self.answered.lock().await.note(movie.id);
+                Ok(movie)
+            }
+            Err(error) if error.may_have_happened() && error.is_over() => {
+                self.metrics.lost_answer();
+                self.find_or_repeat(details, &before, error).await
+            }
+            Err(error) => Err(error),
+        };
+        let movie = movie.map_err(CreateError::Monolith)?;
+        self.keep(&movie).await;
+        Ok(movie)
+    }
+
+    /// One at a time: two that lost their answers never take one movie for both.
+    async fn find_or_repeat(
+        &self,
+        details: &MovieDetails,
+        before: &BTreeSet<i64>,
+        mut lost: monolith::Error,
+    ) -> Result<FollowedMovie, monolith::Error> {
+        let mut answered = self.answered.lock().await;
+        for repeats in 0..=REPEATS_MAX {
+            let Some(movies) = self.look().await else {
+                return Err(lost);
+            };
+            let mut same = movies.into_iter().filter(|it| it.details == *details);
+            let found = same.find(|it| !before.contains(&it.id) && !answered.0.contains(&it.id));
+            let settled = match found {
+                Some(movie) => Ok(movie),
+                None if repeats == REPEATS_MAX => break,
+                None => self.monolith.create_movie(details).await,
+            };
+            match settled {
+                Ok(movie) => {
+                    let error = &lost as &dyn std::error::Error;
+                    tracing::info!(movie.id, error, "Settled a create whose answer was lost");
+                    answered.note(movie.id);
+                    return Ok(movie);
+                }
+                Err(error) if error.may_have_happened() && error.is_over() => lost = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(lost)
+    }
+
+    /// What the monolith has; nothing if it cannot be read soon enough.
+    async fn look(&self) -> Option<Vec<FollowedMovie>> {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
+        let look = async {
+            loop {
+                match self.monolith.list_movies().await {
+                    Ok(movies) => return movies,
+                    Err(error) => tracing::debug!(%error, "Cannot look for a lost movie yet"),
+                }
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+        };
+        tokio::time::timeout(LOOK_UP_TIME_MAX, look).await.ok()
+    }
+}
