@@ -24,6 +24,7 @@
 //! Subjects are dealt to 10,000 buckets, so a percentage has at most two decimals. Another salt deals everybody anew:
 //! it belongs to the rollout for as long as the rollout lives.
 
+mod analysis;
 mod bucket;
 mod decision;
 mod explain;
@@ -31,6 +32,7 @@ mod fallback;
 mod percent;
 mod percentages;
 mod pin;
+mod policy;
 mod rules;
 mod stage;
 mod state;
@@ -39,6 +41,10 @@ mod subject;
 mod testing;
 mod transition;
 
+pub use analysis::{
+    Analysis, Evidence, Hold, Judgement, Layout, MergeError, Metric, Outcome, Recorder, Verdict,
+    Window,
+};
 pub use bucket::{Algorithm, BUCKETS, Bucket, bucket};
 pub use decision::{Decision, Reason, Request, Shadow, Side, decide};
 pub use explain::{Explanation, Line, explain, explain_reading};
@@ -46,6 +52,7 @@ pub use fallback::{Attempt, Failure, NoFallback};
 pub use percent::{ParsePercentError, Percent};
 pub use percentages::{Percentages, Source, Word};
 pub use pin::{KEY_BYTES_MIN, Keys, KeysError, Pin};
+pub use policy::{DifferenceBound, LatencyBound, Policy, PolicyError, RateBound};
 pub use rules::{Rule, RuleError, Then, When};
 pub use stage::{Owner, OwnerError, Stage};
 pub use state::{GoingDown, RolloutState};
