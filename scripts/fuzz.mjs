@@ -18,12 +18,19 @@ const parsers = names.length > 0 ? names : readdirSync(join(fuzz, "corpus"));
 
 /** Longest input: a call has several parts, and nesting takes two bytes a level. */
 const BYTES_MAX = 1024;
+const LINES_SHOWN = 45;
 
 function run(command, args, options = {}) {
   const done = spawnSync(command, args, { encoding: "utf8", maxBuffer: 64 << 20, ...options });
   if (done.error) throw done.error;
-  if (done.status !== 0) throw new Error(`${command} ${args.join(" ")} failed:\n${done.stdout}${done.stderr ?? ""}`);
-  return `${done.stdout}${done.stderr ?? ""}`;
+  const said = `${done.stdout}${done.stderr ?? ""}`;
+  if (done.status !== 0) {
+    // The panic and the input; before them are thousands of lines of progress.
+    console.error(said.split("\n").slice(-LINES_SHOWN).join("\n"));
+    console.error(`${command} failed (${args.join(" ")})`);
+    process.exit(1);
+  }
+  return said;
 }
 
 const host = run("rustc", ["-vV"]).match(/^host: (.+)$/m)[1];

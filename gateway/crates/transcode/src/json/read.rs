@@ -34,10 +34,12 @@ const UNKNOWN: Fault = Fault {
 
 /// What has been seen of an object so far.
 #[derive(Default)]
-struct Seen {
+struct Seen<'j> {
     fields: Bits,
     present: Bits,
     oneofs: Bits,
+    /// Members that name no field, where those are ignored.
+    unknown: Option<HashSet<Cow<'j, str>>>,
 }
 
 impl<'p, 'j> Reader<'p, 'j> {
@@ -124,7 +126,10 @@ impl<'p, 'j> Reader<'p, 'j> {
                 None if key == "@type" && std::mem::take(&mut awaits_type) => {
                     self.lexer.skip(depth + 1)?;
                 }
-                None => self.unknown(key, depth + 1)?,
+                None => {
+                    self.note_unknown(key.clone(), &mut seen);
+                    self.unknown(key, depth + 1)?;
+                }
             }
         }
         if self.options.required {
@@ -152,7 +157,7 @@ impl<'p, 'j> Reader<'p, 'j> {
         &mut self,
         plan: &'p MessagePlan,
         index: usize,
-        seen: &mut Seen,
+        seen: &mut Seen<'_>,
         depth: usize,
     ) -> Result<(), Syntax> {
         let field = &plan.fields[index];
@@ -348,6 +353,18 @@ impl<'p, 'j> Reader<'p, 'j> {
         }
     }
 
+    /// A name that is there twice is refused even if nobody wants to know what it says.
+    fn note_unknown(&mut self, key: Cow<'j, str>, seen: &mut Seen<'j>) {
+        if self.options.unknown_fields == Unknown::Ignore
+            && !self.violations.is_full()
+            && let Some(key) = seen.unknown.get_or_insert_default().replace(key)
+        {
+            let field = self.place.show_under(Spelling(self.options), &key);
+            self.violations
+                .push(field, ViolationKind::Duplicate, "is given twice");
+        }
+    }
+
     pub(super) fn unknown(&mut self, key: Cow<'j, str>, depth: usize) -> Result<(), Syntax> {
         if self.options.unknown_fields == Unknown::Reject && !self.violations.is_full() {
             let field = self.place.show_under(Spelling(self.options), &key);
@@ -356,7 +373,7 @@ impl<'p, 'j> Reader<'p, 'j> {
         self.lexer.skip(depth)
     }
 
-    fn require(&mut self, plan: &'p MessagePlan, seen: &Seen) {
+    fn require(&mut self, plan: &'p MessagePlan, seen: &Seen<'_>) {
         for &index in &plan.required {
             let field = &plan.fields[index];
             if seen.present.has(index) || self.place.is_on(self.provided, field) {

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use proptest::prelude::*;
+
 use crate::parsers::PARSERS;
 
 #[test]
@@ -16,4 +18,15 @@ fn every_seed_gives_an_answer() {
     }
     let folders = fs::read_dir(corpus).unwrap().count();
     assert_eq!(folders, PARSERS.len(), "a folder for each parser");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_give_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+        for (_, parser) in PARSERS {
+            parser(&bytes);
+        }
+    }
 }

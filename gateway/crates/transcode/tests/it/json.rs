@@ -372,6 +372,22 @@ fn options_change_the_form() {
 }
 
 #[test]
+fn names_are_refused_twice_even_where_they_are_ignored() {
+    let options = Options {
+        unknown_fields: Unknown::Ignore,
+        ..Options::default()
+    };
+    let read = |json| encode("Everything", json, &options);
+    assert_eq!(
+        read(r#"{"x":1,"y":2,"scalars":{"x":3}}"#),
+        Ok(vec![0x0a, 0])
+    );
+    let twice = r#"{"x":1,"\u0078":2,"scalars":{"y":3,"y":4}}"#;
+    let want = "x is given twice; scalars.y is given twice";
+    assert_eq!(read(twice), Err(want.to_owned()));
+}
+
+#[test]
 fn options_are_read_from_configuration() {
     let options: Options =
         serde_json::from_str(r#"{"int64":"number","unknown_query":"ignore"}"#).unwrap();
