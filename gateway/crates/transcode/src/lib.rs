@@ -13,6 +13,7 @@
 //! | [`reverse`] | [`Reverse`]: the other direction, wire bytes -> REST call, JSON answer -> wire bytes |
 //! | [`json`] | [`Plans`]: the compiled codec under it, for whole messages |
 //! | [`violation`] | [`Violations`]: everything wrong with a request, field by field |
+//! | [`compare`] | [`Comparer`]: whether two answers say the same |
 //! | [`status`] | [`Renderer`]: a gRPC status -> an HTTP error in the route's shape |
 //!
 //! Descriptors are read once, when a [`Transcoder`] or a [`Renderer`] is made. The request path works on tables
@@ -55,6 +56,7 @@
 //! long as its caller allows. How long a body may be is the caller's to say. Any bytes at all give an answer: the property
 //! tests and `make fuzz` look for those that do not.
 
+pub mod compare;
 pub mod json;
 pub mod options;
 mod percent;
@@ -67,6 +69,7 @@ pub mod transcoder;
 pub mod violation;
 mod wire;
 
+pub use compare::{Allowances, Comparer, Finding, FindingKind, Seen};
 pub use json::{DecodeError, PieceError, Pieces, Plans};
 pub use options::{EnumForm, Int64Form, NameForm, Options, Unknown};
 pub use reverse::{RestCall, Reverse, ReverseError};
