@@ -103,6 +103,9 @@ impl Compression {
 
 /// Whether content of this kind gets smaller. Most of what is not text is compressed by its own rules.
 fn is_text(kind: &HeaderValue) -> bool {
+    if kind == "application/json" {
+        return true;
+    }
     let Ok(kind) = kind.to_str() else {
         return false;
     };
@@ -118,6 +121,7 @@ fn is_text(kind: &HeaderValue) -> bool {
         || matches!(
             kind.as_str(),
             "application/json"
+                | "application/x-jsonlines"
                 | "application/x-ndjson"
                 | "application/ndjson"
                 | "application/jsonl"

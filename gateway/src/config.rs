@@ -241,7 +241,30 @@ impl Config {
         for (name, upstream) in &self.upstreams {
             check_upstream(name, upstream)?;
         }
+        for (name, profile) in &self.profiles {
+            profile.streams.check(&format!("profiles.{name}.streams"))?;
+            let key = format!("profiles.{name}.request_headers");
+            self.check_guest(&key, &profile.request_headers)?;
+        }
+        for route in &self.routes {
+            let key = format!("routes {}: request_headers", route.path);
+            self.check_guest(&key, &route.request_headers)?;
+        }
         Ok(())
+    }
+
+    /// Services know guests by metadata that nobody may bring from outside.
+    fn check_guest(&self, key: &str, names: &[MetadataName]) -> Result<(), ConfigError> {
+        let is_guest = |name: &&MetadataName| {
+            name.header()
+                .as_str()
+                .eq_ignore_ascii_case(&self.guest.metadata)
+        };
+        let allowed = "any header is allowed but guest.metadata, by which services know guests";
+        match names.iter().find(is_guest) {
+            None => Ok(()),
+            Some(name) => Err(bad_value(key, name.header().as_str(), allowed)),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{ConfigError, bad_value};
+
 /// `streams` of `[profiles.NAME]`: calls that stream in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -24,6 +26,25 @@ impl Default for StreamsConfig {
             idle_timeout_ms: 300_000,
             item_bytes_max: 1024 * 1024,
             heartbeat_ms: 15_000,
+        }
+    }
+}
+
+impl StreamsConfig {
+    /// `key`: where it stands. A limit of nothing would end every stream, or never pause between heartbeats.
+    pub(super) fn check(&self, key: &str) -> Result<(), ConfigError> {
+        let limits = [
+            ("deadline_ms", self.deadline_ms),
+            ("idle_timeout_ms", self.idle_timeout_ms),
+            ("item_bytes_max", self.item_bytes_max as u64),
+            ("heartbeat_ms", self.heartbeat_ms),
+        ];
+        match limits.iter().find(|(_, value)| *value == 0) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let key = format!("{key}.{name}");
+                Err(bad_value(&key, "0", "a number above 0 is allowed"))
+            }
         }
     }
 }

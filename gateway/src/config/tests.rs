@@ -140,3 +140,40 @@ fn an_empty_token_protects_nothing_and_is_refused() {
     let error = config.check().unwrap_err().to_string();
     assert!(error.starts_with("ops.token"), "{error}");
 }
+
+#[test]
+fn the_metadata_of_guests_never_comes_from_outside() {
+    let mut config = load(&[]).unwrap();
+    let mine = MetadataName::try_from(config.guest.metadata.to_uppercase()).unwrap();
+    config.routes[0].request_headers.push(mine.clone());
+    let error = config.check().unwrap_err().to_string();
+    assert!(error.contains("guest.metadata"), "{error}");
+    let mut config = load(&[]).unwrap();
+    config
+        .profiles
+        .entry("canonical".to_owned())
+        .or_default()
+        .request_headers
+        .push(mine);
+    let error = config.check().unwrap_err().to_string();
+    assert!(
+        error.starts_with("profiles.canonical.request_headers"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_stream_without_limits_is_refused() {
+    let mut config = load(&[]).unwrap();
+    config
+        .profiles
+        .entry("canonical".to_owned())
+        .or_default()
+        .streams
+        .heartbeat_ms = 0;
+    let error = config.check().unwrap_err().to_string();
+    assert!(
+        error.starts_with("profiles.canonical.streams.heartbeat_ms"),
+        "{error}"
+    );
+}
