@@ -263,4 +263,17 @@ mod tests {
             assert_eq!(header(time), want);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_gives_an_answer(text in "[0-9.HMSmunsh ]{0,14}|[ -~]{0,20}") {
+            for name in ["grpc-timeout", "x-request-timeout"] {
+                if let Ok(Some(time)) = read(&[(name, &text)]) {
+                    assert!(!time.is_zero() && time <= ASKED_MAX);
+                    let header = header(time);
+                    assert!((2..=9).contains(&header.len()), "{header:?}");
+                }
+            }
+        }
+    }
 }

@@ -170,4 +170,12 @@ mod tests {
         let whole = format!("data: 1\n\ndata: 2\n\n{end}");
         check(Form::Events, &whole, end, "event: error\ndata: {}\n\n");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_header_gives_a_form(text in "[ -~]{0,60}") {
+            let value = HeaderValue::try_from(text).unwrap();
+            Form::asked(&HeaderMap::from_iter([(ACCEPT, value)]));
+        }
+    }
 }

@@ -197,4 +197,14 @@ mod tests {
             assert_eq!(of_reset(reason), want, "{reason}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_trailers_give_a_status(values in proptest::array::uniform3("[ -~]{0,20}")) {
+            let names = [GRPC_STATUS, GRPC_MESSAGE, GRPC_STATUS_DETAILS];
+            let values = values.map(|value| HeaderValue::try_from(value).unwrap());
+            let headers = HeaderMap::from_iter(names.into_iter().zip(values));
+            assert!(of_headers(&headers).is_some());
+        }
+    }
 }

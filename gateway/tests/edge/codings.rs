@@ -113,6 +113,8 @@ async fn a_compressed_request_is_read_within_the_limit() {
     let (world, _) = stock::world().await;
     let post = |bytes: Vec<u8>, coding: &str| {
         let request = world.client.post(world.url("/stock:tell"));
+        // A refused upload ends its connection, which no later request is to be sent on.
+        let request = request.header("connection", "close");
         request.header("content-encoding", coding).body(bytes)
     };
     let body = json!({"text": "hello"}).to_string();
@@ -140,4 +142,37 @@ async fn a_compressed_request_is_read_within_the_limit() {
     let request = world.client.post(world.url("/stock/shelves/7:collect"));
     let (status, summary) = answer(request.header("content-encoding", "gzip").body(lines)).await;
     assert_eq!((status, &summary["sum"]), (200, &json!("3")));
+}
+
+#[tokio::test]
+async fn a_failure_in_mid_stream_is_seen_through_compression() {
+    let (world, _) = stock::world().await;
+    let request = world
+        .get("/stock:watch?count=2&then=FAIL")
+        .header("accept", "application/x-ndjson")
+        .header("accept-encoding", "gzip");
+    let mut response = request.send().await.unwrap();
+    let mut packed = Vec::new();
+    let broken = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => packed.extend_from_slice(&chunk),
+            Ok(None) => break false,
+            Err(_) => break true,
+        }
+    };
+    assert!(broken);
+    let mut unpacked = Vec::new();
+    let mut decoder = compression_codecs::GzipDecoder::new();
+    let mut input = compression_codecs::core::util::PartialBuffer::new(&packed[..]);
+    let mut scratch = [0; 4096];
+    while !input.unwritten().is_empty() {
+        let mut output = compression_codecs::core::util::WriteBuffer::new_initialized(&mut scratch);
+        compression_codecs::DecodeV2::decode(&mut decoder, &mut input, &mut output).unwrap();
+        unpacked.extend_from_slice(output.written());
+    }
+    let unpacked = String::from_utf8(unpacked).unwrap();
+    assert!(
+        unpacked.ends_with("\"message\":\"the shelf fell\"}}\n"),
+        "{unpacked}"
+    );
 }

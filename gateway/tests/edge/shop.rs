@@ -12,7 +12,8 @@ use std::{
 
 use axum::{Router, body::Body, extract::Request, response::Response, routing::post};
 use banyan_proto::follow::v1::{
-    CatchUpRequest, CatchUpResponse, StatusRequest, StatusResponse,
+    CatchUpRequest, CatchUpResponse, ReconcileRequest, ReconcileResponse, StatusRequest,
+    StatusResponse,
     follow_service_server::{FollowService, FollowServiceServer},
 };
 use tonic::{Code, Status, server::Grpc};
@@ -192,5 +193,12 @@ impl FollowService for Follower {
     ) -> Result<tonic::Response<CatchUpResponse>, Status> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(tonic::Response::new(CatchUpResponse::default()))
+    }
+
+    async fn reconcile(
+        &self,
+        _: tonic::Request<ReconcileRequest>,
+    ) -> Result<tonic::Response<ReconcileResponse>, Status> {
+        Ok(tonic::Response::new(ReconcileResponse::default()))
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures::StreamExt as _;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -378,4 +379,49 @@ async fn both_sides_talk_in_turns() {
     assert!(got.contains("item 4: "), "{got}");
     stream.read_to_string(&mut got).await.ok();
     assert!(!got.ends_with("0\r\n\r\n"), "{got}");
+}
+
+#[test]
+fn nothing_that_can_be_streamed_makes_it_panic() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (world, _) = runtime.block_on(stock::world_with(|config| {
+        profile(config).streams.item_bytes_max = 100;
+        profile(config).streams.idle_timeout_ms = 1_000;
+    }));
+    let item = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..40),
+        "[\\[\\]{},:\"a1 \n]{0,40}".prop_map(String::into_bytes),
+        Just(b"{\"amount\":1}\n".to_vec()),
+    ];
+    let body = proptest::collection::vec(item, 0..6).prop_map(|items| items.concat());
+    let method = prop_oneof![
+        Just("/stock/shelves/7:collect"),
+        Just("/stock:chat"),
+        Just("/stock/files/1:uploadPieces"),
+    ];
+    let header = prop_oneof![
+        Just("accept"),
+        Just("accept-encoding"),
+        Just("content-encoding"),
+        Just("grpc-timeout"),
+        Just("x-request-timeout"),
+        Just("if-match"),
+        Just("if-none-match"),
+    ];
+    let headers = proptest::collection::vec((header, "[ -~]{0,20}"), 0..3);
+    let config = ProptestConfig {
+        cases: 150,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    proptest!(config, |((method, headers, body) in (method, headers, body))| {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!(
+            "POST {method} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
+            body.len()
+        );
+        let got = runtime.block_on(conversation(&world, &[head.as_bytes(), &body].concat()));
+        prop_assert!(got.starts_with("HTTP/1.1 "), "{got:?}");
+        prop_assert!(!got.starts_with("HTTP/1.1 5") || got.starts_with("HTTP/1.1 504"), "{got:?}");
+    });
 }
