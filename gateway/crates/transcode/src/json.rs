@@ -22,6 +22,7 @@ mod present;
 mod print;
 mod read;
 mod scalar;
+mod seen;
 mod structs;
 mod text;
 mod time;

@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::bits::Bits;
 use super::lexer::{Lexer, Syntax};
 use super::place::{Part, Place, Spelling};
 use super::plan::{FieldPlan, Kind, MessageId, MessagePlan, Plans, Scalar, Shape, Special};
 use super::scalar::{self, Fault, Raw};
+use super::seen::Seen;
 use crate::options::{Options, Unknown};
 use crate::violation::{ViolationKind, Violations};
 use crate::wire::{self, WireType};
@@ -31,16 +31,6 @@ const UNKNOWN: Fault = Fault {
     kind: ViolationKind::Unknown,
     predicate: "is not a known field",
 };
-
-/// What has been seen of an object so far.
-#[derive(Default)]
-struct Seen<'j> {
-    fields: Bits,
-    present: Bits,
-    oneofs: Bits,
-    /// Members that name no field, where those are ignored.
-    unknown: Option<HashSet<Cow<'j, str>>>,
-}
 
 impl<'p, 'j> Reader<'p, 'j> {
     pub(crate) fn new(
@@ -127,7 +117,9 @@ impl<'p, 'j> Reader<'p, 'j> {
                     self.lexer.skip(depth + 1)?;
                 }
                 None => {
-                    self.note_unknown(key.clone(), &mut seen);
+                    if self.options.unknown_fields == Unknown::Ignore && !seen.is_new(key.clone()) {
+                        self.twice(&key);
+                    }
                     self.unknown(key, depth + 1)?;
                 }
             }
@@ -354,12 +346,9 @@ impl<'p, 'j> Reader<'p, 'j> {
     }
 
     /// A name that is there twice is refused even if nobody wants to know what it says.
-    fn note_unknown(&mut self, key: Cow<'j, str>, seen: &mut Seen<'j>) {
-        if self.options.unknown_fields == Unknown::Ignore
-            && !self.violations.is_full()
-            && let Some(key) = seen.unknown.get_or_insert_default().replace(key)
-        {
-            let field = self.place.show_under(Spelling(self.options), &key);
+    fn twice(&mut self, key: &str) {
+        if !self.violations.is_full() {
+            let field = self.place.show_under(Spelling(self.options), key);
             self.violations
                 .push(field, ViolationKind::Duplicate, "is given twice");
         }
