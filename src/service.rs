@@ -19,8 +19,8 @@ pub(crate) async fn gateway(options: ServiceOptions) -> anyhow::Result<()> {
         config.ops.address = listen;
     }
     if options.check_config {
-        banyan_gateway::check(&config)?;
-        return print(&config.effective());
+        let contracts = banyan_gateway::check(&config).await?;
+        return print(&format!("{contracts}{}", config.effective()));
     }
     telemetry::start(telemetry::DEFAULT_FILTER)?;
     let process = Process::new();

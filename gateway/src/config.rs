@@ -6,10 +6,12 @@
 //! found when routes are built. Both end the start with a message that names the key.
 
 mod compression;
+mod contracts;
 mod environment;
 mod listener;
 mod metadata;
 mod ops;
+mod origin;
 mod profile;
 mod rollout;
 mod route;
@@ -29,6 +31,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use compression::{Coding, CompressionConfig};
+pub use contracts::{ContractsConfig, DescriptorSource};
 pub use environment::EnvError;
 pub use listener::ListenerConfig;
 pub use metadata::MetadataName;
@@ -50,12 +53,15 @@ const BUILT_IN: &str = include_str!("../config/gateway.toml");
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Descriptor sets: paths of `FileDescriptorSet` files, or `builtin` for Banyan's own contracts.
-    pub descriptors: Vec<String>,
+    /// Where contracts come from, the first that has a service gives it: `builtin` are Banyan's own, `reflection:NAME`
+    /// asks the gRPC upstream of that name, anything else is the path of a `FileDescriptorSet` file with its imports.
+    #[schemars(with = "Vec<String>")]
+    pub descriptors: Vec<DescriptorSource>,
     /// A folder with a file for each rollout's percentage, named like its `percent_env`: a mounted ConfigMap.
     /// `ROLLOUTS_FOLDER` replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollouts_folder: Option<PathBuf>,
+    pub contracts: ContractsConfig,
     pub listener: ListenerConfig,
     pub compression: CompressionConfig,
     pub ops: OpsConfig,
@@ -69,6 +75,8 @@ pub struct Config {
     pub cells: BTreeMap<String, CellsConfig>,
     pub services: Vec<ServiceConfig>,
     pub routes: Vec<RouteConfig>,
+    #[serde(skip)]
+    pub(crate) origin: origin::Origin,
 }
 
 /// The configuration cannot be used.
@@ -120,6 +128,8 @@ impl Config {
         let mut config = Config::parse(&text, &origin)?;
         environment::apply(&mut config, environment)?;
         config.check()?;
+        config.origin.read = Some(Box::new(config.clone()));
+        config.origin.file = file.map(Path::to_owned);
         Ok(config)
     }
 
@@ -141,7 +151,9 @@ impl Config {
     pub fn set_upstream(&mut self, name: &str, url: impl Into<String>) -> Result<(), ConfigError> {
         match self.upstreams.get_mut(name) {
             Some(upstream) => {
-                upstream.set_url(url.into());
+                let url = url.into();
+                self.origin.upstreams.insert(name.to_owned(), url.clone());
+                upstream.set_url(url);
                 Ok(())
             }
             None => Err(ConfigError::NoUpstream {
@@ -204,6 +216,17 @@ impl Config {
                 "listener.concurrency_max",
                 self.listener.concurrency_max as u64,
             ),
+            ("contracts.files_every_ms", self.contracts.files_every_ms),
+            (
+                "contracts.reflection_every_ms",
+                self.contracts.reflection_every_ms,
+            ),
+            (
+                "contracts.reflection_timeout_ms",
+                self.contracts.reflection_timeout_ms,
+            ),
+            ("contracts.bytes_max", self.contracts.bytes_max as u64),
+            ("contracts.files_max", self.contracts.files_max as u64),
         ];
         for (key, value) in limits {
             if value == 0 {

@@ -13,7 +13,7 @@ use std::{
 use axum::{Router, body::Body};
 use banyan_mesh::readiness::Readiness;
 use banyan_rollout::Side;
-use banyan_transcode::{Captures, Lookup, RouteTable};
+use banyan_transcode::{Captures, Lookup};
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{ALLOW, CONNECTION, CONTENT_LENGTH, SET_COOKIE},
@@ -25,18 +25,15 @@ use tower::ServiceExt as _;
 use crate::{
     access_log::Record,
     body::BodyLimits,
-    cells::Cells,
-    compression::Compression,
-    config::ListenerConfig,
+    config::{ListenerConfig, ListenerName},
     context::{Context, REQUEST_ID},
-    guest::Guests,
+    contracts::Contracts,
     metrics::{Counts, Metrics},
     ops::Guard,
     profile::Profile,
     refusal::Refusal,
     rollouts::Rollouts,
-    routes::{Action, Route, Split},
-    surfaces::Surfaces,
+    routes::{Absent, Action, Route, Routes, Split},
     transcoded::Caller,
 };
 
@@ -44,13 +41,9 @@ const SIDE: HeaderName = HeaderName::from_static("x-banyan-side");
 
 /// One listener's pipeline.
 pub(crate) struct Edge {
-    name: &'static str,
+    listener: ListenerName,
     limits: Limits,
-    table: RouteTable<Route>,
-    surfaces: Surfaces,
-    cells: Vec<Cells>,
-    guests: Guests,
-    compression: Compression,
+    contracts: Contracts,
     rollouts: Rollouts,
     metrics: Metrics,
     /// Counts what matches no route.
@@ -80,10 +73,7 @@ pub(crate) struct Operators {
 /// What all listeners share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) surfaces: Surfaces,
-    pub(crate) cells: Vec<Cells>,
-    pub(crate) guests: Guests,
-    pub(crate) compression: Compression,
+    pub(crate) contracts: Contracts,
     pub(crate) rollouts: Rollouts,
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
@@ -104,32 +94,24 @@ impl Limits {
 
 impl Edge {
     pub(crate) fn new(
-        name: &'static str,
+        listener: ListenerName,
         limits: Limits,
-        table: RouteTable<Route>,
         shared: Shared,
         operators: Option<Operators>,
     ) -> Edge {
         let Shared {
-            surfaces,
-            cells,
-            guests,
-            compression,
+            contracts,
             rollouts,
             metrics,
             readiness,
         } = shared;
         Edge {
-            name,
+            listener,
             limits,
-            table,
-            surfaces,
-            cells,
-            guests,
-            compression,
+            contracts,
             rollouts,
             metrics,
-            none: Counts::new(name, "none"),
+            none: Counts::new(listener.as_str(), "none"),
             readiness,
             operators,
         }
@@ -141,12 +123,14 @@ impl Edge {
         if let Some(pages) = self.probes(&request) {
             return page(pages, request).await;
         }
+        // What this request begins with it keeps to its end, whatever is loaded meanwhile.
+        let routes = self.contracts.routes();
         let (parts, body) = request.into_parts();
         let (version, is_head) = (parts.version, parts.method == Method::HEAD);
         let authority = parts.uri.authority().map(|authority| authority.as_str());
         let context = Context::of(&parts.headers, authority, peer, self.limits.trust_forwarded);
         let mut record = Record::begin(
-            self.name,
+            self.listener.as_str(),
             parts.method.clone(),
             &context,
             self.metrics.clone(),
@@ -156,14 +140,16 @@ impl Edge {
         // Shed before anything is parsed: rejecting is cheaper than working, and a queue would only be late.
         let Ok(permit) = Arc::clone(&self.limits.concurrency).try_acquire_owned() else {
             let response = self.refuse(
-                self.surfaces.of(parts.uri.path()),
+                routes.surfaces.of(parts.uri.path()),
                 Refusal::overloaded(),
                 &context,
                 &mut record,
             );
             return record.answered(self.finished(response, version, &context), None);
         };
-        let mut response = self.route(parts, body, &context, &mut record).await;
+        let mut response = self
+            .route(&routes, parts, body, &context, &mut record)
+            .await;
         if is_head {
             response = without_body(response);
         }
@@ -194,6 +180,7 @@ impl Edge {
     /// Finds the route, or says why there is none.
     async fn route(
         &self,
+        routes: &Routes,
         parts: Parts,
         body: Body,
         context: &Context,
@@ -206,21 +193,31 @@ impl Edge {
                 .guard
                 .check_site(&parts.headers, context.host.as_ref())
         {
-            return self.refuse(self.surfaces.of(path), refusal, context, record);
+            return self.refuse(routes.surfaces.of(path), refusal, context, record);
         }
-        let found = self.table.find(&parts.method, path, parts.uri.query());
+        let table = routes.table(self.listener);
+        let found = table.find(&parts.method, path, parts.uri.query());
         let is_open = matches!(&found, Lookup::Found { route, .. } if route.is_open);
         if let Some(operators) = &self.operators
             && !is_open
             && let Err(refusal) = operators.guard.check_token(&parts.headers)
         {
-            return self.refuse(self.surfaces.of(path), refusal, context, record);
+            return self.refuse(routes.surfaces.of(path), refusal, context, record);
         }
         let refusal = match found {
             Lookup::Found { route, captures } => {
                 record.route = Arc::clone(&route.counts);
+                let caller = Caller {
+                    context,
+                    guests: &routes.guests,
+                    limits: self.limits.body,
+                    compression: &routes.compression,
+                    metrics: &self.metrics,
+                    listener: self.listener.as_str(),
+                    begun: Instant::now(),
+                };
                 return match self
-                    .act(route, &captures, parts, body, context, record)
+                    .act(route, &captures, parts, body, &caller, record)
                     .await
                 {
                     Ok(response) => response,
@@ -232,26 +229,29 @@ impl Edge {
                     let (pages, path) = (operators.pages.clone(), path.to_owned());
                     let response = page(pages, Request::from_parts(parts, body)).await;
                     if response.extensions().get::<NoPage>().is_none() {
-                        record.route = Counts::new(self.name, "pages");
+                        record.route = Counts::new(self.listener.as_str(), "pages");
                         return response;
                     }
-                    let surface = self.surfaces.of(&path);
-                    return self.refuse(surface, Refusal::no_route(), context, record);
+                    let absent = routes.absent_on(self.listener).map(Absent::refusal);
+                    let refusal = absent.unwrap_or_else(Refusal::no_route);
+                    let surface = routes.surfaces.of(&path);
+                    return self.refuse(surface, refusal, context, record);
                 }
-                None => self
+                None => routes
                     .cells
                     .iter()
                     .find_map(|cells| cells.unknown_in(path))
+                    .or_else(|| routes.absent_on(self.listener).map(Absent::refusal))
                     .unwrap_or_else(Refusal::no_route),
             },
             Lookup::MethodNotAllowed { allow } if parts.method == Method::OPTIONS => {
-                record.route = Counts::new(self.name, "OPTIONS");
+                record.route = Counts::new(self.listener.as_str(), "OPTIONS");
                 return options(&allow);
             }
             Lookup::MethodNotAllowed { allow } => Refusal::method_not_allowed(&allow),
             Lookup::BadPath(bad) => Refusal::bad_path(bad.to_string()),
         };
-        self.refuse(self.surfaces.of(path), refusal, context, record)
+        self.refuse(routes.surfaces.of(path), refusal, context, record)
     }
 
     async fn act(
@@ -260,32 +260,24 @@ impl Edge {
         captures: &Captures,
         parts: Parts,
         body: Body,
-        context: &Context,
+        caller: &Caller<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let caller = Caller {
-            context,
-            guests: &self.guests,
-            limits: self.limits.body,
-            compression: &self.compression,
-            metrics: &self.metrics,
-            listener: self.name,
-            begun: Instant::now(),
-        };
         match &route.action {
             Action::Fixed(fixed) => Ok(fixed.response()),
+            Action::Absent(absent) => Err(absent.refusal()),
             Action::Forward(upstream) => {
                 let response = upstream
-                    .forward(&parts, body, context, self.limits.body, &self.guests)
+                    .forward(&parts, body, caller.context, caller.limits, caller.guests)
                     .await?;
-                Ok(self.compression.forwarded(&parts.headers, response))
+                Ok(caller.compression.forwarded(&parts.headers, response))
             }
             Action::Call(call) => {
-                call.answer(&parts, body, captures, &route.profile, &caller)
+                call.answer(&parts, body, captures, &route.profile, caller)
                     .await
             }
             Action::Split(split) => {
-                self.split(split, route, captures, parts, body, &caller, record)
+                self.split(split, route, captures, parts, body, caller, record)
                     .await
             }
         }
@@ -310,12 +302,13 @@ impl Edge {
         let (side, set_cookie) = (ruling.side, ruling.set_cookie.clone());
         record.ruling = Some(ruling);
         let answer = match side {
-            Side::Grpc => {
-                split
-                    .grpc
-                    .answer(&parts, body, captures, &route.profile, caller)
-                    .await
-            }
+            Side::Grpc => match &split.grpc {
+                Ok(call) => {
+                    call.answer(&parts, body, captures, &route.profile, caller)
+                        .await
+                }
+                Err(absent) => Err(absent.refusal()),
+            },
             Side::Legacy => self.legacy(split, &parts, body, caller, record).await,
         };
         // A failure has a side too, and its client is to stay there.
@@ -343,7 +336,7 @@ impl Edge {
     ) -> Result<Response<Body>, Refusal> {
         let response = split
             .legacy
-            .forward(parts, body, caller.context, self.limits.body, &self.guests)
+            .forward(parts, body, caller.context, caller.limits, caller.guests)
             .await?;
         if let Some(follower) = &split.follower
             && !parts.method.is_safe()
@@ -351,7 +344,7 @@ impl Edge {
         {
             record.trouble = follower.catch_up().await.err();
         }
-        Ok(self.compression.forwarded(&parts.headers, response))
+        Ok(caller.compression.forwarded(&parts.headers, response))
     }
 
     fn refuse(
@@ -366,7 +359,7 @@ impl Edge {
             false => profile.refuse(&refusal),
         };
         if let Some(limit) = refusal.limit() {
-            self.metrics.limit_hit(self.name, limit);
+            self.metrics.limit_hit(self.listener.as_str(), limit);
         }
         record.trouble = refusal.trouble;
         response

@@ -6,7 +6,9 @@
 //! | module | what it decides |
 //! |---|---|
 //! | [`config`] | `gateway.toml` and the environment: what can be said, and what is wrong with it |
-//! | `routes`, `descriptors`, `upstreams` | that configuration, compiled; whatever does not fit ends the start |
+//! | `descriptors` | the contracts: files, the built-in set, and what backends tell of themselves |
+//! | `routes`, `upstreams` | configuration and contracts, compiled; whatever does not fit ends the start |
+//! | `contracts`, `reload` | which of these is in force, and taking up changed ones without a restart |
 //! | `listener` | from a socket to requests: connections, header time and size, serving threads, draining |
 //! | `per_thread` | what every serving thread has of its own |
 //! | `edge` | the way of a request: shed, guard, route, decide, answer |
@@ -28,6 +30,7 @@ pub mod cli;
 mod compression;
 pub mod config;
 mod context;
+mod contracts;
 mod cookies;
 mod deadline;
 mod descriptors;
@@ -45,6 +48,7 @@ mod per_thread;
 mod probes;
 mod profile;
 mod refusal;
+mod reload;
 pub mod rollouts;
 mod routes;
 mod site;

@@ -60,6 +60,13 @@ impl Refusal {
         )
     }
 
+    /// A backend that is asked for its contracts is away.
+    pub(crate) fn no_contract(message: String) -> Refusal {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let (code, title) = (Code::Unavailable, "Service unavailable");
+        Refusal::new(status, code, "NO_CONTRACT", title, message)
+    }
+
     pub(crate) fn unknown_cell(message: String) -> Refusal {
         Refusal::new(
             StatusCode::NOT_FOUND,

@@ -9,16 +9,18 @@ mod compile;
 use std::sync::Arc;
 
 use axum::body::Body;
-use banyan_transcode::RouteTable;
+use banyan_transcode::{HttpRule, RouteTable};
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{CONTENT_TYPE, LOCATION},
 };
+use prost_reflect::MethodDescriptor;
 
 use crate::{
-    cells::Cells, config::ListenerName, follow::Follower, forward::HttpUpstream, metrics::Counts,
-    profile::Profile, surfaces::Surfaces, transcoded::Call,
+    cells::Cells, compression::Compression, config::ListenerName, follow::Follower,
+    forward::HttpUpstream, guest::Guests, metrics::Counts, profile::Profile, refusal::Refusal,
+    surfaces::Surfaces, transcoded::Call,
 };
 
 pub(crate) use compile::{compile, routes_of};
@@ -45,12 +47,23 @@ pub(crate) enum Action {
     Call(Box<Call>),
     /// One of both, as the rollout decides.
     Split(Box<Split>),
+    /// To be a call once its contract is there.
+    Absent(Absent),
+}
+
+/// A service or method whose contract is not there yet.
+#[derive(Debug)]
+pub(crate) struct Absent {
+    /// `package.Service` or `package.Service/Method`.
+    pub(crate) what: String,
+    /// The sources that may bring it.
+    pub(crate) sources: String,
 }
 
 #[derive(Debug)]
 pub(crate) struct Split {
     pub(crate) rollout: String,
-    pub(crate) grpc: Call,
+    pub(crate) grpc: Result<Call, Absent>,
     pub(crate) legacy: HttpUpstream,
     pub(crate) follower: Option<Follower>,
 }
@@ -63,17 +76,54 @@ pub(crate) struct Fixed {
     body: Bytes,
 }
 
-/// All routes, compiled.
+/// All routes, compiled from one state of configuration and contracts, and what is looked up beside them. Immutable:
+/// another state is another one of these.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    pub(crate) public: RouteTable<Route>,
-    pub(crate) ops: RouteTable<Route>,
+    public: RouteTable<Arc<Route>>,
+    ops: RouteTable<Arc<Route>>,
     pub(crate) surfaces: Surfaces,
     pub(crate) cells: Vec<Cells>,
+    pub(crate) guests: Guests,
+    pub(crate) compression: Compression,
+    /// Every binding of a method to a place, in the order of the configuration.
+    pub(crate) served: Vec<Served>,
+    /// What is not there yet. Of a whole service nobody knows the paths: any on these listeners may be one of its.
+    pub(crate) absent: Vec<(Vec<ListenerName>, Absent)>,
+}
+
+/// One method at one place: what documents and tables other than the path table are made from.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) listener: ListenerName,
+    pub(crate) method: MethodDescriptor,
+    /// The whole template, with the prefix of its cell.
+    pub(crate) rule: HttpRule,
+    /// Query keys without which the route is not taken.
+    pub(crate) query: Vec<String>,
+    /// The name of `route.profile` in the configuration; empty for the canonical one where none is named.
+    pub(crate) profile: String,
+    pub(crate) route: Arc<Route>,
 }
 
 impl Routes {
-    fn table(&mut self, listener: ListenerName) -> &mut RouteTable<Route> {
+    /// What is looked up on a listener.
+    pub(crate) fn table(&self, listener: ListenerName) -> &RouteTable<Arc<Route>> {
+        match listener {
+            ListenerName::Public => &self.public,
+            ListenerName::Ops => &self.ops,
+        }
+    }
+
+    /// Why a path without a route may have one soon.
+    pub(crate) fn absent_on(&self, listener: ListenerName) -> Option<&Absent> {
+        let mut absent = self.absent.iter();
+        absent
+            .find(|(listeners, _)| listeners.contains(&listener))
+            .map(|(_, absent)| absent)
+    }
+
+    fn table_mut(&mut self, listener: ListenerName) -> &mut RouteTable<Arc<Route>> {
         match listener {
             ListenerName::Public => &mut self.public,
             ListenerName::Ops => &mut self.ops,
@@ -86,9 +136,38 @@ impl Route {
     pub(crate) fn name(&self) -> String {
         match &self.action {
             Action::Call(call) => format!("`{}` ({})", self.label, call.path),
-            Action::Split(split) => format!("`{}` ({})", self.label, split.grpc.path),
+            Action::Split(split) => match &split.grpc {
+                Ok(call) => format!("`{}` ({})", self.label, call.path),
+                Err(absent) => format!("`{}` ({})", self.label, absent.what),
+            },
+            Action::Absent(absent) => format!("`{}` ({})", self.label, absent.what),
             Action::Fixed(_) | Action::Forward(_) => format!("`{}`", self.label),
         }
+    }
+}
+
+impl Served {
+    /// The gRPC side of the route.
+    pub(crate) fn call(&self) -> Option<&Call> {
+        match &self.route.action {
+            Action::Call(call) => Some(call),
+            Action::Split(split) => split.grpc.as_ref().ok(),
+            Action::Fixed(_) | Action::Forward(_) | Action::Absent(_) => None,
+        }
+    }
+
+    /// Whether callers are guests with a secret cookie.
+    pub(crate) fn guest(&self) -> bool {
+        self.call().is_some_and(|call| call.guest)
+    }
+}
+
+impl Absent {
+    pub(crate) fn refusal(&self) -> Refusal {
+        Refusal::no_contract(format!(
+            "the contract of {} is not known yet: it comes from {}, which is away",
+            self.what, self.sources
+        ))
     }
 }
 

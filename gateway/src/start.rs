@@ -8,15 +8,15 @@ use banyan_mesh::{database::DatabaseSettings, process::Process, server::bind};
 
 use crate::{
     admin,
-    compression::Compression,
-    config::{Config, RolloutConfig},
+    config::{Config, ListenerName, RolloutConfig},
+    contracts::{self, Contracts},
+    descriptors::{self, Sets},
     edge::{Edge, Limits, NoPage, Operators, Shared},
-    follow,
-    guest::Guests,
-    listener,
+    follow, listener,
     metrics::Metrics,
     ops::Guard,
-    probes,
+    probes::Probes,
+    reload::{self, InForce},
     rollouts::{Definition, Rollouts},
     routes,
     store::Store,
@@ -39,9 +39,6 @@ pub struct Running {
 /// # Errors
 /// If the configuration does not fit together, the store's URL is none, or an address is taken.
 pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running> {
-    let guests =
-        Guests::new(&config.guest).context("guest.metadata is not a name of gRPC metadata")?;
-
     let public_socket = bind(config.listener.address, "PORT").await?;
     let ops_socket = bind(config.ops.address, "OPS_LISTEN").await?;
     let running = Running {
@@ -55,22 +52,32 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     let admin = admin::service(rollouts.clone());
     let upstreams = Upstreams::new(&config, GrpcService::local(admin.clone()))?;
     rollouts.know_followers(follow::followers(&config, &upstreams)?);
-    let routes =
-        routes::compile(&config, &upstreams).context("gateway.toml does not fit together")?;
+    let sets = descriptors::load(&config, &upstreams, &Sets::default(), true).await?;
+    let routes = routes::compile(&config, &upstreams, &sets)
+        .context("gateway.toml does not fit together")?;
+    let contracts = Contracts::new(routes);
 
     let shared = Shared {
-        surfaces: routes.surfaces,
-        cells: routes.cells,
-        guests,
-        compression: Compression::new(&config.compression),
+        contracts: contracts.clone(),
         rollouts,
         metrics: Metrics::register(process.metrics()),
         readiness: process.readiness().clone(),
     };
+    let reload = reload::start(
+        InForce {
+            probes: Probes::start(&config, process),
+            config: config.clone(),
+            upstreams,
+            sets,
+            contracts,
+        },
+        process,
+    );
     let pages = process
         .ops()
         .router(process)
         .merge(tonic::service::Routes::new(admin).into_axum_router())
+        .merge(reload::page(reload))
         // tonic's own fallback answers 200 in gRPC's way, which a browser or curl takes for success.
         .fallback(async || Extension(NoPage));
     let operators = Operators {
@@ -78,10 +85,9 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
         pages,
     };
     let limits = || Limits::new(&config.listener);
-    let public = Edge::new("public", limits(), routes.public, shared.clone(), None);
-    let ops = Edge::new("ops", limits(), routes.ops, shared, Some(operators));
+    let public = Edge::new(ListenerName::Public, limits(), shared.clone(), None);
+    let ops = Edge::new(ListenerName::Ops, limits(), shared, Some(operators));
 
-    probes::start(&config, process);
     for (name, socket, edge, threads) in [
         (
             "public listener",
@@ -100,16 +106,18 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     Ok(running)
 }
 
-/// Compiles a configuration as [`start`] does, and starts nothing: finds what does not fit together.
+/// Compiles a configuration as [`start`] does, and starts nothing: finds what does not fit together. Returns what is
+/// served from which contracts, and what could not be checked because its upstream is away, as TOML comments.
 ///
 /// # Errors
 /// Those of [`start`] that are in the configuration.
-pub fn check(config: &Config) -> anyhow::Result<()> {
+pub async fn check(config: &Config) -> anyhow::Result<String> {
     let nobody = tower::service_fn(|_| std::future::pending());
     let upstreams = Upstreams::new(config, GrpcService::local(nobody))?;
-    routes::compile(config, &upstreams)
-        .map(drop)
-        .context("gateway.toml does not fit together")
+    let sets = descriptors::load(config, &upstreams, &Sets::default(), true).await?;
+    let routes =
+        routes::compile(config, &upstreams, &sets).context("gateway.toml does not fit together")?;
+    Ok(contracts::summary(&routes, &sets))
 }
 
 /// Brings the gateway's store up to date and returns; what a migration job runs.

@@ -40,10 +40,12 @@ enum Kind {
 }
 
 /// All `[upstreams]`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Upstreams {
     grpc: BTreeMap<String, GrpcUpstream>,
     http: BTreeMap<String, HttpUpstream>,
+    /// What each was made from.
+    configs: BTreeMap<String, UpstreamConfig>,
 }
 
 /// A gRPC service behind the gateway.
@@ -108,17 +110,41 @@ impl Upstreams {
             deadline: ITSELF_DEADLINE,
         };
         upstreams.grpc.insert(ITSELF.to_owned(), itself);
+        upstreams.renewed(config)
+    }
+
+    /// Those of another configuration. One that is configured as before is the same one, with its connections.
+    pub(crate) fn renewed(&self, config: &Config) -> anyhow::Result<Upstreams> {
+        let mut upstreams = Upstreams::default();
         let threads = config.listener.threads();
+        let itself = self.grpc.get_key_value(ITSELF);
+        upstreams
+            .grpc
+            .extend(itself.map(|(name, itself)| (name.clone(), itself.clone())));
         for (name, upstream) in &config.upstreams {
             anyhow::ensure!(
                 name != ITSELF,
                 "upstreams.{ITSELF} is this gateway itself and cannot be configured"
             );
-            upstreams
-                .add(name, upstream, threads)
-                .with_context(|| format!("upstreams.{name} cannot be used"))?;
+            if self.configs.get(name) == Some(upstream) {
+                upstreams.take_over(name, self);
+            } else {
+                upstreams
+                    .add(name, upstream, threads)
+                    .with_context(|| format!("upstreams.{name} cannot be used"))?;
+            }
         }
+        upstreams.configs.clone_from(&config.upstreams);
         Ok(upstreams)
+    }
+
+    fn take_over(&mut self, name: &str, from: &Upstreams) {
+        if let Some(upstream) = from.grpc.get(name) {
+            self.grpc.insert(name.to_owned(), upstream.clone());
+        }
+        if let Some(upstream) = from.http.get(name) {
+            self.http.insert(name.to_owned(), upstream.clone());
+        }
     }
 
     fn add(&mut self, name: &str, config: &UpstreamConfig, threads: usize) -> anyhow::Result<()> {

@@ -194,6 +194,12 @@ impl Dependency {
         self.set(Some(reason.into()));
     }
 
+    /// It is depended on no more.
+    pub fn retire(&self) {
+        self.readiness
+            .change(|state| state.dependencies.remove(&self.name));
+    }
+
     fn set(&self, down: Option<String>) {
         self.readiness.change(|state| {
             let Some(entry) = state.dependencies.get_mut(&self.name) else {

@@ -18,6 +18,17 @@ pub enum ListenerName {
     Ops,
 }
 
+impl ListenerName {
+    /// As configuration, logs and metrics write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ListenerName::Public => "public",
+            ListenerName::Ops => "ops",
+        }
+    }
+}
+
 fn public_only() -> Vec<ListenerName> {
     vec![ListenerName::Public]
 }

@@ -3,15 +3,18 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use banyan_transcode::{HttpRule, PathTemplate, Transcoder};
+use banyan_transcode::{HttpRule, Transcoder};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, uri::PathAndQuery};
 use prost_reflect::MethodDescriptor;
 
-use super::{Action, Fixed, Split, compile::Compiler};
+use super::{
+    Absent, Action, Fixed, Split,
+    compile::{Compiler, rule_of},
+};
 use crate::{
-    config::RouteConfig, deadline::Cap, descriptors, follow::Follower, metadata::Allowed,
-    profile::Profile, transcoded::Call, upstreams::GrpcUpstream,
+    config::RouteConfig, deadline::Cap, follow::Follower, metadata::Allowed, profile::Profile,
+    transcoded::Call, upstreams::GrpcUpstream,
 };
 
 impl Compiler<'_> {
@@ -19,19 +22,12 @@ impl Compiler<'_> {
         &self,
         route: &RouteConfig,
         method: Option<&Method>,
-        template: &PathTemplate,
         profile: &Profile,
     ) -> anyhow::Result<Action> {
         match (&route.rpc, &route.forward, &route.fixed, &route.redirect) {
             (Some(rpc), None, None, None) => {
                 let method = method.context("`rpc` needs `methods`")?;
-                let rule = HttpRule {
-                    method: Some(method.clone()),
-                    template: template.clone(),
-                    body: route.body.clone(),
-                    response_body: route.response_body.clone(),
-                };
-                self.rpc(route, rpc, &rule, profile)
+                self.rpc(route, rpc, &rule_of(route, method)?, profile)
             }
             (None, Some(forward), None, None) => Ok(Action::Forward(
                 self.upstreams.http("forward", forward)?.clone(),
@@ -65,12 +61,29 @@ impl Compiler<'_> {
         let upstream = self
             .upstreams
             .grpc("upstream", route.upstream.as_deref().unwrap_or_default())?;
-        let mut call = call(
-            upstream,
-            &descriptors::method(&self.pool, rpc)?,
-            rule,
-            profile,
-        )?;
+        let call = match self.sets.method(rpc)? {
+            None => Err(self.absent(rpc)),
+            Some(method) => Ok(self.call(route, upstream, &method, rule, profile)?),
+        };
+        match (&route.rollout, &route.legacy) {
+            (None, None) => Ok(match call {
+                Ok(call) => Action::Call(Box::new(call)),
+                Err(absent) => Action::Absent(absent),
+            }),
+            (Some(rollout), Some(legacy)) => self.split(rollout, legacy, call),
+            _ => bail!("`rollout` and `legacy` belong together"),
+        }
+    }
+
+    fn call(
+        &self,
+        route: &RouteConfig,
+        upstream: &GrpcUpstream,
+        method: &MethodDescriptor,
+        rule: &HttpRule,
+        profile: &Profile,
+    ) -> anyhow::Result<Call> {
+        let mut call = call(upstream, method, rule, profile)?;
         call.guest = route.guest;
         let metadata = Allowed::new(&route.request_headers, &route.response_headers);
         call.metadata = call.metadata.and(&metadata);
@@ -86,14 +99,15 @@ impl Compiler<'_> {
             call.deadline = Cap::new(Duration::from_millis(deadline_ms));
             call.stream_deadline = call.deadline.clone();
         }
-        match (&route.rollout, &route.legacy) {
-            (None, None) => Ok(Action::Call(Box::new(call))),
-            (Some(rollout), Some(legacy)) => self.split(rollout, legacy, call),
-            _ => bail!("`rollout` and `legacy` belong together"),
-        }
+        Ok(call)
     }
 
-    fn split(&self, rollout: &str, legacy: &str, grpc: Call) -> anyhow::Result<Action> {
+    fn split(
+        &self,
+        rollout: &str,
+        legacy: &str,
+        grpc: Result<Call, Absent>,
+    ) -> anyhow::Result<Action> {
         let known = || {
             self.config
                 .rollouts

@@ -6,13 +6,15 @@ use anyhow::{Context as _, ensure};
 use banyan_transcode::{HttpRule, PathTemplate, Renderer, RouteTable};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
-use prost_reflect::DescriptorPool;
+use prost_reflect::MethodDescriptor;
 
-use super::{Action, Fixed, Route, Routes, action::call};
+use super::{Absent, Action, Fixed, Route, Routes, Served, action::call};
 use crate::{
     cells::{self, Cells},
+    compression::Compression,
     config::{CellsConfig, Config, ListenerName, RouteConfig, ServiceConfig},
-    descriptors,
+    descriptors::{self, Sets},
+    guest::Guests,
     metrics::Counts,
     profile::Profile,
     surfaces::Surfaces,
@@ -21,9 +23,14 @@ use crate::{
 };
 
 /// Compiles everything, or says what does not fit.
-pub(crate) fn compile(config: &Config, upstreams: &Upstreams) -> anyhow::Result<Routes> {
-    let pool = descriptors::load(&config.descriptors)?;
-    let renderer = Arc::new(Renderer::new(&pool));
+pub(crate) fn compile(
+    config: &Config,
+    upstreams: &Upstreams,
+    sets: &Sets,
+) -> anyhow::Result<Routes> {
+    let guests =
+        Guests::new(&config.guest).context("guest.metadata is not a name of gRPC metadata")?;
+    let renderer = Arc::new(Renderer::new(&sets.union()));
     let profiles = config
         .profiles
         .iter()
@@ -37,9 +44,9 @@ pub(crate) fn compile(config: &Config, upstreams: &Upstreams) -> anyhow::Result<
     let mut compiler = Compiler {
         config,
         upstreams,
-        pool,
+        sets,
         profiles,
-        routes: Routes::empty(renderer),
+        routes: Routes::empty(config, renderer, guests),
     };
     compiler.surfaces()?;
     for cells in config.cells.values() {
@@ -63,7 +70,7 @@ pub(crate) fn compile(config: &Config, upstreams: &Upstreams) -> anyhow::Result<
 pub(super) struct Compiler<'a> {
     pub(super) config: &'a Config,
     pub(super) upstreams: &'a Upstreams,
-    pub(super) pool: DescriptorPool,
+    pub(super) sets: &'a Sets,
     profiles: BTreeMap<&'a str, Arc<Profile>>,
     routes: Routes,
 }
@@ -80,13 +87,17 @@ struct Place {
 }
 
 impl Routes {
-    fn empty(renderer: Arc<Renderer>) -> Routes {
+    fn empty(config: &Config, renderer: Arc<Renderer>, guests: Guests) -> Routes {
         let canonical = Arc::new(Profile::new(&Default::default(), renderer));
         Routes {
             public: RouteTable::new(),
             ops: RouteTable::new(),
             surfaces: Surfaces::new(Vec::new(), canonical),
             cells: Vec::new(),
+            guests,
+            compression: Compression::new(&config.compression),
+            served: Vec::new(),
+            absent: Vec::new(),
         }
     }
 }
@@ -155,9 +166,15 @@ impl Compiler<'_> {
     fn service(&mut self, service: &ServiceConfig) -> anyhow::Result<()> {
         let mounts = self.mounts(service)?;
         let profile = self.profile(&service.profile)?;
-        for (method, rules) in
-            descriptors::annotated(&descriptors::service(&self.pool, &service.service)?)?
-        {
+        let Some(descriptor) = self.sets.service(&service.service)? else {
+            for (_, upstream) in &mounts {
+                self.upstreams.grpc("upstream", upstream)?;
+            }
+            let absent = self.absent(&service.service);
+            self.routes.absent.push((service.listeners.clone(), absent));
+            return Ok(());
+        };
+        for (method, rules) in descriptors::annotated(&descriptor)? {
             for rule in rules {
                 for (prefix, upstream) in &mounts {
                     let template = PathTemplate::parse(&format!("{prefix}{}", rule.template))?;
@@ -166,26 +183,56 @@ impl Compiler<'_> {
                         ..rule.clone()
                     };
                     for &listener in &service.listeners {
-                        let upstream = self.upstreams.grpc("upstream", upstream)?;
-                        let call = call(upstream, &method, &rule, &profile)?;
-                        let call = Call {
-                            guest: service.guest,
-                            ..call
-                        };
-                        let (method, template) = (rule.method.clone(), rule.template.clone());
-                        let place = Place {
-                            listener,
-                            method,
-                            template,
-                            query: Vec::new(),
-                            is_open: false,
-                        };
-                        self.insert(place, Arc::clone(&profile), Action::Call(Box::new(call)))?;
+                        self.mount(service, listener, &method, &rule, upstream, &profile)?;
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// One binding of one method on one listener.
+    fn mount(
+        &mut self,
+        service: &ServiceConfig,
+        listener: ListenerName,
+        method: &MethodDescriptor,
+        rule: &HttpRule,
+        upstream: &str,
+        profile: &Arc<Profile>,
+    ) -> anyhow::Result<()> {
+        let upstream = self.upstreams.grpc("upstream", upstream)?;
+        let call = call(upstream, method, rule, profile)?;
+        let call = Call {
+            guest: service.guest,
+            ..call
+        };
+        let place = Place {
+            listener,
+            method: rule.method.clone(),
+            template: rule.template.clone(),
+            query: Vec::new(),
+            is_open: false,
+        };
+        let route = self.insert(place, Arc::clone(profile), Action::Call(Box::new(call)))?;
+        self.routes.served.push(Served {
+            listener,
+            method: method.clone(),
+            rule: rule.clone(),
+            query: Vec::new(),
+            profile: service.profile.clone(),
+            route,
+        });
+        Ok(())
+    }
+
+    /// Says what is not there yet, and why.
+    pub(super) fn absent(&self, what: &str) -> Absent {
+        let away = self.sets.away().map(ToString::to_string);
+        Absent {
+            what: what.to_owned(),
+            sources: away.collect::<Vec<_>>().join(", "),
+        }
     }
 
     /// Prefixes and upstreams at which a service is mounted.
@@ -240,18 +287,47 @@ impl Compiler<'_> {
         };
         for method in methods {
             for &listener in listeners {
-                let action = self.action(route, method.as_ref(), &template, &profile)?;
-                let (method, template) = (method.clone(), template.clone());
+                let action = self.action(route, method.as_ref(), &profile)?;
                 let place = Place {
                     listener,
-                    method,
-                    template,
+                    method: method.clone(),
+                    template: template.clone(),
                     query: route.query.clone(),
                     is_open: route.open,
                 };
-                self.insert(place, Arc::clone(&profile), action)?;
+                let inserted = self.insert(place, Arc::clone(&profile), action)?;
+                self.serve(route, listener, method.as_ref(), inserted)?;
             }
         }
+        Ok(())
+    }
+
+    /// Notes the method that a route calls, if it calls one that is there.
+    fn serve(
+        &mut self,
+        config: &RouteConfig,
+        listener: ListenerName,
+        method: Option<&Method>,
+        route: Arc<Route>,
+    ) -> anyhow::Result<()> {
+        let (Some(rpc), Some(method)) = (&config.rpc, method) else {
+            return Ok(());
+        };
+        let Some(descriptor) = self.sets.method(rpc)? else {
+            let absent = self.absent(rpc);
+            self.routes.absent.push((Vec::new(), absent));
+            return Ok(());
+        };
+        let mut profiles = self.profiles.iter();
+        let profile = profiles.find(|(_, profile)| Arc::ptr_eq(profile, &route.profile));
+        self.routes.served.push(Served {
+            listener,
+            method: descriptor,
+            rule: rule_of(config, method)?,
+            query: config.query.clone(),
+            profile: profile.map_or_else(String::new, |(name, _)| (*name).to_owned()),
+            route,
+        });
         Ok(())
     }
 
@@ -260,7 +336,7 @@ impl Compiler<'_> {
         place: Place,
         profile: Arc<Profile>,
         action: Action,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Arc<Route>> {
         let Place {
             listener,
             method,
@@ -274,23 +350,20 @@ impl Compiler<'_> {
             &query,
         );
         let slash = profile.trailing_slash;
-        let on = match listener {
-            ListenerName::Public => "public",
-            ListenerName::Ops => "ops",
-        };
-        let route = Route {
-            counts: Counts::new(on, &label),
+        let route = Arc::new(Route {
+            counts: Counts::new(listener.as_str(), &label),
             label,
             profile,
             is_open,
             action,
+        });
+        let table = self.routes.table_mut(listener);
+        let inserted = table.insert(method, template, query, slash, Arc::clone(&route));
+        let Err(conflict) = inserted else {
+            return Ok(route);
         };
-        let name = route.name();
-        let table = self.routes.table(listener);
-        let Err(conflict) = table.insert(method, template, query, slash, route) else {
-            return Ok(());
-        };
-        let existing = table.existing(&conflict).map(Route::name);
+        let (name, existing) = (route.name(), table.existing(&conflict));
+        let existing = existing.map(|existing| existing.name());
         Err(conflict).with_context(|| format!("{name} and {}", existing.unwrap_or_default()))
     }
 }
@@ -307,6 +380,16 @@ pub(crate) fn routes_of(config: &Config, rollout: &str) -> Vec<String> {
                 .map(|method| label(method, &route.path, &route.query))
         })
         .collect()
+}
+
+/// What a `[[routes]]` says by hand of what an annotation says.
+pub(super) fn rule_of(route: &RouteConfig, method: &Method) -> anyhow::Result<HttpRule> {
+    Ok(HttpRule {
+        method: Some(method.clone()),
+        template: PathTemplate::parse(&route.path)?,
+        body: route.body.clone(),
+        response_body: route.response_body.clone(),
+    })
 }
 
 fn label(verb: &str, template: &str, query: &[String]) -> String {

@@ -68,18 +68,32 @@ struct Introduction {
     metadata: HashMap<String, String>,
 }
 
+/// The shop's contract.
+const CONTRACT: &str = include_str!("shop.proto");
+
 /// Compiles the shop's contract into a descriptor set file.
 pub(crate) fn descriptors(folder: &Path) -> String {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edge");
+    let path = folder.join("shop.binpb");
+    std::fs::write(&path, contract("", "")).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The shop's contract as a descriptor set, with a change in its text.
+pub(crate) fn contract(from: &str, to: &str) -> Vec<u8> {
+    assert!(CONTRACT.contains(from), "{from}");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("shop.proto"),
+        CONTRACT.replacen(from, to, 1),
+    )
+    .unwrap();
     let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
-    let mut compiler = protox::Compiler::new([tests, proto]).unwrap();
+    let mut compiler = protox::Compiler::new([folder.path(), proto.as_path()]).unwrap();
     compiler
         .include_imports(true)
         .open_file("shop.proto")
         .unwrap();
-    let path = folder.join("shop.binpb");
-    std::fs::write(&path, compiler.encode_file_descriptor_set()).unwrap();
-    path.to_str().unwrap().to_owned()
+    compiler.encode_file_descriptor_set()
 }
 
 /// The shop as a router; `label` ends up in every item, `catch_ups` counts the calls of the follower.

@@ -1,6 +1,6 @@
 //! What ends a start, and what it says.
 
-use banyan_gateway::config::Config;
+use banyan_gateway::config::{Config, DescriptorSource};
 use banyan_mesh::process::Process;
 
 use super::world::{World, config};
@@ -44,7 +44,12 @@ async fn what_does_not_fit_together_is_named() {
         error.contains("profile = \"fancy\"") && error.contains("canonical, plain, titled"),
         "{error}"
     );
-    let error = refusal(|config| config.descriptors.push("/nowhere.binpb".to_owned())).await;
+    let error = refusal(|config| {
+        config
+            .descriptors
+            .push(DescriptorSource::File("/nowhere.binpb".into()))
+    })
+    .await;
     assert!(error.contains("/nowhere.binpb"), "{error}");
 }
 
@@ -73,7 +78,7 @@ async fn the_built_in_configuration_fits_together() {
     );
     let store = format!("sqlite://{}", folder.path().join("gateway.db").display());
     config.store.url = banyan_mesh::settings::DatabaseUrl::new(store);
-    banyan_gateway::check(&config).unwrap();
+    banyan_gateway::check(&config).await.unwrap();
     banyan_gateway::start(config, &Process::new())
         .await
         .unwrap();

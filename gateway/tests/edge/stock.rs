@@ -18,7 +18,9 @@ use axum::{
     response::Response,
     routing::{MethodRouter, post},
 };
-use banyan_gateway::config::{Config, ProfileConfig, ServiceConfig, UpstreamConfig};
+use banyan_gateway::config::{
+    Config, DescriptorSource, ProfileConfig, ServiceConfig, UpstreamConfig,
+};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue};
@@ -129,7 +131,7 @@ pub(crate) async fn world_with(change: impl FnOnce(&mut Config)) -> (World, Coun
     let folder = tempfile::tempdir().unwrap();
     let set = descriptors(folder.path());
     let world = World::with(|config| {
-        config.descriptors.push(set);
+        config.descriptors.push(DescriptorSource::File(set.into()));
         let upstream = UpstreamConfig {
             grpc: Some(format!("http://{address}")),
             deadline_ms: 2_000,

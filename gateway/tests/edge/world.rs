@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -36,7 +37,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     catch_ups: Arc<AtomicUsize>,
     process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -72,7 +73,7 @@ impl World {
             client,
             catch_ups,
             process,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -95,6 +96,16 @@ impl World {
 
     pub(crate) fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// A file that the gateway was started from: `gateway.toml` or `shop.binpb`.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The operators' page of routes and contracts.
+    pub(crate) async fn contracts(&self) -> Value {
+        answer(self.ops("/v1/gateway/contracts")).await.1
     }
 
     pub(crate) fn catch_ups(&self) -> usize {
@@ -138,7 +149,11 @@ pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
 }
 
 pub(crate) async fn serve(router: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    serve_at("127.0.0.1:0", router).await
+}
+
+pub(crate) async fn serve_at(address: &str, router: Router) -> SocketAddr {
+    let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     address
