@@ -20,6 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     context,
+    grpc::Outcome,
     metrics::{Counts, Metrics},
     rollouts::Ruling,
 };
@@ -36,6 +37,8 @@ pub(crate) struct Record {
     pub(crate) route: Arc<Counts>,
     /// What a rollout decided.
     pub(crate) ruling: Option<Ruling>,
+    /// What became of a gRPC call, once it is known.
+    pub(crate) outcome: Option<Outcome>,
     /// Why the gateway could not do better, for the operator.
     pub(crate) trouble: Option<String>,
     status: Option<StatusCode>,
@@ -60,6 +63,7 @@ impl Record {
             metrics,
             route: Arc::clone(none),
             ruling: None,
+            outcome: None,
             trouble: None,
             status: None,
             bytes: 0,
@@ -74,9 +78,9 @@ impl Record {
     ) -> Response<Body> {
         let status = response.status();
         self.status = Some(status);
-        self.route.answered(&self.metrics, self.side(), status);
-        if let Some(ruling) = &self.ruling {
-            ruling.record(status);
+        // A gRPC call is counted when its own status is known, which comes last.
+        if self.outcome.is_none() {
+            self.judge(status);
         }
         response.map(|body| {
             Body::new(Recorded {
@@ -85,6 +89,14 @@ impl Record {
                 _permit: permit,
             })
         })
+    }
+
+    /// Counts an answer by what it was.
+    fn judge(&self, status: StatusCode) {
+        self.route.answered(&self.metrics, self.side(), status);
+        if let Some(ruling) = &self.ruling {
+            ruling.record(status);
+        }
     }
 
     fn side(&self) -> &'static str {
@@ -101,6 +113,9 @@ impl Drop for Record {
             let left = StatusCode::BAD_REQUEST;
             self.route.answered(&self.metrics, self.side(), left);
         }
+        if let Some(outcome) = &self.outcome {
+            self.judge(outcome.http());
+        }
         let latency = self.begun.elapsed();
         self.route.took(&self.metrics, self.side(), latency);
         let ruling = self.ruling.as_ref();
@@ -110,6 +125,7 @@ impl Drop for Record {
             route = self.route.route(),
             // The client left before there was a status: 499, as nginx has it.
             status = self.status.map_or(499, |status| status.as_u16()),
+            grpc_status = self.outcome.as_ref().map(|outcome| outcome.code().name()),
             rollout = ruling.map(Ruling::rollout),
             side = ruling.map(|ruling| ruling.side.as_str()),
             reason = ruling.map(|ruling| ruling.reason.as_str()),

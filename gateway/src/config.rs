@@ -8,6 +8,7 @@
 mod compression;
 mod contracts;
 mod environment;
+mod grpc;
 mod listener;
 mod metadata;
 mod ops;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 pub use compression::{Coding, CompressionConfig};
 pub use contracts::{ContractsConfig, DescriptorSource};
 pub use environment::EnvError;
+pub use grpc::GrpcConfig;
 pub use listener::ListenerConfig;
 pub use metadata::MetadataName;
 pub use ops::OpsConfig;
@@ -67,6 +69,7 @@ pub struct Config {
     pub ops: OpsConfig,
     pub store: StoreConfig,
     pub guest: GuestConfig,
+    pub grpc: GrpcConfig,
     pub upstreams: BTreeMap<String, UpstreamConfig>,
     pub profiles: BTreeMap<String, ProfileConfig>,
     pub surfaces: Vec<SurfaceConfig>,

@@ -6,11 +6,10 @@ use std::{
 };
 
 use banyan_mesh::{random, trace::TraceContext};
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{CONTENT_TYPE, HOST},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
 use uuid::{Builder, Uuid};
+
+use crate::grpc::Dialect;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -33,8 +32,8 @@ pub(crate) struct Context {
     pub(crate) https: bool,
     /// Whether a proxy before the gateway is believed.
     pub(crate) trust_forwarded: bool,
-    /// Whether the client speaks gRPC, so that errors have to be told in its way.
-    pub(crate) grpc: bool,
+    /// What of gRPC the client speaks, so that errors have to be told in its way.
+    pub(crate) grpc: Option<Dialect>,
     /// The host the client asked for.
     pub(crate) host: Option<HeaderValue>,
 }
@@ -58,9 +57,7 @@ impl Context {
                     .get(FORWARDED_PROTO)
                     .is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https")),
             trust_forwarded,
-            grpc: headers
-                .get(CONTENT_TYPE)
-                .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")),
+            grpc: Dialect::of(headers),
             host,
         }
     }

@@ -4,6 +4,8 @@
 //! is by cost and by right: refuse what there is no room for before looking at it, know who and what before deciding,
 //! decide before reading a body.
 
+mod grpc;
+
 use std::{
     net::SocketAddr,
     sync::Arc,
@@ -28,6 +30,7 @@ use crate::{
     config::{ListenerConfig, ListenerName},
     context::{Context, REQUEST_ID},
     contracts::Contracts,
+    grpc as calls,
     metrics::{Counts, Metrics},
     ops::Guard,
     profile::Profile,
@@ -145,7 +148,8 @@ impl Edge {
                 &context,
                 &mut record,
             );
-            return record.answered(self.finished(response, version, &context), None);
+            let response = self.finished(response, version, &context, &mut record);
+            return record.answered(response, None);
         };
         let mut response = self
             .route(&routes, parts, body, &context, &mut record)
@@ -153,7 +157,8 @@ impl Edge {
         if is_head {
             response = without_body(response);
         }
-        record.answered(self.finished(response, version, &context), Some(permit))
+        let response = self.finished(response, version, &context, &mut record);
+        record.answered(response, Some(permit))
     }
 
     /// What every answer has. At the end of the process clients of HTTP/1 are told to connect anew, elsewhere: a
@@ -163,7 +168,11 @@ impl Edge {
         mut response: Response<Body>,
         version: Version,
         context: &Context,
+        record: &mut Record,
     ) -> Response<Body> {
+        if let Some(dialect) = context.grpc {
+            (response, record.outcome) = calls::finished(response, dialect);
+        }
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, context.request_id.clone());
         if version < Version::HTTP_2 && self.readiness.is_draining() {
@@ -194,6 +203,11 @@ impl Edge {
                 .check_site(&parts.headers, context.host.as_ref())
         {
             return self.refuse(routes.surfaces.of(path), refusal, context, record);
+        }
+        if let Some(call) = self.call(routes, &parts, context) {
+            return self
+                .answer_call(call, routes, parts, body, context, record)
+                .await;
         }
         let table = routes.table(self.listener);
         let found = table.find(&parts.method, path, parts.uri.query());
@@ -233,7 +247,7 @@ impl Edge {
                         return response;
                     }
                     let absent = routes.absent_on(self.listener).map(Absent::refusal);
-                    let refusal = absent.unwrap_or_else(Refusal::no_route);
+                    let refusal = absent.unwrap_or_else(|| nothing_at(context));
                     let surface = routes.surfaces.of(&path);
                     return self.refuse(surface, refusal, context, record);
                 }
@@ -242,7 +256,7 @@ impl Edge {
                     .iter()
                     .find_map(|cells| cells.unknown_in(path))
                     .or_else(|| routes.absent_on(self.listener).map(Absent::refusal))
-                    .unwrap_or_else(Refusal::no_route),
+                    .unwrap_or_else(|| nothing_at(context)),
             },
             Lookup::MethodNotAllowed { allow } if parts.method == Method::OPTIONS => {
                 record.route = Counts::new(self.listener.as_str(), "OPTIONS");
@@ -314,15 +328,7 @@ impl Edge {
         // A failure has a side too, and its client is to stay there.
         let mut response = answer
             .unwrap_or_else(|refusal| self.refuse(&route.profile, refusal, caller.context, record));
-        response
-            .headers_mut()
-            .insert(SIDE, HeaderValue::from_static(side.as_str()));
-        if let Some(cookie) = set_cookie {
-            let secure = caller.context.https.then(|| secure(&cookie)).flatten();
-            response
-                .headers_mut()
-                .append(SET_COOKIE, secure.unwrap_or(cookie));
-        }
+        mark(&mut response, side, set_cookie, caller.context);
         Ok(response)
     }
 
@@ -354,15 +360,49 @@ impl Edge {
         context: &Context,
         record: &mut Record,
     ) -> Response<Body> {
-        let response = match context.grpc {
-            true => refusal.to_grpc().into_http(),
-            false => profile.refuse(&refusal),
-        };
+        if context.grpc.is_some() {
+            return self.refuse_call(refusal, record);
+        }
+        let response = profile.refuse(&refusal);
+        self.noted(refusal, record);
+        response
+    }
+
+    /// The same in gRPC's way.
+    fn refuse_call(&self, refusal: Refusal, record: &mut Record) -> Response<Body> {
+        let response = refusal.to_grpc().into_http();
+        self.noted(refusal, record);
+        response
+    }
+
+    fn noted(&self, refusal: Refusal, record: &mut Record) {
         if let Some(limit) = refusal.limit() {
             self.metrics.limit_hit(self.listener.as_str(), limit);
         }
         record.trouble = refusal.trouble;
-        response
+    }
+}
+
+/// What is said where there is nothing, to whoever asks.
+fn nothing_at(context: &Context) -> Refusal {
+    match context.grpc {
+        Some(_) => Refusal::no_method(),
+        None => Refusal::no_route(),
+    }
+}
+
+/// Tells a client which side answered, and gives it what keeps it there.
+fn mark(
+    response: &mut Response<Body>,
+    side: Side,
+    set_cookie: Option<HeaderValue>,
+    context: &Context,
+) {
+    let headers = response.headers_mut();
+    headers.insert(SIDE, HeaderValue::from_static(side.as_str()));
+    if let Some(cookie) = set_cookie {
+        let secure = context.https.then(|| secure(&cookie)).flatten();
+        headers.append(SET_COOKIE, secure.unwrap_or(cookie));
     }
 }
 

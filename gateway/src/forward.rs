@@ -59,6 +59,11 @@ impl HttpUpstream {
         })
     }
 
+    /// Its name in the configuration.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Passes the request on, without the guest's secret, which is not for this server.
     pub(crate) async fn forward(
         &self,

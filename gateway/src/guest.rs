@@ -65,6 +65,11 @@ impl Guests {
         }
     }
 
+    /// Takes out what a service may have echoed.
+    pub(crate) fn conceal(&self, headers: &mut HeaderMap) {
+        headers.remove(&self.metadata);
+    }
+
     /// Tells a service who calls, in the header of the call.
     pub(crate) fn introduce(&self, guest: &Guest, headers: &mut HeaderMap) {
         if let Ok(token) = HeaderValue::try_from(guest.token.as_str()) {

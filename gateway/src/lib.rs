@@ -15,6 +15,7 @@
 //! | `context` | request id, trace, where a request came from |
 //! | `ops`, `site`, `probes` | who may use the operators' address, and from whose pages; which upstreams can be reached |
 //! | [`rollouts`], [`store`] | which side serves a request; what operators decided |
+//! | `grpc` | calls of gRPC and gRPC-Web clients, to services and to the legacy side |
 //! | `forward`, `follow` | passing a request on to the legacy side, and waiting for who follows it |
 //! | `transcoded`, `guest`, `idempotency` | calling gRPC, as whom, and as which request |
 //! | `deadline`, `metadata`, `compression` | what of a request's and an answer's headers means something to a call |
@@ -37,6 +38,7 @@ mod descriptors;
 mod edge;
 mod follow;
 mod forward;
+mod grpc;
 mod guest;
 mod idempotency;
 mod listener;

@@ -2,6 +2,8 @@
 //!
 //! A refusal knows its HTTP status and its words; how it looks is the matter of the route's or surface's profile.
 
+mod grpc;
+
 use std::collections::HashMap;
 
 use banyan_transcode::{Code, ErrorShape, StatusParts};

@@ -19,8 +19,8 @@ use prost_reflect::MethodDescriptor;
 
 use crate::{
     cells::Cells, compression::Compression, config::ListenerName, follow::Follower,
-    forward::HttpUpstream, guest::Guests, metrics::Counts, profile::Profile, refusal::Refusal,
-    surfaces::Surfaces, transcoded::Call,
+    forward::HttpUpstream, grpc, guest::Guests, metrics::Counts, profile::Profile,
+    refusal::Refusal, surfaces::Surfaces, transcoded::Call,
 };
 
 pub(crate) use compile::{compile, routes_of};
@@ -86,6 +86,8 @@ pub(crate) struct Routes {
     pub(crate) cells: Vec<Cells>,
     pub(crate) guests: Guests,
     pub(crate) compression: Compression,
+    grpc_public: grpc::Table,
+    grpc_ops: grpc::Table,
     /// Every binding of a method to a place, in the order of the configuration.
     pub(crate) served: Vec<Served>,
     /// What is not there yet. Of a whole service nobody knows the paths: any on these listeners may be one of its.
@@ -97,6 +99,8 @@ pub(crate) struct Routes {
 pub(crate) struct Served {
     pub(crate) listener: ListenerName,
     pub(crate) method: MethodDescriptor,
+    /// Of the cell that it is mounted for.
+    pub(crate) prefix: String,
     /// The whole template, with the prefix of its cell.
     pub(crate) rule: HttpRule,
     /// Query keys without which the route is not taken.
@@ -112,6 +116,14 @@ impl Routes {
         match listener {
             ListenerName::Public => &self.public,
             ListenerName::Ops => &self.ops,
+        }
+    }
+
+    /// What gRPC clients may call on a listener.
+    pub(crate) fn grpc(&self, listener: ListenerName) -> &grpc::Table {
+        match listener {
+            ListenerName::Public => &self.grpc_public,
+            ListenerName::Ops => &self.grpc_ops,
         }
     }
 

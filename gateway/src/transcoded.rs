@@ -56,7 +56,7 @@ use crate::{
     upstreams::GrpcService,
 };
 
-pub(crate) use self::status::BASE64;
+pub(crate) use self::status::{BASE64, GRPC_STATUS, not_grpc};
 
 /// Largest answer of a service.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -8,6 +8,7 @@ mod codings;
 mod content;
 mod contracts;
 mod forwarding;
+mod grpc;
 mod guests;
 mod idempotency;
 mod limits;

@@ -14,6 +14,7 @@ use crate::{
     compression::Compression,
     config::{CellsConfig, Config, ListenerName, RouteConfig, ServiceConfig},
     descriptors::{self, Sets},
+    grpc,
     guest::Guests,
     metrics::Counts,
     profile::Profile,
@@ -63,6 +64,14 @@ pub(crate) fn compile(
         let name = || format!("[[routes]] {} {}", route.methods.join("|"), route.path);
         compiler.route(route).with_context(name)?;
     }
+    let reflected = |listener| config.grpc.reflection.contains(&listener);
+    let routes = &mut compiler.routes;
+    for (listener, table) in [
+        (ListenerName::Public, &mut routes.grpc_public),
+        (ListenerName::Ops, &mut routes.grpc_ops),
+    ] {
+        *table = grpc::Table::new(&routes.served, listener, reflected(listener));
+    }
     Ok(compiler.routes)
 }
 
@@ -96,6 +105,8 @@ impl Routes {
             cells: Vec::new(),
             guests,
             compression: Compression::new(&config.compression),
+            grpc_public: grpc::Table::default(),
+            grpc_ops: grpc::Table::default(),
             served: Vec::new(),
             absent: Vec::new(),
         }
@@ -176,14 +187,14 @@ impl Compiler<'_> {
         };
         for (method, rules) in descriptors::annotated(&descriptor)? {
             for rule in rules {
-                for (prefix, upstream) in &mounts {
-                    let template = PathTemplate::parse(&format!("{prefix}{}", rule.template))?;
+                for mount in &mounts {
+                    let template = PathTemplate::parse(&format!("{}{}", mount.0, rule.template))?;
                     let rule = HttpRule {
                         template,
                         ..rule.clone()
                     };
                     for &listener in &service.listeners {
-                        self.mount(service, listener, &method, &rule, upstream, &profile)?;
+                        self.mount(service, listener, &method, &rule, mount, &profile)?;
                     }
                 }
             }
@@ -198,7 +209,7 @@ impl Compiler<'_> {
         listener: ListenerName,
         method: &MethodDescriptor,
         rule: &HttpRule,
-        upstream: &str,
+        (prefix, upstream): &(String, String),
         profile: &Arc<Profile>,
     ) -> anyhow::Result<()> {
         let upstream = self.upstreams.grpc("upstream", upstream)?;
@@ -218,6 +229,7 @@ impl Compiler<'_> {
         self.routes.served.push(Served {
             listener,
             method: method.clone(),
+            prefix: prefix.clone(),
             rule: rule.clone(),
             query: Vec::new(),
             profile: service.profile.clone(),
@@ -323,6 +335,7 @@ impl Compiler<'_> {
         self.routes.served.push(Served {
             listener,
             method: descriptor,
+            prefix: String::new(),
             rule: rule_of(config, method)?,
             query: config.query.clone(),
             profile: profile.map_or_else(String::new, |(name, _)| (*name).to_owned()),

@@ -6,6 +6,7 @@
 //! what it does not know is left out. `google.rpc.DebugInfo` never leaves: the other
 //! shapes show no detail but the ones that they are made of.
 
+mod debug;
 mod details;
 mod options;
 mod shapes;
@@ -20,6 +21,7 @@ use crate::json::{Plans, Writer, put_string};
 use crate::options::Options;
 use details::{Details, FieldViolation};
 
+pub use debug::without_debug_info;
 pub use options::{Code, ErrorOptions, ErrorShape, HttpStatus};
 
 /// Stack traces and the like. A detail that contains one, however deep, is left out with it.

@@ -1,0 +1,8 @@
+//! gRPC and gRPC-Web clients on the port of the REST routes.
+
+mod calls;
+mod legacy;
+mod limits;
+mod own;
+mod talk;
+mod web;
