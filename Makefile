@@ -119,6 +119,11 @@ unexport SECONDS
 fuzz: ## Feed every parser of the gateway with what may break it, each for a while: SECONDS=60
 	scripts/fuzz.mjs $(SECONDS)
 
+.PHONY: simulate
+simulate: ## Ten thousand simulated rollouts: how often equal sides are rolled back, how soon bad releases are
+	cargo build --release --package banyan-rollout --example simulate --locked
+	scripts/simulate.mjs $(if $(QUICK),--quick)
+
 .PHONY: bench-holds
 bench-holds: setup ui ## Holds a second, beside row locks and beside SQL alone (about 20 minutes)
 	cargo build --release --locked

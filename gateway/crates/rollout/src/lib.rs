@@ -9,7 +9,8 @@
 //! - from all of it one [`Decision`] with its reason ([`decide`]), explained to people ([`explain()`]), with exceptions
 //!   ([`Rule`]) and the pin that makes a subject find what it wrote ([`Pin`]);
 //! - whether legacy may answer what gRPC failed to ([`Attempt::falls_back`]);
-//! - how a rollout moves from stage to stage and step to step, and when it must not ([`transition()`]).
+//! - how a rollout moves from stage to stage and step to step, and when it must not ([`transition()`]);
+//! - when it does so by itself ([`Policy`]), and by which evidence ([`Analysis`]).
 //!
 //! # Laws
 //!
@@ -17,6 +18,7 @@
 //!   hash is pinned by test vectors.
 //! - Raising the percentage never moves a subject from gRPC back to legacy. 0 is nobody, 100 is everybody.
 //! - A write never goes to a side that does not own it.
+//! - With equal sides a rollout is rolled back with at most the probability that its policy states.
 //! - Nothing here reads a clock, draws a random number or does IO; what a decision depends on is an argument.
 //!
 //! # Limits

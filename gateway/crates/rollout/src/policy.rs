@@ -190,43 +190,9 @@ impl Policy {
                 (0.0001, 50.0),
                 "0.0001 to 50 is allowed",
             ),
-            between(
-                "errors.ratio_max",
-                self.errors.ratio_max,
-                (1.0, 100.0),
-                "1 to 100 is allowed",
-            ),
-            between(
-                "errors.more_max_percent",
-                self.errors.more_max_percent,
-                (0.0, 100.0),
-                "0 to 100 is allowed",
-            ),
-            between(
-                "errors.harm_ratio",
-                self.errors.harm_ratio,
-                (self.errors.ratio_max * 1.01, 1000.0),
-                "more than ratio_max and at most 1000 is allowed",
-            ),
-            between(
-                "errors.harm_more_percent",
-                self.errors.harm_more_percent,
-                (self.errors.more_max_percent.max(0.001) * 1.01, 100.0),
-                "more than more_max_percent and 0.001, and at most 100 is allowed",
-            ),
-            between(
-                "differences.max_percent",
-                self.differences.max_percent,
-                (0.0, 50.0),
-                "0 to 50 is allowed",
-            ),
-            between(
-                "differences.harm_percent",
-                self.differences.harm_percent,
-                (self.differences.max_percent.max(0.001) * 1.01, 100.0),
-                "more than max_percent and 0.001, and at most 100 is allowed",
-            ),
         ];
+        checks.extend(self.errors.checks());
+        checks.extend(self.differences.checks());
         for (index, bound) in self.latency.iter().enumerate() {
             let field = |name| format!("latency[{index}].{name}");
             checks.push(between(
@@ -249,6 +215,56 @@ impl Policy {
             ));
         }
         checks.into_iter().collect()
+    }
+}
+
+impl RateBound {
+    fn checks(&self) -> [Result<(), PolicyError>; 4] {
+        [
+            between(
+                "errors.ratio_max",
+                self.ratio_max,
+                (1.0, 100.0),
+                "1 to 100 is allowed",
+            ),
+            between(
+                "errors.more_max_percent",
+                self.more_max_percent,
+                (0.0, 100.0),
+                "0 to 100 is allowed",
+            ),
+            between(
+                "errors.harm_ratio",
+                self.harm_ratio,
+                (self.ratio_max * 1.01, 1000.0),
+                "more than ratio_max and at most 1000 is allowed",
+            ),
+            between(
+                "errors.harm_more_percent",
+                self.harm_more_percent,
+                (self.more_max_percent.max(0.001) * 1.01, 100.0),
+                "more than more_max_percent and 0.001, and at most 100 is allowed",
+            ),
+        ]
+    }
+}
+
+impl DifferenceBound {
+    fn checks(&self) -> [Result<(), PolicyError>; 2] {
+        [
+            between(
+                "differences.max_percent",
+                self.max_percent,
+                (0.0, 50.0),
+                "0 to 50 is allowed",
+            ),
+            between(
+                "differences.harm_percent",
+                self.harm_percent,
+                (self.max_percent.max(0.001) * 1.01, 100.0),
+                "more than max_percent and 0.001, and at most 100 is allowed",
+            ),
+        ]
     }
 }
 

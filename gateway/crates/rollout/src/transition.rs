@@ -16,32 +16,17 @@
 //! - Rolling back to 0 halts: the rules send nobody to gRPC either, until somebody goes on. It pauses the policy, for a
 //!   release that was bad an hour ago is not good by itself.
 
+mod position;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use position::Position;
 pub use refusal::Refusal;
 
-use crate::{Owner, OwnerError, Percent, Percentages, RolloutState, Stage};
-
-/// Where a rollout stands: all that operators and the policy decide about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
-    /// How far it is.
-    pub stage: Stage,
-    /// Who takes the writes; one of [`Stage::owners`].
-    pub writes: Owner,
-    /// The operators' percentage, or the policy's; `None` leaves it to weaker sources.
-    pub percent: Option<Percent>,
-    /// The highest percentage that the policy found good.
-    pub last_good: Percent,
-    /// The policy neither advances nor rolls back.
-    pub paused: bool,
-    /// Rolled back to 0, and nobody has gone on yet.
-    pub halted: bool,
-}
+use crate::{Owner, OwnerError, Percent, Percentages, Stage};
 
 /// What somebody asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -398,59 +383,5 @@ fn rolled_back(from: Position, to: BackTo, now: Percent) -> Position {
         paused: true,
         halted: percent == Percent::ZERO,
         ..from
-    }
-}
-
-impl Position {
-    /// Where a rollout stands before anybody has decided anything, as its settings declare it.
-    ///
-    /// # Errors
-    /// If writes cannot be owned so in that stage.
-    pub fn initial(stage: Stage, writes: Option<Owner>) -> Result<Self, OwnerError> {
-        Ok(Self {
-            stage,
-            writes: stage.owned_by(writes)?,
-            percent: None,
-            last_good: Percent::ZERO,
-            paused: false,
-            halted: false,
-        })
-    }
-
-    /// What everybody says about the percentage.
-    #[must_use]
-    pub const fn percentages(&self, weaker: Percentages) -> Percentages {
-        Percentages {
-            operator: self.percent,
-            ..weaker
-        }
-    }
-
-    /// The state with this position in force.
-    #[must_use]
-    pub fn put_in_force(&self, state: RolloutState, weaker: Percentages) -> RolloutState {
-        let (percent, source) = self.percentages(weaker).in_force();
-        RolloutState {
-            stage: self.stage,
-            writes: self.writes,
-            percent,
-            source,
-            halted: self.halted,
-            ..state
-        }
-    }
-}
-
-impl Default for Position {
-    /// Stage `split` with its usual owner: what settings mean that name nothing but a percentage.
-    fn default() -> Self {
-        Self {
-            stage: Stage::Split,
-            writes: Stage::Split.owner(),
-            percent: None,
-            last_good: Percent::ZERO,
-            paused: false,
-            halted: false,
-        }
     }
 }
