@@ -7,6 +7,7 @@ PROTO := proto
 UI := webui/ui
 UI_SOURCES := $(shell find $(UI) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 BUF := tools/node_modules/.bin/buf
+REDOCLY := tools/node_modules/.bin/redocly
 
 .PHONY: help
 help: ## List the commands
@@ -39,7 +40,7 @@ setup: ## Install what the tests need (Debian packages, as root)
 	scripts/setup.sh
 
 .PHONY: lint
-lint: lint-rust lint-arrows lint-proto lint-ui ## Formatting, clippy, who imports whom, contracts, types
+lint: lint-rust lint-arrows lint-proto lint-openapi lint-ui ## Formatting, clippy, who imports whom, contracts, types
 
 .PHONY: lint-rust
 lint-rust: ui
@@ -59,9 +60,17 @@ lint-proto: $(BUF)
 proto-baseline: $(BUF) ## Accept today's contracts as the ones that must not break
 	cd $(PROTO) && ../$(BUF) build -o baseline.binpb
 
-$(BUF): tools/package-lock.json
+$(BUF) $(REDOCLY) &: tools/package-lock.json
 	cd tools && npm ci --no-audit --no-fund --loglevel=error
-	touch $@
+	touch $(BUF) $(REDOCLY)
+
+.PHONY: lint-openapi
+lint-openapi: bins $(REDOCLY) $(UI)/node_modules/.package-lock.json
+	scripts/openapi.sh check
+
+.PHONY: openapi-client
+openapi-client: bins $(REDOCLY) $(UI)/node_modules/.package-lock.json ## Renew the UI's types from the gateway's OpenAPI documents
+	scripts/openapi.sh write
 
 .PHONY: lint-ui
 lint-ui: $(UI)/node_modules/.package-lock.json

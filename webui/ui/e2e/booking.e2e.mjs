@@ -305,5 +305,26 @@ if (OPS) {
   });
 }
 
+// --- The API, described ---
+
+for (const [whom, address, operation] of [["guests", BASE, "BookingService_HoldBooking"], ["operators", OPS, "RolloutService_SetRolloutPercent"]]) {
+  if (!address) continue;
+  await step(`the API for ${whom} is described and can be tried`, async () => {
+    await page.setViewportSize(DESKTOP);
+    await page.goto(`${address}/docs#${operation}`);
+    const shown = page.locator(`#${operation}`);
+    await shown.getByText("Try it").click();
+    await inspector.check();
+    const list = page.locator("#HotelService_ListHotels");
+    await page.fill("#filter", "listhotels");
+    await list.locator("summary").first().click();
+    await list.getByText("Try it").click();
+    await list.getByRole("button", { name: "Send GET" }).click();
+    await list.getByText("200 OK in").waitFor();
+    assert((await page.locator(".operation:visible").count()) === 1, "the filter shows others too");
+    await inspector.check();
+  });
+}
+
 await browser.close();
 process.exitCode = steps.finish();

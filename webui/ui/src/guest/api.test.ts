@@ -14,7 +14,7 @@ it("reads all pages of what is free", async () => {
   vi.stubGlobal("fetch", fetch);
   const found = await searchAvailability("hotels/1", "2026-12-01", "2026-12-03");
   expect(found.map((one) => one.roomType)).toEqual(["hotels/1/roomTypes/a", "hotels/1/roomTypes/b"]);
-  const [, second] = fetch.mock.calls.map((call) => (call as [string])[0]);
+  const [, second] = fetch.mock.calls.map((call) => (call as [Request])[0].url);
   expect(second).toContain("checkInDate=2026-12-01");
   expect(second).toContain("pageToken=more");
 });
@@ -24,9 +24,14 @@ it("knows the fee of a refused cancellation and accepts it", async () => {
   const fee = feeOf(new ApiError(400, "FAILED_PRECONDITION", "", "OUTSIDE_CANCELLATION_WINDOW", [], facts));
   expect(fee).toEqual({ amountMinor: "500", currencyCode: "EUR" });
   expect(feeOf(new ApiError(400, "FAILED_PRECONDITION", "", "BOOKING_STATE", [], facts))).toBeUndefined();
-  const fetch = vi.fn().mockResolvedValue(Response.json({ booking: { name: "bookings/1" } }));
+  const sent: unknown[] = [];
+  const fetch = vi.fn(async (request: Request) => {
+    sent.push(await request.json());
+    return Response.json({ booking: { name: "bookings/1" } });
+  });
   vi.stubGlobal("fetch", fetch);
   await cancel({ name: "bookings/1" }, fee, "one");
-  const [, init] = fetch.mock.calls[0] as [string, RequestInit];
-  expect(JSON.parse(String(init.body))).toEqual({ acceptedFee: fee, requestId: "one" });
+  const [request] = fetch.mock.calls[0] as unknown as [Request];
+  expect(request.url).toMatch(/\/v1\/bookings\/1:cancel$/);
+  expect(sent).toEqual([{ acceptedFee: fee, requestId: "one" }]);
 });

@@ -60,17 +60,17 @@ export class Availability {
   }
 
   #merge(found: Awaited<ReturnType<typeof searchAvailability>>): void {
-    for (const roomType of found) {
-      const nights = new Map(this.#byRoomType.get(roomType.roomType));
-      for (const night of roomType.nights ?? []) nights.set(night.date, this.#withOwn(roomType.roomType, night));
-      this.#byRoomType.set(roomType.roomType, nights);
+    for (const { roomType = "", nights = [] } of found) {
+      const known = new Map(this.#byRoomType.get(roomType));
+      for (const night of nights) known.set(night.date ?? "", this.#withOwn(roomType, night));
+      this.#byRoomType.set(roomType, known);
     }
   }
 
   #withOwn(roomType: string, night: NightAvailability): NightAvailability {
     const own = this.#own;
-    if (own?.roomType !== roomType || night.date < own.checkInDate || night.date > addDays(own.checkOutDate, -1))
-      return night;
+    const { date = "" } = night;
+    if (own?.roomType !== roomType || date < own.checkInDate || date > addDays(own.checkOutDate, -1)) return night;
     return { ...night, availableRooms: (night.availableRooms ?? 0) + (own.rooms ?? 1) };
   }
 }

@@ -18,7 +18,7 @@ export function when(booking: Booking, lang: Lang, timeZone: string | undefined)
 /** `2 rooms` or `F7, F8`. */
 export function howMuch(booking: Booking): string {
   if (booking.stay) return t("rooms", { n: booking.stay.rooms ?? 1 });
-  return booking.seats?.seats.join(", ") ?? "";
+  return booking.seats?.seats?.join(", ") ?? "";
 }
 
 export function describe(booking: Booking, lang: Lang, timeZone?: string): string {

@@ -9,9 +9,10 @@ export interface Day {
 
 export function byDay(screenings: readonly Screening[], timeZone: string | undefined): Day[] {
   const days = new Map<Civil, Screening[]>();
-  const ordered = [...screenings].sort((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime));
+  const start = ({ startTime }: Screening): number => Date.parse(startTime ?? "");
+  const ordered = [...screenings].sort((a, b) => start(a) - start(b));
   for (const screening of ordered) {
-    const date = civilOf(screening.startTime, timeZone);
+    const date = civilOf(screening.startTime ?? "", timeZone);
     days.set(date, [...(days.get(date) ?? []), screening]);
   }
   return [...days].map(([date, list]) => ({ date, screenings: list }));

@@ -18,6 +18,11 @@ export interface Plan {
   left: number;
 }
 
+/** `F7`. Every seat has one, which its contract cannot say. */
+export function idOf(seat: Seat): string {
+  return seat.id ?? "";
+}
+
 export function isFree(seat: Seat): boolean {
   return seat.state === "STATE_AVAILABLE";
 }
@@ -74,13 +79,14 @@ function nearest(line: Line | undefined, from: Seat | undefined): string | undef
 
 /** Chooses a seat or gives it back; taken seats and seats beyond the limit stay as they are. */
 export function toggle(chosen: readonly string[], seat: Seat, allowed = isFree(seat)): string[] {
-  if (chosen.includes(seat.id)) return chosen.filter((id) => id !== seat.id);
+  const own = idOf(seat);
+  if (chosen.includes(own)) return chosen.filter((id) => id !== own);
   if (!allowed || chosen.length >= SEATS_MAX) return [...chosen];
-  return [...chosen, seat.id];
+  return [...chosen, own];
 }
 
 export function totalOf(seats: readonly Seat[], chosen: readonly string[]): Money | undefined {
-  return sum(seats.filter((seat) => chosen.includes(seat.id)).map((seat) => seat.price));
+  return sum(seats.filter((seat) => chosen.includes(idOf(seat))).map((seat) => seat.price));
 }
 
 /** The kinds of seats with their prices, cheapest first, for the legend. */

@@ -1,41 +1,48 @@
-// The calls of the operators' app.
-import { all, get, post } from "../shared/api/client";
+// The calls of the operators' app, by the gateway's document for operators.
+import { all, client, idIn, of } from "../shared/api/client";
 import { ApiError } from "../shared/api/error";
-import type {
-  Booking,
-  BookingState,
-  Cinema,
-  Hotel,
-  HotelOccupancy,
-  Rollout,
-  RolloutChange,
-  Screening,
-  ScreeningLoadFactor,
-} from "../shared/api/types";
+import type { paths } from "../shared/api/generated/ops";
+import type { BookingState, Cinema, Rollout, Screening, ScreeningLoadFactor } from "../shared/api/types";
 import type { Civil } from "../shared/civil";
 
-export const listHotels = (signal: AbortSignal) => all<Hotel>("hotels", "hotels", {}, signal);
-export const listCinemas = (signal: AbortSignal) => all<Cinema>("cinemas", "cinemas", {}, signal);
+const api = client<paths>();
+// Polling comes back by itself, and steering carries no request id: its etag keeps a repetition from undoing someone
+// else's change. Both are asked once.
+const once = client<paths>(1);
+
+const cinemaIn = (name: string) => ({ cinema: idIn(name, "cinemas") });
+const rolloutIn = (name: string) => ({ rollout: idIn(name, "rollouts") });
+
+export const listHotels = (signal: AbortSignal) =>
+  all(
+    (query) => api.GET("/v1/hotels", { params: { query }, signal }),
+    (answer) => answer.hotels,
+  );
+export const listCinemas = (signal: AbortSignal) =>
+  all(
+    (query) => api.GET("/v1/cinemas", { params: { query }, signal }),
+    (answer) => answer.cinemas,
+  );
 
 export interface BookingFilter {
   venue: string;
   state: BookingState | "";
 }
 
-export const searchBookings = (filter: BookingFilter, pageToken: string | undefined, signal: AbortSignal) =>
-  get<{ bookings?: Booking[]; nextPageToken?: string }>("bookings:search", {
-    query: { ...filter, pageSize: 50, pageToken },
-    signal,
-  });
+export function searchBookings({ venue, state }: BookingFilter, pageToken: string | undefined, signal: AbortSignal) {
+  const filter = { ...(venue ? { venue } : {}), ...(state ? { state } : {}) };
+  const query = { ...filter, pageSize: 50, ...(pageToken ? { pageToken } : {}) };
+  return of(api.GET("/v1/bookings:search", { params: { query }, signal }));
+}
 
 /** Asked each second: a lost answer is not worth repeating. */
 export async function listRollouts(signal: AbortSignal): Promise<Rollout[]> {
-  const answer = await get<{ rollouts?: Rollout[] }>("rollouts", { query: { pageSize: 1000 }, signal, attempts: 1 });
+  const answer = await of(once.GET("/v1/rollouts", { params: { query: { pageSize: 1000 } }, signal }));
   return answer.rollouts ?? [];
 }
 
 export const listChanges = (rollout: string, signal: AbortSignal) =>
-  get<{ changes?: RolloutChange[] }>(`${rollout}/changes`, { query: { pageSize: 20 }, signal });
+  of(api.GET("/v1/rollouts/{rollout}/changes", { params: { path: rolloutIn(rollout), query: { pageSize: 20 } }, signal }));
 
 export interface Change {
   actor: string;
@@ -44,17 +51,23 @@ export interface Change {
   etag: string | undefined;
 }
 
-// Steering carries no request id; it is asked once, and the etag keeps a repetition from undoing someone else's change.
-const once = { attempts: 1 };
+const said = ({ actor, reason, etag }: Change) => ({ actor, reason, ...(etag ? { etag } : {}) });
 
 export const setPercent = (rollout: string, percent: number, change: Change) =>
-  post<Rollout>(`${rollout}:setPercent`, { percent, ...change }, once);
+  of(
+    once.POST("/v1/rollouts/{rollout}:setPercent", {
+      params: { path: rolloutIn(rollout) },
+      body: { percent, ...said(change) },
+    }),
+  );
 
 export const unsetPercent = (rollout: string, change: Change) =>
-  post<Rollout>(`${rollout}:unsetPercent`, { ...change }, once);
+  of(once.POST("/v1/rollouts/{rollout}:unsetPercent", { params: { path: rolloutIn(rollout) }, body: said(change) }));
 
-export const occupancy = (hotel: string, startDate: Civil, endDate: Civil, signal: AbortSignal) =>
-  get<HotelOccupancy>(`${hotel}:occupancy`, { query: { startDate, endDate }, signal });
+export const occupancy = (hotel: string, startDate: Civil, endDate: Civil, signal: AbortSignal) => {
+  const path = { hotel: idIn(hotel, "hotels") };
+  return of(api.GET("/v1/hotels/{hotel}:occupancy", { params: { path, query: { startDate, endDate } }, signal }));
+};
 
 export interface ScreeningOfDay {
   cinema: Cinema;
@@ -67,8 +80,8 @@ export interface ScreeningOfDay {
 export async function screeningLoads(date: Civil, signal: AbortSignal): Promise<ScreeningOfDay[]> {
   const cinemas = await listCinemas(signal);
   const perCinema = cinemas.map(async (cinema) => {
-    const query = { date, pageSize: 50 };
-    const { screenings } = await get<{ screenings?: Screening[] }>(`${cinema.name}/screenings`, { query, signal });
+    const params = { path: cinemaIn(cinema.name), query: { date, pageSize: 50 } };
+    const { screenings } = await of(api.GET("/v1/cinemas/{cinema}/screenings", { params, signal }));
     const reported = (screenings ?? []).map(async (screening) => ({
       cinema,
       screening,
@@ -80,8 +93,9 @@ export async function screeningLoads(date: Civil, signal: AbortSignal): Promise<
 }
 
 async function loadFactor(screening: string, signal: AbortSignal): Promise<ScreeningLoadFactor | undefined> {
+  const path = { ...cinemaIn(screening), screening: idIn(screening, "screenings") };
   try {
-    return await get<ScreeningLoadFactor>(`${screening}:loadFactor`, { signal });
+    return await of(api.GET("/v1/cinemas/{cinema}/screenings/{screening}:loadFactor", { params: { path }, signal }));
   } catch (error) {
     if (error instanceof ApiError && error.code === 404) return undefined;
     throw error;

@@ -1,6 +1,9 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { all, get, post, setToken, urlOf } from "./client";
+import { all, client, idIn, of, setToken } from "./client";
 import { ApiError } from "./error";
+import type { paths } from "./generated/public";
+
+const api = client<paths>();
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -8,52 +11,84 @@ afterEach(() => {
   setToken(undefined);
 });
 
-function answering(...answers: (Response | Error)[]): ReturnType<typeof vi.fn> {
-  const fetch = vi.fn(async () => {
+/** What was asked, with the bodies that were sent. */
+interface Asked {
+  requests: Request[];
+  bodies: string[];
+}
+
+function answering(...answers: (Response | Error)[]): Asked {
+  const asked: Asked = { requests: [], bodies: [] };
+  vi.stubGlobal("fetch", async (request: Request) => {
+    asked.requests.push(request);
+    asked.bodies.push(await request.clone().text());
     const next = answers.shift();
     if (!next || next instanceof Error) throw next ?? new Error("asked too often");
     return next;
   });
-  vi.stubGlobal("fetch", fetch);
-  return fetch;
+  return asked;
 }
 
-it("leaves absent parameters out of the address", () => {
-  expect(urlOf("bookings", { pageSize: 20, pageToken: undefined, state: "" })).toBe("/v1/bookings?pageSize=20");
-  expect(urlOf("hotels/1:searchAvailability")).toBe("/v1/hotels/1:searchAvailability");
+it("knows the ids in a resource name", () => {
+  expect(idIn("hotels/3/roomTypes/7", "hotels")).toBe("3");
+  expect(idIn("hotels/3/roomTypes/7", "roomTypes")).toBe("7");
+  expect(idIn("hotels/3", "movies")).toBe("");
+});
+
+it("puts ids and parameters where the document says", async () => {
+  const { requests } = answering(Response.json({}), Response.json({}));
+  const params = { path: { hotel: "a/b" }, query: { checkInDate: "2026-12-01", checkOutDate: "2026-12-03" } };
+  await of(api.GET("/v1/hotels/{hotel}:searchAvailability", { params }));
+  const [request] = requests;
+  expect(request?.url).toBe(
+    "http://localhost/v1/hotels/a%2Fb:searchAvailability?checkInDate=2026-12-01&checkOutDate=2026-12-03",
+  );
 });
 
 it("repeats a call when no answer came, with the same body", async () => {
   vi.useFakeTimers();
-  const fetch = answering(new TypeError("offline"), new Response("", { status: 503 }), Response.json({ ok: 1 }));
-  const answer = post("bookings:hold", { requestId: "one" });
+  const { bodies } = answering(new TypeError("offline"), new Response("", { status: 503 }), Response.json({ booking: { name: "bookings/1" } }));
+  const answer = of(api.POST("/v1/bookings:hold", { body: { requestId: "one" } }));
   await vi.runAllTimersAsync();
-  expect(await answer).toEqual({ ok: 1 });
-  const bodies = fetch.mock.calls.map((call) => (call as [string, RequestInit])[1].body);
-  expect(new Set(bodies)).toEqual(new Set(['{"requestId":"one"}']));
-  expect(bodies).toHaveLength(3);
+  expect((await answer).booking?.name).toBe("bookings/1");
+  expect(bodies).toEqual(Array(3).fill('{"requestId":"one"}'));
+});
+
+it("asks once where it is told to", async () => {
+  const { requests } = answering(new Response("", { status: 503 }));
+  await expect(of(client<paths>(1).GET("/v1/hotels"))).rejects.toMatchObject({ code: 503 });
+  expect(requests).toHaveLength(1);
 });
 
 it("does not repeat a refusal", async () => {
-  const fetch = answering(new Response("{}", { status: 400 }));
-  await expect(get("x")).rejects.toBeInstanceOf(ApiError);
-  expect(fetch).toHaveBeenCalledTimes(1);
+  const { requests } = answering(new Response("{}", { status: 400 }));
+  await expect(of(api.GET("/v1/hotels"))).rejects.toBeInstanceOf(ApiError);
+  expect(requests).toHaveLength(1);
+});
+
+it("knows what is no answer of the API", async () => {
+  answering(new Response("<html>"), new Response(""));
+  await expect(of(api.GET("/v1/hotels"))).rejects.toMatchObject({ status: "INTERNAL" });
+  await expect(of(api.GET("/v1/hotels"))).rejects.toMatchObject({ status: "INTERNAL" });
 });
 
 it("sends the token where there is one", async () => {
   setToken("secret");
-  const fetch = answering(Response.json({}));
-  await get("rollouts");
-  const init = (fetch.mock.calls[0] as unknown as [string, RequestInit])[1];
-  expect(init.headers).toMatchObject({ authorization: "Bearer secret" });
-  expect(init.credentials).toBe("same-origin");
+  const { requests } = answering(Response.json({}));
+  await of(api.GET("/v1/hotels"));
+  expect(requests[0]?.headers.get("authorization")).toBe("Bearer secret");
+  expect(requests[0]?.credentials).toBe("same-origin");
 });
 
 it("reads all pages of a list", async () => {
-  const fetch = answering(
+  const { requests } = answering(
     Response.json({ hotels: [{ name: "hotels/1" }], nextPageToken: "more" }),
     Response.json({ hotels: [{ name: "hotels/2" }] }),
   );
-  expect(await all("hotels", "hotels")).toHaveLength(2);
-  expect((fetch.mock.calls[1] as unknown as [string])[0]).toContain("pageToken=more");
+  const hotels = await all(
+    (query) => api.GET("/v1/hotels", { params: { query } }),
+    (answer) => answer.hotels,
+  );
+  expect(hotels.map((hotel) => hotel.name)).toEqual(["hotels/1", "hotels/2"]);
+  expect(requests[1]?.url).toContain("pageToken=more");
 });

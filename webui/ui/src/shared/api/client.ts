@@ -1,20 +1,13 @@
-// One way to call the API. Reads are repeated when no answer came, and so are writes, because every write carries a
-// request id that makes its repetition safe (AIP-155). Three attempts, 15 seconds each; a page can always be left.
+// One way to call the API, typed by the gateway's OpenAPI documents. Reads are repeated when no answer came, and so are
+// writes, because every write carries a request id that makes its repetition safe (AIP-155). Three attempts, 15 seconds
+// each; a page can always be left.
+import createClient, { type Client } from "openapi-fetch";
 import { ApiError, noAnswer, parseError } from "./error";
 
 const ATTEMPTS = 3;
 const TIMEOUT_MS = 15_000;
 const FIRST_PAUSE_MS = 300;
-
-export type Query = Record<string, string | number | undefined>;
-
-export interface Call {
-  query?: Query;
-  body?: unknown;
-  signal?: AbortSignal;
-  /** How often to ask before giving up; polling asks once and comes back by itself. */
-  attempts?: number;
-}
+const PAGES_MAX = 20;
 
 let authorization: string | undefined;
 let clockSkewMs = 0;
@@ -29,61 +22,62 @@ export function serverNow(): number {
   return Date.now() + clockSkewMs;
 }
 
-export function urlOf(path: string, query: Query = {}): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
-  if (given.length === 0) return `/v1/${path}`;
-  return `/v1/${path}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}`;
+/** A client of one document's paths; `attempts` is how often it asks before giving up. */
+export function client<Paths extends {}>(attempts = ATTEMPTS): Client<Paths> {
+  return createClient<Paths>({
+    // Tests have no page that an address could be relative to.
+    baseUrl: globalThis.location?.origin ?? "http://localhost",
+    credentials: "same-origin",
+    fetch: (request) => repeated(request, attempts),
+  });
 }
 
-export function get<T>(path: string, call: Call = {}): Promise<T> {
-  return request<T>("GET", path, call);
-}
-
-export function post<T>(path: string, body: unknown, call: Call = {}): Promise<T> {
-  return request<T>("POST", path, { ...call, body });
-}
-
-async function request<T>(method: string, path: string, call: Call): Promise<T> {
-  const attempts = call.attempts ?? ATTEMPTS;
+async function repeated(request: Request, attempts: number): Promise<Response> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await once<T>(method, path, call);
+      return await once(request.clone());
     } catch (error) {
       const final = !(error instanceof ApiError) || !error.retryable || attempt >= attempts;
-      if (final || call.signal?.aborted) throw error;
+      if (final || request.signal.aborted) throw error;
       await pause(FIRST_PAUSE_MS * 3 ** (attempt - 1));
     }
   }
 }
 
-async function once<T>(method: string, path: string, call: Call): Promise<T> {
-  const headers: Record<string, string> = { accept: "application/json" };
-  if (call.body !== undefined) headers["content-type"] = "application/json";
-  if (authorization) headers["authorization"] = authorization;
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const init: RequestInit = {
-    method,
-    headers,
-    credentials: "same-origin",
-    signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
-  };
-  if (call.body !== undefined) init.body = JSON.stringify(call.body);
+/** An answer that is read and is a success, or an error. */
+async function once(request: Request): Promise<Response> {
+  if (authorization) request.headers.set("authorization", authorization);
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   let response: Response;
   let text: string;
   try {
-    response = await fetch(urlOf(path, call.query), init);
+    response = await fetch(request, { signal });
     text = await response.text();
   } catch (cause) {
-    if (call.signal?.aborted) throw cause;
+    if (request.signal.aborted) throw cause;
     throw noAnswer(cause);
   }
   noteClock(response.headers.get("date"));
   if (!response.ok) throw parseError(response.status, text);
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    throw new ApiError(response.status, "INTERNAL", "the answer is not JSON");
-  }
+  const { status, headers } = response;
+  return new Response(text, { status, headers });
+}
+
+/** What a call answers; failures have been thrown. */
+export async function of<Answer>(call: Promise<{ data?: Answer; response: Response }>): Promise<Answer> {
+  const { data, response } = await call.catch((error: unknown) => {
+    if (error instanceof SyntaxError) throw new ApiError(200, "INTERNAL", "the answer is not JSON");
+    throw error;
+  });
+  if (data === undefined) throw new ApiError(response.status, "INTERNAL", "the answer is empty");
+  return data;
+}
+
+/** The id in a resource name: `3` of `hotels/3/roomTypes/7` for `hotels`. */
+export function idIn(name: string, collection: string): string {
+  const steps = name.split("/");
+  const at = steps.indexOf(collection);
+  return at < 0 ? "" : (steps[at + 1] ?? "");
 }
 
 /** The Date header has whole seconds: smaller differences are noise. */
@@ -98,17 +92,24 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** What asks for one page of a list. */
+export interface Page {
+  pageSize: number;
+  pageToken?: string;
+}
+
 /** All pages of a list, up to 20 of them: what a page for people can still show. */
-export async function all<T>(path: string, field: string, query: Query = {}, signal?: AbortSignal): Promise<T[]> {
-  const items: T[] = [];
-  let pageToken: string | undefined;
-  for (let page = 0; page < 20; page += 1) {
-    const call: Call = { query: { ...query, pageSize: 200, pageToken } };
-    if (signal) call.signal = signal;
-    const answer = await get<Record<string, unknown>>(path, call);
-    items.push(...((answer[field] as T[] | undefined) ?? []));
-    pageToken = answer["nextPageToken"] as string | undefined;
-    if (!pageToken) break;
+export async function all<Answer extends { nextPageToken?: string }, Item>(
+  ask: (page: Page) => Promise<{ data?: Answer; response: Response }>,
+  itemsOf: (answer: Answer) => readonly Item[] | undefined,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  const page: Page = { pageSize: 200 };
+  for (let count = 0; count < PAGES_MAX; count += 1) {
+    const answer = await of(ask({ ...page }));
+    items.push(...(itemsOf(answer) ?? []));
+    if (!answer.nextPageToken) break;
+    page.pageToken = answer.nextPageToken;
   }
   return items;
 }

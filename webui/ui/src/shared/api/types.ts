@@ -1,201 +1,37 @@
-// The shapes of the canonical API as protobuf JSON has them: a default value is absent, 64-bit integers are text. Every
-// field is therefore optional except resource names; readers say what absence means where they read.
+// What the apps call the shapes of the canonical API. The shapes are those of the contracts, by way of the gateway's
+// OpenAPI documents (`make openapi-client`): a default value is absent, 64-bit integers are text.
+import type { components as Ops } from "./generated/ops";
+import type { components as Public } from "./generated/public";
 
-export interface Money {
-  currencyCode?: string;
-  amountMinor?: string;
-}
+type Reservation<Name extends string> = Public["schemas"][`banyan.reservation.v1.${Name}` & keyof Public["schemas"]];
+type Analytics<Name extends string> = Public["schemas"][`banyan.analytics.v1.${Name}` & keyof Public["schemas"]];
+type Rollouts<Name extends string> = Ops["schemas"][`banyan.rollout.v1.${Name}` & keyof Ops["schemas"]];
 
-export interface Hotel {
-  name: string;
-  displayName?: string;
-  timeZone?: string;
-  currencyCode?: string;
-  address?: string;
-  description?: string;
-}
+/** The zero of every enum is how a contract says that nothing was said; it never comes. */
+type Said<Value extends string> = Exclude<Value, `${string}_UNSPECIFIED`>;
 
-export interface RoomType {
-  name: string;
-  displayName?: string;
-  description?: string;
-  maxGuests?: number;
-  capacity?: number;
-}
-
-export interface NightAvailability {
-  date: string;
-  availableRooms?: number;
-  price?: Money;
-}
-
-export interface RoomTypeAvailability {
-  roomType: string;
-  displayName?: string;
-  nights?: NightAvailability[];
-  availableRooms?: number;
-  totalPrice?: Money;
-}
-
-export interface Cinema {
-  name: string;
-  displayName?: string;
-  timeZone?: string;
-  currencyCode?: string;
-  city?: string;
-  address?: string;
-}
-
-export interface Movie {
-  name: string;
-  title?: string;
-  description?: string;
-  imageUri?: string;
-}
-
-export interface Screening {
-  name: string;
-  movie?: string;
-  movieTitle?: string;
-  hall?: string;
-  startTime: string;
-  fromPrice?: Money;
-  capacity?: number;
-  availableSeats?: number;
-}
-
-export type SeatState = "STATE_AVAILABLE" | "STATE_TAKEN" | "STATE_NOT_SOLD";
-
-export interface Seat {
-  id: string;
-  row?: string;
-  number?: number;
-  x?: number;
-  y?: number;
-  category?: string;
-  accessible?: boolean;
-  price?: Money;
-  state?: SeatState;
-}
-
-export interface SeatMap {
-  name: string;
-  screening?: string;
-  hall?: string;
-  seats?: Seat[];
-}
-
-export type BookingState =
-  | "STATE_HELD"
-  | "STATE_CONFIRMED"
-  | "STATE_CANCELLED"
-  | "STATE_EXPIRED"
-  | "STATE_CHECKED_IN"
-  | "STATE_COMPLETED"
-  | "STATE_NO_SHOW";
-
-export interface Contact {
-  displayName?: string;
-  email?: string;
-  phone?: string;
-}
-
-export interface HotelStay {
-  roomType: string;
-  checkInDate: string;
-  checkOutDate: string;
-  rooms?: number;
-}
-
-export interface SeatSelection {
-  screening: string;
-  seats: string[];
-  startTime?: string;
-}
-
-export interface CancellationTerms {
-  freeUntilTime?: string;
-  percent?: number;
-  nights?: number;
-}
-
-export interface Booking {
-  name: string;
-  state?: BookingState;
-  stay?: HotelStay;
-  seats?: SeatSelection;
-  venue?: string;
-  venueDisplayName?: string;
-  title?: string;
-  contact?: Contact;
-  totalPrice?: Money;
-  expireTime?: string;
-  createTime?: string;
-  updateTime?: string;
-  etag?: string;
-  cancellationTerms?: CancellationTerms;
-  cancellationFee?: Money;
-  rooms?: string[];
-}
-
-export type Stage = "STAGE_LEGACY" | "STAGE_SHADOW" | "STAGE_SPLIT" | "STAGE_GRPC";
-export type Source = "SOURCE_OPERATOR" | "SOURCE_ENVIRONMENT" | "SOURCE_FILE" | "SOURCE_DEFAULT";
-
-export interface SideCounts {
-  legacy?: string;
-  grpc?: string;
-  legacyErrors?: string;
-  grpcErrors?: string;
-}
-
-export interface Rollout {
-  name: string;
-  stage?: Stage;
-  percent?: number;
-  source?: Source;
-  subjects?: string[];
-  routes?: string[];
-  counts?: SideCounts;
-  updateTime?: string;
-  etag?: string;
-}
-
-export interface RolloutChange {
-  name: string;
-  changeTime?: string;
-  actor?: string;
-  reason?: string;
-  previousPercent?: number;
-  percent?: number;
-  previousSource?: Source;
-  source?: Source;
-}
-
-export interface OccupancyNight {
-  date: string;
-  capacity?: string;
-  sold?: string;
-  held?: string;
-  denied?: string;
-  occupancy?: number;
-}
-
-export interface HotelOccupancy {
-  hotel: string;
-  nights?: OccupancyNight[];
-  soldRoomNights?: string;
-  capacityRoomNights?: string;
-  occupancy?: number;
-  roomRevenue?: Money;
-  freshness?: { decideTime?: string; lag?: string };
-}
-
-export interface ScreeningLoadFactor {
-  screening: string;
-  capacity?: string;
-  sold?: string;
-  held?: string;
-  denied?: string;
-  loadFactor?: number;
-  ticketRevenue?: Money;
-}
+export type Money = Reservation<"Money">;
+export type Hotel = Reservation<"Hotel">;
+export type RoomType = Reservation<"RoomType">;
+export type NightAvailability = Reservation<"NightAvailability">;
+export type RoomTypeAvailability = Reservation<"RoomTypeAvailability">;
+export type Cinema = Reservation<"Cinema">;
+export type Movie = Reservation<"Movie">;
+export type Screening = Reservation<"Screening">;
+export type SeatState = Said<Reservation<"Seat.State">>;
+export type Seat = Reservation<"Seat">;
+export type SeatMap = Reservation<"SeatMap">;
+export type BookingState = Said<Reservation<"Booking.State">>;
+export type Contact = Reservation<"Contact">;
+export type HotelStay = Reservation<"HotelStay">;
+export type SeatSelection = Reservation<"SeatSelection">;
+export type CancellationTerms = Reservation<"CancellationTerms">;
+export type Booking = Reservation<"Booking">;
+export type OccupancyNight = Analytics<"OccupancyNight">;
+export type HotelOccupancy = Analytics<"HotelOccupancy">;
+export type ScreeningLoadFactor = Analytics<"ScreeningLoadFactor">;
+export type Stage = Said<Rollouts<"Rollout.Stage">>;
+export type Source = Said<Rollouts<"Rollout.Source">>;
+export type SideCounts = Rollouts<"SideCounts">;
+export type Rollout = Rollouts<"Rollout">;
+export type RolloutChange = Rollouts<"RolloutChange">;
