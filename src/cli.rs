@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Up(UpOptions),
     /// Run the strangler gateway
     #[command(after_help = GATEWAY_HELP)]
-    Gateway(ServiceOptions),
+    Gateway(GatewayOptions),
     /// Run the reservation service
     #[command(after_help = RESERVATION_HELP)]
     Reservation(ServiceOptions),
@@ -67,7 +67,8 @@ const GATEWAY_HELP: &str = "\
 Routes, upstreams and rollouts come from gateway.toml (--config; the built-in one serves Banyan itself).
 Environment: PORT or GATEWAY_LISTEN, OPS_LISTEN, OPS_TOKEN, GATEWAY_DATABASE_URL, and the variables that the file names:
 RESERVATION_URL, ANALYTICS_URL, MOVIES_SERVICE_URL, EVENTS_SERVICE_URL, MONOLITH_URL, WEBUI_URL,
-MOVIES_MIGRATION_PERCENT (0 to 100), GRADUAL_MIGRATION (true or false).";
+MOVIES_MIGRATION_PERCENT (0 to 100), GRADUAL_MIGRATION (true or false).
+`banyan gateway openapi` prints what it serves as OpenAPI 3.1; a running one serves it at /openapi.json and shows it at /docs.";
 
 const RESERVATION_HELP: &str = "\
 Environment: RESERVATION_LISTEN (127.0.0.1:50051), OPS_LISTEN (127.0.0.1:9001), RESERVATION_DATABASE_URL
@@ -109,6 +110,36 @@ pub(crate) struct UpOptions {
     pub(crate) no_demo: bool,
     #[command(flatten)]
     pub(crate) ending: EndingOptions,
+}
+
+/// Options of the gateway, and what it can do beside serving.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct GatewayOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<GatewayCommand>,
+    #[command(flatten)]
+    pub(crate) service: ServiceOptions,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum GatewayCommand {
+    /// Print the OpenAPI document of a listener and end; nothing is started
+    Openapi {
+        /// Whose routes to describe
+        #[arg(long, default_value = "public")]
+        listener: Listener,
+        /// Settings in TOML; the built-in ones where absent
+        #[arg(long, env = "BANYAN_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// One of the gateway's two addresses.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Listener {
+    Public,
+    Ops,
 }
 
 /// Options of one service.

@@ -40,7 +40,10 @@ fn start(cli: Cli) -> anyhow::Result<()> {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Up(options) => up::run(options).await?,
-        Command::Gateway(options) => service::gateway(options).await?,
+        Command::Gateway(options) => match options.command {
+            Some(command) => service::gateway_command(command).await?,
+            None => service::gateway(options.service).await?,
+        },
         Command::Reservation(options) => service::reservation(options).await?,
         Command::Analytics(options) => service::analytics(options).await?,
         Command::Webui(options) => service::webui(options).await?,

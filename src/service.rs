@@ -2,6 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, path::Path};
 
+use banyan_gateway::config::ListenerName;
 use banyan_mesh::{
     ops,
     process::Process,
@@ -10,7 +11,7 @@ use banyan_mesh::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::cli::ServiceOptions;
+use crate::cli::{GatewayCommand, Listener, ServiceOptions};
 
 /// The gateway. Its ops port is its own: operators' routes live there too.
 pub(crate) async fn gateway(options: ServiceOptions) -> anyhow::Result<()> {
@@ -30,6 +31,18 @@ pub(crate) async fn gateway(options: ServiceOptions) -> anyhow::Result<()> {
     }
     banyan_gateway::start(config, &process).await?;
     process.run((&options.ending).into()).await
+}
+
+/// What the gateway does beside serving.
+pub(crate) async fn gateway_command(command: GatewayCommand) -> anyhow::Result<()> {
+    let GatewayCommand::Openapi { listener, config } = command;
+    let config = banyan_gateway::config::Config::load(config.as_deref(), &std_env)?;
+    let listener = match listener {
+        Listener::Public => ListenerName::Public,
+        Listener::Ops => ListenerName::Ops,
+    };
+    let document = banyan_gateway::openapi(&config, listener).await?;
+    print(&format!("{document:#}\n"))
 }
 
 /// The reservation service.

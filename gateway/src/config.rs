@@ -11,6 +11,7 @@ mod environment;
 mod grpc;
 mod listener;
 mod metadata;
+mod openapi;
 mod ops;
 mod origin;
 mod profile;
@@ -37,6 +38,7 @@ pub use environment::EnvError;
 pub use grpc::GrpcConfig;
 pub use listener::ListenerConfig;
 pub use metadata::MetadataName;
+pub use openapi::OpenapiConfig;
 pub use ops::OpsConfig;
 pub use profile::{ProfileConfig, TrailingSlash};
 pub use rollout::{FollowConfig, LegacyConfig, RolloutConfig, SteeringConfig};
@@ -67,6 +69,7 @@ pub struct Config {
     pub listener: ListenerConfig,
     pub compression: CompressionConfig,
     pub ops: OpsConfig,
+    pub openapi: OpenapiConfig,
     pub store: StoreConfig,
     pub guest: GuestConfig,
     pub grpc: GrpcConfig,

@@ -86,7 +86,7 @@ impl Sets {
         }
     }
 
-    fn find(&self, service: &str) -> Option<ServiceDescriptor> {
+    pub(crate) fn find(&self, service: &str) -> Option<ServiceDescriptor> {
         self.pools()
             .find_map(|pool| pool.get_service_by_name(service))
     }

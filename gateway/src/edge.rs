@@ -280,6 +280,9 @@ impl Edge {
         match &route.action {
             Action::Fixed(fixed) => Ok(fixed.response()),
             Action::Absent(absent) => Err(absent.refusal()),
+            Action::Shown(shown) => Ok(caller
+                .compression
+                .answer(&parts.headers, shown.answer(&parts.headers))),
             Action::Forward(upstream) => {
                 let response = upstream
                     .forward(&parts, body, caller.context, caller.limits, caller.guests)

@@ -21,6 +21,7 @@
 //! | `deadline`, `metadata`, `compression` | what of a request's and an answer's headers means something to a call |
 //! | `body`, `cookies`, `cells` | bodies in flight, cookies, one set of routes for several upstreams |
 //! | `profile`, `surfaces`, `refusal` | how JSON and errors look, and the gateway's own errors |
+//! | `openapi` | what is served, described: the document of each listener, and a page that shows it |
 //! | `access_log`, `metrics` | one line and one count per request |
 
 mod access_log;
@@ -45,6 +46,7 @@ mod listener;
 mod metadata;
 mod metrics;
 mod migration;
+mod openapi;
 mod ops;
 mod per_thread;
 mod probes;
@@ -60,4 +62,4 @@ mod surfaces;
 mod transcoded;
 mod upstreams;
 
-pub use start::{Running, check, migrate, start};
+pub use start::{Running, check, migrate, openapi, start};

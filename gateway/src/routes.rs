@@ -5,6 +5,7 @@
 
 mod action;
 mod compile;
+mod described;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use prost_reflect::MethodDescriptor;
 
 use crate::{
     cells::Cells, compression::Compression, config::ListenerName, follow::Follower,
-    forward::HttpUpstream, grpc, guest::Guests, metrics::Counts, profile::Profile,
+    forward::HttpUpstream, grpc, guest::Guests, metrics::Counts, openapi::Shown, profile::Profile,
     refusal::Refusal, surfaces::Surfaces, transcoded::Call,
 };
 
@@ -47,6 +48,8 @@ pub(crate) enum Action {
     Call(Box<Call>),
     /// One of both, as the rollout decides.
     Split(Box<Split>),
+    /// The description of what is served, or the page that shows it.
+    Shown(Box<Shown>),
     /// To be a call once its contract is there.
     Absent(Absent),
 }
@@ -153,7 +156,9 @@ impl Route {
                 Err(absent) => format!("`{}` ({})", self.label, absent.what),
             },
             Action::Absent(absent) => format!("`{}` ({})", self.label, absent.what),
-            Action::Fixed(_) | Action::Forward(_) => format!("`{}`", self.label),
+            Action::Fixed(_) | Action::Forward(_) | Action::Shown(_) => {
+                format!("`{}`", self.label)
+            }
         }
     }
 }
@@ -164,7 +169,7 @@ impl Served {
         match &self.route.action {
             Action::Call(call) => Some(call),
             Action::Split(split) => split.grpc.as_ref().ok(),
-            Action::Fixed(_) | Action::Forward(_) | Action::Absent(_) => None,
+            Action::Fixed(_) | Action::Forward(_) | Action::Shown(_) | Action::Absent(_) => None,
         }
     }
 

@@ -120,6 +120,22 @@ pub async fn check(config: &Config) -> anyhow::Result<String> {
     Ok(contracts::summary(&routes, &sets))
 }
 
+/// The OpenAPI document of a listener, as a gateway of this configuration serves it; nothing is started.
+///
+/// # Errors
+/// Those of [`check`].
+pub async fn openapi(config: &Config, listener: ListenerName) -> anyhow::Result<serde_json::Value> {
+    check(config).await?;
+    let nobody = tower::service_fn(|_| std::future::pending());
+    let upstreams = Upstreams::new(config, GrpcService::local(nobody))?;
+    let sets = descriptors::load(config, &upstreams, &Sets::default(), true).await?;
+    Ok(crate::openapi::document(
+        config,
+        &|name| sets.find(name),
+        listener,
+    ))
+}
+
 /// Brings the gateway's store up to date and returns; what a migration job runs.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ mod guests;
 mod idempotency;
 mod limits;
 mod metadata;
+mod openapi;
 mod operators;
 mod reflection;
 mod shop;

@@ -138,7 +138,7 @@ impl Entry {
         match &self.route.action {
             Action::Call(call) => Some(Answerer::Service(call)),
             Action::Split(split) => Some(Answerer::Split(split)),
-            Action::Fixed(_) | Action::Forward(_) | Action::Absent(_) => None,
+            Action::Fixed(_) | Action::Forward(_) | Action::Shown(_) | Action::Absent(_) => None,
         }
     }
 

@@ -72,6 +72,7 @@ pub(crate) fn compile(
     ] {
         *table = grpc::Table::new(&routes.served, listener, reflected(listener));
     }
+    compiler.described().context("[openapi]")?;
     Ok(compiler.routes)
 }
 
@@ -81,18 +82,18 @@ pub(super) struct Compiler<'a> {
     pub(super) upstreams: &'a Upstreams,
     pub(super) sets: &'a Sets,
     profiles: BTreeMap<&'a str, Arc<Profile>>,
-    routes: Routes,
+    pub(super) routes: Routes,
 }
 
 /// Where and for whom a route is.
-struct Place {
-    listener: ListenerName,
+pub(super) struct Place {
+    pub(super) listener: ListenerName,
     /// `None` for any.
-    method: Option<Method>,
-    template: PathTemplate,
-    query: Vec<String>,
+    pub(super) method: Option<Method>,
+    pub(super) template: PathTemplate,
+    pub(super) query: Vec<String>,
     /// Without the operators' token.
-    is_open: bool,
+    pub(super) is_open: bool,
 }
 
 impl Routes {
@@ -344,7 +345,7 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn insert(
+    pub(super) fn insert(
         &mut self,
         place: Place,
         profile: Arc<Profile>,
