@@ -162,7 +162,8 @@ impl Edge {
     }
 
     /// What every answer has. At the end of the process clients of HTTP/1 are told to connect anew, elsewhere: a
-    /// connection that is closed unannounced may lose the request that is just coming. HTTP/2 has GOAWAY.
+    /// connection that is closed unannounced may lose the request that is just coming. So are those whose upload was
+    /// refused, since nobody reads the rest of it (RFC 9110, 15.5.9 and 15.5.14). HTTP/2 has GOAWAY.
     fn finished(
         &self,
         mut response: Response<Body>,
@@ -173,9 +174,15 @@ impl Edge {
         if let Some(dialect) = context.grpc {
             (response, record.outcome) = calls::finished(response, dialect);
         }
+        let is_unread = matches!(
+            response.status(),
+            StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
+        );
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, context.request_id.clone());
-        if version < Version::HTTP_2 && self.readiness.is_draining() {
+        if version < Version::HTTP_2 && (is_unread || self.readiness.is_draining()) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -61,9 +61,6 @@ pub(crate) use self::status::{BASE64, GRPC_STATUS, not_grpc};
 /// Largest answer of a service.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A service that gives up this shortly before the deadline gave up because of it.
-const DEADLINE_SLACK: Duration = Duration::from_millis(10);
-
 /// One method of a service behind the gateway.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -219,14 +216,12 @@ impl Call {
         left: Duration,
         trouble: &Trouble,
     ) -> Result<Response<Body>, Refusal> {
-        let begun = Instant::now();
-        let exchanged = tokio::time::timeout(left, exchange(self.service.clone(), request)).await;
+        let deadline = tokio::time::Instant::now() + left;
+        let exchanged = exchange(self.service.clone(), request);
+        let exchanged = tokio::time::timeout_at(deadline, exchanged).await;
         match exchanged.unwrap_or(Err(Fault::TooSlow)) {
             Ok((message, answer)) => self.success(ask, &message, &answer),
-            Err(fault) => {
-                let is_late = begun.elapsed() + DEADLINE_SLACK >= left;
-                self.failure(ask, fault.in_time(is_late), trouble)
-            }
+            Err(fault) => self.failure(ask, fault.by(deadline), trouble),
         }
     }
 

@@ -3,6 +3,8 @@
 //! A field `etag` of an answer is its header `ETag` too (AIP-154). `If-None-Match` of a safe request that names it makes 304
 //! of it; `If-Match` went to the service with the request, and its ABORTED is 412 then.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use banyan_transcode::{Code, StatusParts, entity_tag};
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
+use tokio::time::Instant;
 
 use super::{
     Ask, Call,
@@ -17,6 +20,9 @@ use super::{
     upload::{Trouble, Wrong},
 };
 use crate::{metrics::Metrics, refusal::Refusal};
+
+/// A service that gives up this shortly before the deadline gave up because of it.
+const DEADLINE_SLACK: Duration = Duration::from_millis(10);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -109,12 +115,16 @@ fn knows(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 }
 
 impl Fault {
-    /// A service that gives up when its time is over, and says it in other words.
-    pub(super) fn in_time(self, is_late: bool) -> Fault {
-        match &self {
-            Fault::Status(said) if is_late && said.0.code == Code::Cancelled => Fault::TooSlow,
-            Fault::Reset(Code::Cancelled, _) if is_late => Fault::TooSlow,
-            _ => self,
+    /// A service gives up when its time is over, and says it in other words.
+    pub(super) fn by(self, deadline: Instant) -> Fault {
+        let gave_up = match &self {
+            Fault::Status(said) => said.0.code == Code::Cancelled,
+            Fault::Reset(code, _) => *code == Code::Cancelled,
+            _ => false,
+        };
+        match gave_up && Instant::now() + DEADLINE_SLACK >= deadline {
+            true => Fault::TooSlow,
+            false => self,
         }
     }
 

@@ -211,7 +211,8 @@ impl Running {
         match timeout_at(until, download.answer.next()).await {
             Ok(message) => {
                 self.idle_until = Instant::now() + idle;
-                Ok(message?.map_or(Next::End, Next::Message))
+                let message = message.map_err(|fault| fault.by(download.deadline))?;
+                Ok(message.map_or(Next::End, Next::Message))
             }
             Err(_) => match heartbeat {
                 Some(sign) if quiet < end => Ok(Next::Heartbeat(sign)),

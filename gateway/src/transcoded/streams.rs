@@ -93,10 +93,17 @@ impl Call {
             false => Content::Json(Form::asked(&ask.parts.headers)),
         };
         let open = Answer::open(self.service.clone(), request, self.streams.item_bytes_max);
-        let opened = timeout_at(deadline, open).await;
-        let mut answer = match opened.unwrap_or(Err(Fault::TooSlow)) {
+        // A client that is to speak first may be as silent as the service.
+        let idle = Instant::now() + Duration::from_millis(self.streams.idle_timeout_ms);
+        let silent = if idle < deadline {
+            Fault::Idle
+        } else {
+            Fault::TooSlow
+        };
+        let opened = timeout_at(deadline.min(idle), open).await;
+        let mut answer = match opened.unwrap_or(Err(silent)) {
             Ok(answer) => answer,
-            Err(fault) => return self.failure(ask, fault, &trouble),
+            Err(fault) => return self.failure(ask, fault.by(deadline), &trouble),
         };
         // Only the first piece of raw content says what kind it is.
         let patience = match content {
@@ -105,7 +112,7 @@ impl Call {
         };
         let first = match timeout_at(patience, answer.next()).await {
             Ok(Ok(first)) => first,
-            Ok(Err(fault)) => return self.failure(ask, fault, &trouble),
+            Ok(Err(fault)) => return self.failure(ask, fault.by(deadline), &trouble),
             Err(_) if patience == deadline => return self.failure(ask, Fault::TooSlow, &trouble),
             Err(_) => None,
         };

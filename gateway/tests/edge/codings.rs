@@ -113,7 +113,7 @@ async fn a_compressed_request_is_read_within_the_limit() {
     let (world, _) = stock::world().await;
     let post = |bytes: Vec<u8>, coding: &str| {
         let request = world.client.post(world.url("/stock:tell"));
-        // A refused upload ends its connection, which no later request is to be sent on.
+        // What cannot be unpacked is not read to its end, and its connection takes nothing more.
         let request = request.header("connection", "close");
         request.header("content-encoding", coding).body(bytes)
     };

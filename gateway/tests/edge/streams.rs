@@ -183,6 +183,19 @@ async fn streams_have_limits_of_their_own() {
     );
 }
 
+#[tokio::test]
+async fn two_sides_that_wait_for_each_other_wait_in_vain() {
+    let (world, _) =
+        stock::world_with(|config| profile(config).streams.idle_timeout_ms = 200).await;
+    let head = "POST /stock:chat HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n";
+    let got = conversation(&world, head.as_bytes()).await;
+    assert!(
+        got.starts_with("HTTP/1.1 504") || !got.ends_with("0\r\n\r\n"),
+        "{got}"
+    );
+    assert!(world.metrics().await.contains(r#"limit="stream_idle"} 1"#));
+}
+
 /// Waits until a counter has stopped rising; where it stands.
 async fn settled(counter: &AtomicUsize) -> usize {
     let mut last = (usize::MAX, 0);
