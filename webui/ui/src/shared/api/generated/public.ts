@@ -625,7 +625,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/cities/{city}/movies": {
+    "/movies": {
         parameters: {
             query?: never;
             header?: never;
@@ -643,7 +643,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/movies": {
+    "/cities/{city}/movies": {
         parameters: {
             query?: never;
             header?: never;
@@ -661,7 +661,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/cities/{city}/movies/{movie_id}": {
+    "/movies/{movie_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -678,7 +678,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/movies/{movie_id}": {
+    "/cities/{city}/movies/{movie_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -695,7 +695,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/cities/{city}/movies/{movie_id}/seances": {
+    "/movies/{movie_id}/seances": {
         parameters: {
             query?: never;
             header?: never;
@@ -713,7 +713,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/movies/{movie_id}/seances": {
+    "/cities/{city}/movies/{movie_id}/seances": {
         parameters: {
             query?: never;
             header?: never;
@@ -731,7 +731,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/cities/{city}/movies/{movie_id}/seances/{seance_id}": {
+    "/movies/{movie_id}/seances/{seance_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -748,7 +748,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/movies/{movie_id}/seances/{seance_id}": {
+    "/cities/{city}/movies/{movie_id}/seances/{seance_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -765,7 +765,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/cities/{city}/movies/{movie_id}/seances/{seance_id}/bookings": {
+    "/movies/{movie_id}/seances/{seance_id}/bookings": {
         parameters: {
             query?: never;
             header?: never;
@@ -782,7 +782,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/movies/{movie_id}/seances/{seance_id}/bookings": {
+    "/cities/{city}/movies/{movie_id}/seances/{seance_id}/bookings": {
         parameters: {
             query?: never;
             header?: never;
@@ -799,7 +799,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/cities/{city}/bookings": {
+    "/bookings": {
         parameters: {
             query?: never;
             header?: never;
@@ -816,7 +816,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/bookings": {
+    "/cities/{city}/bookings": {
         parameters: {
             query?: never;
             header?: never;
@@ -3839,10 +3839,7 @@ export interface operations {
                 /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
-            path: {
-                /** @description Where it is served. */
-                city: "1";
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -3868,10 +3865,7 @@ export interface operations {
                 /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
-            path: {
-                /** @description Where it is served. */
-                city: "1";
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody: {
@@ -3906,7 +3900,10 @@ export interface operations {
                 /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
-            path?: never;
+            path: {
+                /** @description Where it is served. */
+                city: "1";
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -3932,7 +3929,10 @@ export interface operations {
                 /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
-            path?: never;
+            path: {
+                /** @description Where it is served. */
+                city: "1";
+            };
             cookie?: never;
         };
         requestBody: {
@@ -3963,8 +3963,6 @@ export interface operations {
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
             path: {
-                /** @description Where it is served. */
-                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
             };
@@ -3994,6 +3992,8 @@ export interface operations {
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
             path: {
+                /** @description Where it is served. */
+                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
             };
@@ -4026,8 +4026,6 @@ export interface operations {
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
             path: {
-                /** @description Where it is served. */
-                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
             };
@@ -4057,8 +4055,6 @@ export interface operations {
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
             path: {
-                /** @description Where it is served. */
-                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
             };
@@ -4106,6 +4102,8 @@ export interface operations {
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
             path: {
+                /** @description Where it is served. */
+                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
             };
@@ -4135,6 +4133,8 @@ export interface operations {
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
             path: {
+                /** @description Where it is served. */
+                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
             };
@@ -4179,8 +4179,6 @@ export interface operations {
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
             path: {
-                /** @description Where it is served. */
-                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
                 /** @description The seance's id. */
@@ -4212,6 +4210,8 @@ export interface operations {
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
             };
             path: {
+                /** @description Where it is served. */
+                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
                 /** @description The seance's id. */
@@ -4245,8 +4245,6 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                /** @description Where it is served. */
-                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
                 /** @description The seance's id. */
@@ -4294,6 +4292,8 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @description Where it is served. */
+                city: "1";
                 /** @description The movie's id. */
                 movie_id: number;
                 /** @description The seance's id. */
@@ -4340,10 +4340,7 @@ export interface operations {
                 /** @description Makes a repetition safe, as `request_id` in the body does: a request with the same key and the same content gets the same answer again. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
-            path: {
-                /** @description Where it is served. */
-                city: "1";
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody: {
@@ -4375,7 +4372,10 @@ export interface operations {
                 /** @description Makes a repetition safe, as `request_id` in the body does: a request with the same key and the same content gets the same answer again. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
-            path?: never;
+            path: {
+                /** @description Where it is served. */
+                city: "1";
+            };
             cookie?: never;
         };
         requestBody: {
