@@ -29,6 +29,7 @@ use std::{
 };
 
 use banyan_mesh::settings::Secret;
+use banyan_rollout::{Policy, PolicyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +108,12 @@ pub enum ConfigError {
         key: String,
         value: String,
         allowed: &'static str,
+    },
+    #[error("rollouts.{name}.policy cannot be meant")]
+    Policy {
+        name: String,
+        #[source]
+        source: PolicyError,
     },
     #[error("no upstream `{name}` in [upstreams]: there are {known}")]
     NoUpstream { name: String, known: String },
@@ -266,6 +273,12 @@ impl Config {
         if !(1..=3600).contains(&self.steering.pin_s) {
             let value = self.steering.pin_s.to_string();
             return Err(bad_value("steering.pin_s", &value, "1 to 3600 is allowed"));
+        }
+        for (name, rollout) in &self.rollouts {
+            if let Some(Err(source)) = rollout.policy.as_ref().map(Policy::check) {
+                let name = name.clone();
+                return Err(ConfigError::Policy { name, source });
+            }
         }
         for (name, upstream) in &self.upstreams {
             check_upstream(name, upstream)?;

@@ -63,6 +63,14 @@ impl Context {
     }
 }
 
+impl Context {
+    /// The client's own address: the first of those that are believed.
+    pub(crate) fn client_address(&self) -> Option<&str> {
+        let all = self.forwarded_for.to_str().ok()?;
+        all.split(',').next().map(str::trim)
+    }
+}
+
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let is_sane = |id: &&HeaderValue| {
         let bytes = id.as_bytes();

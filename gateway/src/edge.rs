@@ -5,6 +5,7 @@
 //! decide before reading a body.
 
 mod grpc;
+mod split;
 
 use std::{
     net::SocketAddr,
@@ -36,7 +37,7 @@ use crate::{
     profile::Profile,
     refusal::Refusal,
     rollouts::Rollouts,
-    routes::{Absent, Action, Route, Routes, Split},
+    routes::{Absent, Action, Route, Routes},
     transcoded::Caller,
 };
 
@@ -305,62 +306,6 @@ impl Edge {
                     .await
             }
         }
-    }
-
-    /// Asks the rollout, and tells the client and the record which side answered.
-    #[allow(clippy::too_many_arguments)] // The whole request, which nothing else would hold.
-    async fn split(
-        &self,
-        split: &Split,
-        route: &Route,
-        captures: &Captures,
-        parts: Parts,
-        body: Body,
-        caller: &Caller<'_>,
-        record: &mut Record,
-    ) -> Result<Response<Body>, Refusal> {
-        let ruling = self
-            .rollouts
-            .decide(&split.rollout, &parts.headers)
-            .ok_or_else(Refusal::no_route)?;
-        let (side, set_cookie) = (ruling.side, ruling.set_cookie.clone());
-        record.ruling = Some(ruling);
-        let answer = match side {
-            Side::Grpc => match &split.grpc {
-                Ok(call) => {
-                    call.answer(&parts, body, captures, &route.profile, caller)
-                        .await
-                }
-                Err(absent) => Err(absent.refusal()),
-            },
-            Side::Legacy => self.legacy(split, &parts, body, caller, record).await,
-        };
-        // A failure has a side too, and its client is to stay there.
-        let mut response = answer
-            .unwrap_or_else(|refusal| self.refuse(&route.profile, refusal, caller.context, record));
-        mark(&mut response, side, set_cookie, caller.context);
-        Ok(response)
-    }
-
-    async fn legacy(
-        &self,
-        split: &Split,
-        parts: &Parts,
-        body: Body,
-        caller: &Caller<'_>,
-        record: &mut Record,
-    ) -> Result<Response<Body>, Refusal> {
-        let response = split
-            .legacy
-            .forward(parts, body, caller.context, caller.limits, caller.guests)
-            .await?;
-        if let Some(follower) = &split.follower
-            && !parts.method.is_safe()
-            && response.status().is_success()
-        {
-            record.trouble = follower.catch_up().await.err();
-        }
-        Ok(caller.compression.forwarded(&parts.headers, response))
     }
 
     fn refuse(

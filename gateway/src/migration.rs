@@ -3,6 +3,7 @@
 
 mod m0001_settings;
 mod m0002_log;
+mod m0003_analysis;
 
 use sea_orm_migration::prelude::*;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_settings::CreateTables),
             Box::new(m0002_log::CreateLog),
+            Box::new(m0003_analysis::CreateAnalyses),
         ]
     }
 }

@@ -16,15 +16,18 @@
 //! differ between replicas, restarts or restored backups; renaming a rollout makes it another one.
 
 mod change;
+mod decider;
 mod definition;
 mod explain;
 mod follow;
 mod live;
 mod metrics;
 mod mounted;
+mod pins;
 mod request;
 mod ruling;
 mod snapshot;
+mod steering;
 
 use std::{
     collections::BTreeMap,
@@ -43,8 +46,11 @@ pub use change::{ChangeError, Operator};
 pub use definition::Definition;
 pub use explain::Question;
 pub use live::Counts;
+pub use request::Asked;
+pub(crate) use request::{FORCE_SIDE, FORCE_TOKEN};
 pub use ruling::Ruling;
 pub use snapshot::Snapshot;
+pub use steering::{NoRandomness, Steering};
 
 use self::{live::Live, metrics::Metrics};
 use crate::{follow::Follower, store::Store};
@@ -69,6 +75,7 @@ struct Inner {
     is_stale: AtomicBool,
     /// Who follows the legacy side of which rollout.
     followers: OnceLock<BTreeMap<String, Follower>>,
+    steering: Steering,
     metrics: Metrics,
 }
 
@@ -85,6 +92,7 @@ impl Rollouts {
     pub async fn start(
         definitions: Vec<Definition>,
         store: Option<Store>,
+        steering: Steering,
         process: &Process,
     ) -> Self {
         let metrics = process.metrics().register(Metrics::register);
@@ -105,6 +113,7 @@ impl Rollouts {
                 configured: tokio::sync::Notify::new(),
                 is_stale: AtomicBool::new(has_store),
                 followers: OnceLock::new(),
+                steering,
                 metrics,
             }),
         };
@@ -113,6 +122,7 @@ impl Rollouts {
         }
         rollouts.follow_store(process).await;
         rollouts.follow_files(process);
+        rollouts.follow_policies(process);
         rollouts
     }
 
@@ -121,11 +131,30 @@ impl Rollouts {
         self.inner.followers.set(followers).ok();
     }
 
-    /// Decides who serves a request under rollout `name`; `None` if there is no such rollout.
+    /// Decides who serves a request that changes nothing and shows nothing but headers; see [`Rollouts::rule`].
     #[must_use]
     pub fn decide(&self, name: &str, headers: &HeaderMap) -> Option<Ruling> {
+        self.rule(name, &Asked::of(headers))
+    }
+
+    /// Decides who serves a request under rollout `name`; `None` if there is no such rollout.
+    #[must_use]
+    pub fn rule(&self, name: &str, asked: &Asked<'_>) -> Option<Ruling> {
         let live = self.inner.rollouts.get(name)?;
-        Some(Ruling::new(Arc::clone(live), headers))
+        Some(Ruling::new(Arc::clone(live), asked, &self.inner.steering))
+    }
+
+    /// Whether the body of a request has to be looked at before it can be decided.
+    #[must_use]
+    pub fn wants_body(&self, name: &str) -> bool {
+        let live = self.inner.rollouts.get(name);
+        live.is_some_and(|live| live.definition.subjects.want_body())
+    }
+
+    /// What requests may say about their side.
+    #[must_use]
+    pub fn steering(&self) -> &Steering {
+        &self.inner.steering
     }
 
     /// All rollouts, ordered by name.

@@ -17,7 +17,7 @@ use crate::{
     ops::Guard,
     probes::Probes,
     reload::{self, InForce},
-    rollouts::{Definition, Rollouts},
+    rollouts::{Definition, Rollouts, Steering},
     routes,
     store::Store,
     upstreams::{GrpcService, Upstreams},
@@ -46,8 +46,9 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
         ops: ops_socket.local_addr()?,
     };
 
+    let steering = Steering::new(&config.steering)?;
     let store = open_store(&config, process).await?;
-    let rollouts = Rollouts::start(definitions(&config), Some(store), process).await;
+    let rollouts = Rollouts::start(definitions(&config), Some(store), steering, process).await;
 
     let admin = admin::service(rollouts.clone());
     let upstreams = Upstreams::new(&config, GrpcService::local(admin.clone()))?;
@@ -172,6 +173,8 @@ fn definitions(config: &Config) -> Vec<Definition> {
         rules: rollout.rules.clone(),
         has_fallback: rollout.fallback,
         legacy_keeps_ids: rollout.legacy.keeps_ids,
+        legacy_honours_request_ids: rollout.legacy.honours_request_ids,
+        policy: rollout.policy.clone(),
         ..Definition::new(name, rollout.subjects.clone())
     });
     definitions.collect()

@@ -8,6 +8,7 @@
 //! The store is asked by people (rarely) and by each replica (twice a second), never by a request: when it is away,
 //! traffic goes on by what was last known. Every operation therefore has a time limit.
 
+mod analysis;
 pub(crate) mod chain;
 mod change;
 mod entity;
@@ -26,6 +27,7 @@ use banyan_mesh::{
 use jiff::Timestamp;
 use sea_orm::{DbErr, EntityTrait as _};
 
+pub use analysis::StoredAnalysis;
 pub use change::NewEntry;
 pub use lease::Lease;
 pub use log::{Entry, Verdict};

@@ -19,6 +19,7 @@ mod reflection;
 mod shop;
 mod splitting;
 mod start;
+mod steering;
 mod stock;
 mod streams;
 mod times;

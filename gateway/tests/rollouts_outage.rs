@@ -6,7 +6,9 @@ use banyan_gateway::rollouts::{ChangeError, Rollouts};
 use banyan_mesh::{process::Process, testing::Postgres};
 use banyan_rollout::Side;
 
-use crate::rollouts_support::{Log, Replica, eventually, movies, operator, percent, user};
+use crate::rollouts_support::{
+    Log, Replica, eventually, movies, operator, percent, steering, user,
+};
 
 fn postgres() -> Option<Postgres> {
     (std::env::var("BANYAN_TEST_POSTGRES").as_deref() != Ok("off")).then(Postgres::start)
@@ -78,7 +80,7 @@ async fn a_store_that_was_never_read_leaves_environment_and_file_in_force() {
 #[tokio::test]
 async fn a_gateway_without_a_store_decides_and_refuses_changes() {
     let process = Process::new();
-    let rollouts = Rollouts::start(vec![movies()], None, &process).await;
+    let rollouts = Rollouts::start(vec![movies()], None, steering(), &process).await;
     assert!((400..600).contains(&on_grpc(&rollouts)));
     let set = rollouts
         .set_percent("movies", percent("0"), operator(""))

@@ -7,7 +7,8 @@ use std::{
 };
 
 use banyan_gateway::{
-    rollouts::{Definition, Operator, Rollouts, Snapshot},
+    config::SteeringConfig,
+    rollouts::{Definition, Operator, Rollouts, Snapshot, Steering},
     store::Store,
 };
 use banyan_mesh::{database::DatabaseSettings, process::Process};
@@ -36,6 +37,10 @@ pub(crate) fn named(name: &str) -> Definition {
     }
 }
 
+pub(crate) fn steering() -> Steering {
+    Steering::new(&SteeringConfig::default()).unwrap()
+}
+
 /// One gateway process, as far as rollouts are concerned.
 pub(crate) struct Replica {
     pub(crate) process: Process,
@@ -52,7 +57,7 @@ impl Replica {
         let store = Store::open(&process, &DatabaseSettings::new(url))
             .await
             .unwrap();
-        let rollouts = Rollouts::start(definitions, Some(store), &process).await;
+        let rollouts = Rollouts::start(definitions, Some(store), steering(), &process).await;
         Self { process, rollouts }
     }
 

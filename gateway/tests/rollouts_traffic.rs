@@ -5,11 +5,11 @@ use banyan_mesh::{process::Process, testing::TestDatabase};
 use banyan_rollout::{Reason, Side};
 use http::{HeaderMap, HeaderValue, StatusCode, header::COOKIE};
 
-use crate::rollouts_support::{Log, Replica, movies, operator, percent, user};
+use crate::rollouts_support::{Log, Replica, movies, operator, percent, steering, user};
 
 async fn without_store(definition: Definition) -> (Process, Rollouts) {
     let process = Process::new();
-    let rollouts = Rollouts::start(vec![definition], None, &process).await;
+    let rollouts = Rollouts::start(vec![definition], None, steering(), &process).await;
     (process, rollouts)
 }
 

@@ -1,14 +1,14 @@
 //! The rollouts in the contract's words.
 
 use banyan_proto::rollout::v1::{
-    ExplainRolloutResponse, ExplainedStep, PercentSetting, Rollout, RolloutChange, SideCounts,
-    VerifyRolloutResponse,
+    ExplainRolloutResponse, ExplainedStep, PercentSetting, Rollout, RolloutChange, RolloutPolicy,
+    SideCounts, VerifyRolloutResponse,
     rollout::{
         Analysis as AnalysisName, Source as SourceName, Stage as StageName, WriteOwner as OwnerName,
     },
     rollout_change::Action as ActionName,
 };
-use banyan_rollout::{Explanation, Line, Owner, Source, Stage};
+use banyan_rollout::{Explanation, Line, Owner, Policy, Source, Stage};
 use jiff::Timestamp;
 
 use crate::{
@@ -41,13 +41,13 @@ pub(super) fn rollout(snapshot: Snapshot) -> Rollout {
         etag: etag(snapshot.version),
         write_owner: owner_name(snapshot.writes).into(),
         analysis: analysis.into(),
-        policy: None,
+        policy: snapshot.policy.as_ref().map(policy),
         percents: snapshot.said.iter().map(said).collect(),
         stale: snapshot.is_stale,
         version: number(snapshot.version),
         salt: snapshot.salt,
         algorithm: snapshot.algorithm.as_str().to_owned(),
-        verdict: String::new(),
+        verdict: snapshot.verdict,
     }
 }
 
@@ -168,9 +168,21 @@ pub(crate) fn owner_name(owner: Owner) -> OwnerName {
 fn analysis(snapshot: &Snapshot) -> AnalysisName {
     match snapshot {
         _ if snapshot.is_halted => AnalysisName::Aborted,
-        _ if !snapshot.has_policy => AnalysisName::Off,
+        _ if snapshot.policy.is_none() => AnalysisName::Off,
         _ if snapshot.is_paused => AnalysisName::Paused,
         _ => AnalysisName::Running,
+    }
+}
+
+fn policy(policy: &Policy) -> RolloutPolicy {
+    RolloutPolicy {
+        steps: policy.steps.iter().map(|step| step.as_f64()).collect(),
+        step_time_min: Some(prost_types::Duration {
+            seconds: i64::try_from(policy.step_time_s).unwrap_or(i64::MAX),
+            nanos: 0,
+        }),
+        step_requests_min: i64::try_from(policy.step_requests).unwrap_or(i64::MAX),
+        false_rollback_probability: policy.false_rollback_percent / 100.0,
     }
 }
 

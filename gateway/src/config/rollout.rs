@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use banyan_mesh::settings::Secret;
-use banyan_rollout::{GoingDown, Percent, Rule, Subjects};
+use banyan_rollout::{GoingDown, Percent, Policy, Rule, Subjects};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,9 @@ pub struct RolloutConfig {
     /// Exceptions from the percentage; the first that matches counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// How it advances and returns by itself; people decide where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
     /// Whether a request that fails on gRPC is answered by the legacy upstream, where that cannot do anything twice: a
     /// request that changes nothing, or one that was provably never sent.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -62,6 +65,9 @@ pub struct LegacyConfig {
     /// It takes writes with ids that others gave. Without it stage `grpc` is one-way: it and the way back from it have to
     /// be forced.
     pub keeps_ids: bool,
+    /// It does a request once only, however often it comes with the same `Idempotency-Key`: a write that failed on gRPC
+    /// may then be sent there.
+    pub honours_request_ids: bool,
 }
 
 impl LegacyConfig {

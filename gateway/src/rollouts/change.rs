@@ -250,14 +250,15 @@ fn moved(
     follower: Follower,
     now: Timestamp,
 ) -> Result<State, Refusal> {
-    let steps: Vec<Percent> = STEPS
+    let usual: Vec<Percent> = STEPS
         .into_iter()
         .filter_map(Percent::from_hundredths)
         .collect();
+    let policy = live.definition.policy.as_ref();
     let circumstances = Circumstances {
         enabled: state.configured.enabled,
         weaker: state.weaker(),
-        steps: &steps,
+        steps: policy.map_or(&usual, |policy| &policy.steps),
         follower,
         comparable: live.definition.is_comparable(),
         legacy_keeps_ids: live.definition.legacy_keeps_ids,

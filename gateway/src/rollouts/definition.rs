@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use banyan_rollout::{GoingDown, Percent, Position, Rule, Source, Subjects};
+use banyan_rollout::{GoingDown, Percent, Policy, Position, Rule, Source, Subjects};
 
 use crate::store::{Configured, Said};
 
@@ -39,6 +39,10 @@ pub struct Definition {
     pub has_fallback: bool,
     /// Whether legacy can take back, under their ids, the writes that gRPC owns in stage `grpc`.
     pub legacy_keeps_ids: bool,
+    /// Whether legacy does a request once only, however often it comes with the same request id.
+    pub legacy_honours_request_ids: bool,
+    /// How it advances and returns by itself; people decide where there is none.
+    pub policy: Option<Policy>,
 }
 
 impl Definition {
@@ -61,6 +65,8 @@ impl Definition {
             noise: Percent::ZERO,
             has_fallback: false,
             legacy_keeps_ids: false,
+            legacy_honours_request_ids: false,
+            policy: None,
         }
     }
 

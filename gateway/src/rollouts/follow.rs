@@ -90,6 +90,7 @@ impl Rollouts {
     async fn read(&self, store: &Store, last: Reading) -> Result<(), StoreError> {
         let _in_step = self.inner.in_step.lock().await;
         let mut stored = store.states().await?;
+        self.inner.steering.share(store).await?;
         for live in self.inner.rollouts.values() {
             if let Some(mine) = live.untold() {
                 let told = tell(store, live, stored.get(live.name()), &mine).await?;

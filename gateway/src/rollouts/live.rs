@@ -6,11 +6,11 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
-use banyan_rollout::{Percent, Reason, RolloutState, Side};
+use banyan_rollout::{Failure, Percent, Reason, Recorder, RolloutState, Side};
 use http::StatusCode;
 use jiff::Timestamp;
 
-use super::{Definition, Metrics, Snapshot};
+use super::{Definition, Metrics, Snapshot, pins::Pins};
 use crate::store::{Configured, State, Stored};
 
 /// A rollout, the state it is in and what it has answered.
@@ -21,6 +21,9 @@ pub(super) struct Live {
     said: Mutex<Said>,
     legacy: SideCounters,
     grpc: SideCounters,
+    recorder: ArcSwap<Recorder>,
+    pub(super) pins: Pins,
+    verdict: ArcSwap<String>,
     metrics: Metrics,
 }
 
@@ -70,6 +73,9 @@ impl Live {
         let current = Current::new(initial);
         metrics.in_force(&definition.name, &current);
         Self {
+            recorder: ArcSwap::from_pointee(Recorder::new(current.decides_by.percent)),
+            pins: Pins::of(&definition.name),
+            verdict: ArcSwap::default(),
             current: ArcSwap::from_pointee(current),
             said: Mutex::new(Said { mine, told: None }),
             definition,
@@ -136,6 +142,11 @@ impl Live {
             return None;
         }
         self.metrics.in_force(self.name(), &current);
+        // What was counted at the percentage of before can be compared with nothing that comes.
+        if before.decides_by.percent != current.decides_by.percent {
+            let recorder = Recorder::new(current.decides_by.percent);
+            self.recorder.store(Arc::new(recorder));
+        }
         self.current.store(Arc::new(current));
         Some(before)
     }
@@ -153,6 +164,28 @@ impl Live {
         self.metrics.answered(self.name(), side, reason, status);
     }
 
+    /// What is counted for the policy.
+    pub(super) fn recorder(&self) -> arc_swap::Guard<Arc<Recorder>> {
+        self.recorder.load()
+    }
+
+    /// Takes note of what the policy last said.
+    pub(super) fn show_verdict(&self, verdict: &str) {
+        if self.verdict.load().as_str() != verdict {
+            self.verdict.store(Arc::new(verdict.to_owned()));
+        }
+    }
+
+    /// Counts a request that legacy answers because gRPC failed.
+    pub(super) fn fell_back(&self, failure: Failure) {
+        self.metrics.fell_back(self.name(), failure);
+    }
+
+    /// Counts a write that the other side did not know of in time.
+    pub(super) fn pinned(&self) {
+        self.metrics.pinned(self.name());
+    }
+
     pub(super) fn counts(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
@@ -165,7 +198,10 @@ impl Live {
 
     pub(super) fn snapshot(&self, is_stale: bool) -> Snapshot {
         let current = self.current();
-        Snapshot::new(&self.definition, &current, self.counts(), is_stale)
+        Snapshot {
+            verdict: self.verdict.load().as_str().to_owned(),
+            ..Snapshot::new(&self.definition, &current, self.counts(), is_stale)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use banyan_rollout::{Reason, Side, Stage};
+use banyan_rollout::{Failure, Reason, Side, Stage};
 use http::StatusCode;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -21,6 +21,8 @@ pub(super) struct Metrics {
     stage: Family<StageLabels, Gauge>,
     version: Family<RolloutLabels, Gauge>,
     refused: Family<RolloutLabels, Counter>,
+    fallbacks: Family<FallbackLabels, Counter>,
+    pins: Family<RolloutLabels, Counter>,
     store_up: Gauge,
     stale: Gauge,
 }
@@ -41,6 +43,12 @@ struct SideLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RolloutLabels {
     rollout: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FallbackLabels {
+    rollout: String,
+    failure: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -82,6 +90,16 @@ impl Metrics {
             "percent_refused",
             "Contents of mounted files that are no percentage",
             metrics.refused.clone(),
+        );
+        registry.register(
+            "fallbacks",
+            "Requests that legacy answered because gRPC failed, by how",
+            metrics.fallbacks.clone(),
+        );
+        registry.register(
+            "pins",
+            "Writes on legacy that gRPC did not know of in time, so that their subjects' reads were pinned",
+            metrics.pins.clone(),
         );
         registry.register(
             "stale",
@@ -136,6 +154,26 @@ impl Metrics {
     pub(super) fn percent_refused(&self, rollout: &str) {
         let rollout = rollout.to_owned();
         self.refused.get_or_create(&RolloutLabels { rollout }).inc();
+    }
+
+    pub(super) fn fell_back(&self, rollout: &str, failure: Failure) {
+        let rollout = rollout.to_owned();
+        let failure = match failure {
+            Failure::Unreachable => "unreachable",
+            Failure::NotSent => "not_sent",
+            Failure::Unavailable => "unavailable",
+            Failure::Broken => "broken",
+            Failure::TimedOut => "timed_out",
+            Failure::Failed => "failed",
+            Failure::Refused => "refused",
+        };
+        let labels = FallbackLabels { rollout, failure };
+        self.fallbacks.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn pinned(&self, rollout: &str) {
+        let rollout = rollout.to_owned();
+        self.pins.get_or_create(&RolloutLabels { rollout }).inc();
     }
 
     pub(super) fn stale(&self, is_stale: bool) {

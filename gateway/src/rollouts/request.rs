@@ -1,20 +1,83 @@
-//! What a request shows of its subject: headers, and the cookies in them (RFC 6265 section 4.2).
+//! What a request shows of itself: where subjects and rules look, and what it asks of its side.
 
-use banyan_rollout::Facts;
-use http::HeaderMap;
+use std::borrow::Cow;
+
+use banyan_rollout::{Facts, field_of_body};
+use banyan_transcode::Captures;
+use http::{HeaderMap, HeaderName};
 
 use crate::cookies;
 
-/// The headers of a request.
-pub(super) struct RequestFacts<'a>(pub(super) &'a HeaderMap);
+/// A side that somebody asks for.
+pub(crate) const FORCE_SIDE: HeaderName = HeaderName::from_static("x-banyan-force-side");
+/// By what they may.
+pub(crate) const FORCE_TOKEN: HeaderName = HeaderName::from_static("x-banyan-force-token");
 
-impl Facts for RequestFacts<'_> {
+/// A request, as far as a decision needs it. What is not known is absent.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Whether its method changes nothing.
+    pub is_safe: bool,
+    /// Parameters of its path.
+    pub(crate) captures: Option<&'a Captures>,
+    /// Its query, as it came.
+    pub query: Option<&'a str>,
+    /// Its body, where that is JSON and short enough.
+    pub body: Option<&'a [u8]>,
+    /// The client's address.
+    pub address: Option<&'a str>,
+    /// Whether it came from an operator, who may ask for a side without more.
+    pub is_operators: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// A request that changes nothing and shows nothing but headers.
+    #[must_use]
+    pub const fn of(headers: &'a HeaderMap) -> Self {
+        Self {
+            headers,
+            is_safe: true,
+            captures: None,
+            query: None,
+            body: None,
+            address: None,
+            is_operators: false,
+        }
+    }
+
+    pub(super) fn text(&self, name: &HeaderName) -> Option<&'a str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl Facts for Asked<'_> {
     fn header(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.to_str().ok()
+        self.headers.get(name)?.to_str().ok()
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {
-        cookies::find(self.0, name)
+        cookies::find(self.headers, name)
+    }
+
+    fn path(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.captures?.get(name).map(Cow::Borrowed)
+    }
+
+    fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        let pairs = url::form_urlencoded::parse(self.query?.as_bytes());
+        pairs
+            .into_iter()
+            .find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    fn body(&self, path: &str) -> Option<Cow<'_, str>> {
+        field_of_body(self.body?, path).map(Cow::Owned)
+    }
+
+    fn client_address(&self) -> Option<Cow<'_, str>> {
+        self.address.map(Cow::Borrowed)
     }
 }
 
@@ -30,10 +93,23 @@ mod tests {
         // HTTP/2 clients may send one header a cookie (RFC 9113 section 8.2.3).
         headers.append(COOKIE, "theme=dark; lang=ru".parse().unwrap());
         headers.append(COOKIE, "banyan_subject=a=b".parse().unwrap());
-        let facts = RequestFacts(&headers);
+        let facts = Asked::of(&headers);
         assert_eq!(facts.cookie("lang"), Some("ru"));
         assert_eq!(facts.cookie("banyan_subject"), Some("a=b"));
         assert_eq!(facts.cookie("subject"), None);
         assert_eq!(facts.header("x-user-id"), None);
+    }
+
+    #[test]
+    fn queries_and_bodies_are_read_as_they_are_meant() {
+        let headers = HeaderMap::new();
+        let facts = Asked {
+            query: Some("a=1&user=%D0%B0+b&user=2"),
+            body: Some(br#"{"guest": {"id": 7}}"#),
+            ..Asked::of(&headers)
+        };
+        assert_eq!(facts.query("user").as_deref(), Some("а b"));
+        assert_eq!(facts.query("nobody"), None);
+        assert_eq!(facts.body("guest.id").as_deref(), Some("7"));
     }
 }

@@ -1,13 +1,24 @@
-//! The decision about one request, with what follows from it: a cookie for a client that brought no subject, and the
-//! count of the answer.
+//! The decision about one request, with what follows from it: a cookie for a client that brought no subject, a pin after
+//! a write that the other side does not know yet, and the count of the answer.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
-use banyan_rollout::{Bucket, Reason, Request, Side, Subject, decide};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use banyan_rollout::{
+    Attempt, Bucket, Decision, Failure, GoingDown, NoFallback, Owner, Pin, Reason, Request, Shadow,
+    Side, Subject, decide,
+};
+use http::{HeaderName, HeaderValue, StatusCode};
+use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use super::{Live, request::RequestFacts};
+use super::{
+    Live, Steering,
+    pins::MARK,
+    request::{Asked, FORCE_SIDE, FORCE_TOKEN},
+};
 
 /// A client keeps its side for a year after its last visit without one.
 const COOKIE_AGE_S: u32 = 365 * 24 * 60 * 60;
@@ -26,29 +37,69 @@ pub struct Ruling {
     pub bucket: Bucket,
     /// The version of the rollout that decided.
     pub version: u64,
+    /// Whom to ask too, once the client has its answer.
+    pub shadow: Option<Shadow>,
     /// `Set-Cookie` for the answer, where the client brought no subject and was given one.
     pub set_cookie: Option<HeaderValue>,
+    decision: Decision,
     rollout: Arc<Live>,
+    writes: Owner,
+    pin: Option<Pin>,
+    is_safe: bool,
+    /// How gRPC failed, where legacy answers for it.
+    fell_back: Option<Failure>,
+    begun: Instant,
 }
 
 impl Ruling {
-    pub(super) fn new(rollout: Arc<Live>, headers: &HeaderMap) -> Self {
+    pub(super) fn new(rollout: Arc<Live>, asked: &Asked<'_>, steering: &Steering) -> Self {
         let subjects = &rollout.definition.subjects;
-        let (subject, set_cookie) = match subjects.read(&RequestFacts(headers)) {
+        let (subject, set_cookie) = match subjects.read(asked) {
             Some(subject) => (subject, None),
             None => mint(subjects.cookie().unwrap_or(COOKIE)),
         };
         let current = rollout.current();
-        let decision = decide(&current.decides_by, &Request::of(&subject));
-        let version = current.version;
+        let state = &current.decides_by;
+        let keys = steering.keys.load();
+        let now_ms = now_ms();
+        let pin = rollout.pins.pin.read(asked, &keys);
+        let wrote = match state.going_down {
+            GoingDown::StayWithWriter => rollout.pins.mark.read(asked, &keys),
+            GoingDown::Return => None,
+        };
+        let is_sampled = state.shadow > banyan_rollout::Percent::ZERO;
+        let decision = decide(
+            state,
+            &Request {
+                subject: &subject,
+                safe: asked.is_safe,
+                comparable: asked.is_safe,
+                forced: forced(asked, steering),
+                pin,
+                wrote_on: wrote
+                    .filter(|mark| mark.holds(now_ms))
+                    .map(|mark| mark.side),
+                facts: asked,
+                now_ms,
+                chance: is_sampled.then(chance).unwrap_or_default(),
+            },
+        );
+        let (version, writes) = (current.version, state.writes);
         drop(current);
         Self {
             side: decision.side,
             reason: decision.reason,
             bucket: decision.bucket,
             version,
+            shadow: decision.shadow,
             set_cookie,
+            decision,
             rollout,
+            writes,
+            pin: pin.filter(|pin| pin.holds(now_ms)),
+            is_safe: asked.is_safe,
+            fell_back: None,
+            begun: Instant::now(),
         }
     }
 
@@ -58,10 +109,92 @@ impl Ruling {
         self.rollout.name()
     }
 
+    /// Whether a body has to be kept, so that legacy could answer for gRPC.
+    #[must_use]
+    pub fn may_fall_back(&self) -> bool {
+        self.rollout.definition.has_fallback && self.side == Side::Grpc
+    }
+
+    /// Lets legacy answer for gRPC, which failed, if that cannot do anything twice.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn fall_back(&mut self, failure: Failure, has_request_id: bool) -> Result<(), NoFallback> {
+        let attempt = Attempt {
+            allowed: self.may_fall_back(),
+            failure,
+            safe: self.is_safe,
+            request_id_honoured: has_request_id
+                && self.rollout.definition.legacy_honours_request_ids,
+            writes: self.writes,
+            pinned: self.pin.map(|pin| pin.side),
+            repeated: self.fell_back.is_some(),
+            answer_begun: false,
+            too_late: false,
+        };
+        attempt.falls_back()?;
+        self.fell_back = Some(failure);
+        self.side = Side::Legacy;
+        self.rollout.fell_back(failure);
+        Ok(())
+    }
+
+    /// Headers for the answer to a write that succeeded. `is_known`: whether the other side knows of it.
+    #[must_use]
+    pub fn after_write(
+        &self,
+        is_known: bool,
+        steering: &Steering,
+    ) -> Vec<(HeaderName, HeaderValue)> {
+        let (keys, now_ms) = (steering.keys.load(), now_ms());
+        let pins = &self.rollout.pins;
+        if !is_known {
+            self.rollout.pinned();
+            return pins.pin.give(self.side, now_ms, steering.pin, &keys);
+        }
+        let stay = self.rollout.current().decides_by.going_down == GoingDown::StayWithWriter;
+        match self.side {
+            Side::Grpc if stay => pins.mark.give(self.side, now_ms, MARK, &keys),
+            _ => Vec::new(),
+        }
+    }
+
     /// Counts the answer; once for each.
     pub fn record(&self, status: StatusCode) {
+        let failed = self.fell_back.is_some() || status.is_server_error();
         self.rollout.record(self.side, self.reason, status);
+        self.rollout
+            .recorder()
+            .answered(&self.decision, failed, micros(self.begun.elapsed()));
     }
+}
+
+/// The side that somebody asks for who may.
+fn forced(asked: &Asked<'_>, steering: &Steering) -> Option<Side> {
+    let side = Side::from_name(asked.text(&FORCE_SIDE)?)?;
+    let knows_token = || {
+        let (given, token) = (
+            asked.text(&FORCE_TOKEN)?,
+            steering.force_token.as_ref()?.expose(),
+        );
+        bool::from(given.as_bytes().ct_eq(token.as_bytes())).then_some(())
+    };
+    (asked.is_operators || knows_token().is_some()).then_some(side)
+}
+
+fn chance() -> u32 {
+    getrandom::u32().unwrap_or_default()
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A subject for a client that brings none. It is no secret and grants nothing; scripts have no use for it.

@@ -1,6 +1,6 @@
 //! A rollout at one moment, for people and programs that look at it.
 
-use banyan_rollout::{Algorithm, Owner, Percent, Source, Stage, SubjectSource};
+use banyan_rollout::{Algorithm, Owner, Percent, Policy, Source, Stage, SubjectSource};
 use jiff::Timestamp;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 use crate::store::Said;
 
 /// A rollout at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// Its name.
     pub name: String,
@@ -24,8 +24,8 @@ pub struct Snapshot {
     pub source: Source,
     /// What everybody says about the percentage, strongest first.
     pub said: Vec<Said>,
-    /// Whether there is a policy, by which the rollout moves by itself.
-    pub has_policy: bool,
+    /// How it moves by itself; people decide where there is none.
+    pub policy: Option<Policy>,
     /// Whether the policy is kept from moving it.
     pub is_paused: bool,
     /// Whether it was rolled back to nobody, and nobody has gone on yet.
@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub salt: String,
     /// How they are dealt.
     pub algorithm: Algorithm,
+    /// What the policy last said; empty before it said anything.
+    pub verdict: String,
     /// Whether the store is away, so that this is what was last known.
     pub is_stale: bool,
 }
@@ -70,7 +72,7 @@ impl Snapshot {
             percent,
             source,
             said: state.said(),
-            has_policy: false,
+            policy: definition.policy.clone(),
             is_paused: state.position.paused,
             is_halted: state.position.halted,
             subjects: definition.subjects.sources().cloned().collect(),
@@ -80,6 +82,7 @@ impl Snapshot {
             version: current.version,
             salt: state.salt.clone(),
             algorithm: state.algorithm,
+            verdict: String::new(),
             is_stale,
         }
     }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use banyan_rollout::Failure;
 use banyan_transcode::{Code, StatusParts, entity_tag};
 use bytes::Bytes;
 use http::{
@@ -97,6 +98,7 @@ impl Call {
         if let Fault::Status(said) = &fault {
             self.metadata.receive(&said.1, response.headers_mut());
         }
+        response.extensions_mut().insert(fault.kind());
         Ok(response)
     }
 }
@@ -131,7 +133,7 @@ impl Fault {
     /// For the operator: what a client is not told, and limits that were hit.
     pub(super) fn note(&self, upstream: &str, metrics: &Metrics, listener: &'static str) {
         match self {
-            Fault::Reset(_, error) | Fault::Unreachable(error) => {
+            Fault::Reset(_, error) | Fault::Unreachable(error) | Fault::Unconnected(error) => {
                 tracing::warn!(upstream, error, "Call failed");
             }
             Fault::TooSlow => metrics.limit_hit(listener, "upstream_time"),
@@ -149,12 +151,33 @@ impl Fault {
         }
     }
 
+    /// How it failed, for whoever may answer instead.
+    fn kind(&self) -> Failure {
+        let of_code = |code| match code {
+            Code::Unavailable => Failure::Unavailable,
+            Code::DeadlineExceeded => Failure::TimedOut,
+            Code::Internal | Code::Unknown | Code::DataLoss | Code::Unimplemented => {
+                Failure::Failed
+            }
+            _ => Failure::Refused,
+        };
+        match self {
+            Fault::Status(said) => of_code(said.0.code),
+            Fault::Unconnected(_) => Failure::Unreachable,
+            Fault::Reset(..) | Fault::Unreachable(_) => Failure::Broken,
+            Fault::TooSlow | Fault::Idle => Failure::TimedOut,
+            Fault::Broken(_) | Fault::TooLarge(_) => Failure::Failed,
+        }
+    }
+
     /// As a service would have said it. A failed connection is told without its addresses.
     pub(super) fn to_status(&self, upstream: &str) -> StatusParts {
         let (code, what) = match self {
             Fault::Status(said) => return said.0.clone(),
             Fault::Reset(code, _) => (*code, "broke the call off"),
-            Fault::Unreachable(_) => (Code::Unavailable, "cannot be reached"),
+            Fault::Unreachable(_) | Fault::Unconnected(_) => {
+                (Code::Unavailable, "cannot be reached")
+            }
             Fault::Broken(_) => (Code::Internal, "gave an answer that cannot be read"),
             Fault::TooLarge(_) => (Code::Internal, "gave an answer that is too large"),
             Fault::TooSlow => (Code::DeadlineExceeded, "did not answer in time"),

@@ -37,7 +37,9 @@ pub(crate) enum Fault {
     Status(Box<(StatusParts, HeaderMap)>),
     /// The stream was broken off with a code.
     Reset(Code, String),
-    /// No connection, or one that went away.
+    /// No connection: nothing was sent.
+    Unconnected(String),
+    /// A connection that went away.
     Unreachable(String),
     /// What came is not gRPC, or not the contract.
     Broken(String),
@@ -168,6 +170,11 @@ fn failed(error: &(dyn Error + 'static)) -> Fault {
     while let Some(error) = next {
         if error.is::<tonic::TimeoutExpired>() {
             return Fault::TooSlow;
+        }
+        // Only who is connecting is told so.
+        let is_refused = |io: &std::io::Error| io.kind() == std::io::ErrorKind::ConnectionRefused;
+        if error.downcast_ref().is_some_and(is_refused) {
+            return Fault::Unconnected(format!("{text}: {error}"));
         }
         if let Some(reset) = error.downcast_ref::<h2::Error>().filter(|h2| h2.is_reset())
             && let Some(reason) = reset.reason()

@@ -1,0 +1,286 @@
+//! Advancing and returning by itself: every replica writes down what it counted, one of them decides.
+//!
+//! Each replica drains its counts into a window every [`WINDOW`] and writes that to the store. Whoever holds the lease
+//! reads everybody's windows, once they have had time to arrive ([`ARRIVAL`]), adds them to the analysis, and does what
+//! it says: one change with the evidence in the log. The analysis itself is in the store, so the next holder goes on
+//! where the last one stopped. A holder that does not know that its lease is over does no harm: its change names the
+//! version that it saw.
+//!
+//! While the store is away nothing moves by itself; what was counted meanwhile is lost, which only makes the analysis
+//! slower.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use banyan_mesh::process::Process;
+use banyan_rollout::{Analysis, Command, Outcome, Policy, Stage, Verdict, Window as Counted};
+use jiff::Timestamp;
+use serde_json::json;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::{ChangeError, Operator, Rollouts, live::Live};
+use crate::store::{Action, Store, StoreError, StoredAnalysis, Window};
+
+/// How long a window is, and how often a decision is made.
+const WINDOW: Duration = Duration::from_secs(5);
+/// A window of another replica is waited for so long after it began.
+const ARRIVAL: Duration = Duration::from_secs(15);
+/// A holder that is gone is replaced after this.
+const LEASE: Duration = Duration::from_secs(15);
+/// Windows are kept so long, for people who look.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The name of the lease.
+const NAME: &str = "rollout analysis";
+/// Who decided, in the log.
+const POLICY: &str = "policy";
+
+/// Something of a round of deciding failed.
+#[derive(Debug, thiserror::Error)]
+enum DeciderError {
+    #[error("the store of rollouts is away")]
+    Store(#[from] StoreError),
+    #[error("an analysis in the store is none")]
+    Analysis(#[source] serde_json::Error),
+}
+
+impl Rollouts {
+    /// Counts and decides until the process ends, if any rollout has a policy.
+    pub(super) fn follow_policies(&self, process: &Process) {
+        let Some(store) = self.inner.store.clone() else {
+            return;
+        };
+        if self.with_policy().next().is_none() {
+            return;
+        }
+        let (rollouts, shutdown) = (self.clone(), process.shutdown().clone());
+        let replica = Uuid::new_v4().simple().to_string();
+        process.spawn("rollouts' policies", async move {
+            let decider = Decider {
+                rollouts,
+                store,
+                replica,
+            };
+            tokio::select! {
+                () = decider.run() => {}
+                () = shutdown.cancelled() => {}
+            }
+            // Another replica need not wait for its end.
+            let _ = decider.store.give_back(NAME, &decider.replica).await;
+            Ok(())
+        });
+    }
+
+    fn with_policy(&self) -> impl Iterator<Item = (&Live, &Policy)> {
+        let all = self.inner.rollouts.values();
+        all.filter_map(|live| Some((live.as_ref(), live.definition.policy.as_ref()?)))
+    }
+}
+
+struct Decider {
+    rollouts: Rollouts,
+    store: Store,
+    replica: String,
+}
+
+impl Decider {
+    async fn run(&self) {
+        if !self.store.ready().await {
+            return;
+        }
+        let mut from = Timestamp::now();
+        let mut is_away = false;
+        loop {
+            tokio::time::sleep(WINDOW).await;
+            let now = Timestamp::now();
+            let result = self.round(from, now).await;
+            match (&result, is_away) {
+                (Err(error), false) => warn!(
+                    error = error as &dyn std::error::Error,
+                    "Nothing moves by itself: a round of the policies failed"
+                ),
+                (Ok(()), true) => info!("Policies decide again"),
+                _ => {}
+            }
+            is_away = result.is_err();
+            from = now;
+        }
+    }
+
+    async fn round(&self, from: Timestamp, now: Timestamp) -> Result<(), DeciderError> {
+        for (live, _) in self.rollouts.with_policy() {
+            self.write_window(live, from, now).await?;
+        }
+        let lease = self.store.lease(NAME, &self.replica, now, LEASE).await?;
+        let mut stored = self.store.analyses().await?;
+        if lease.holder == self.replica {
+            for (live, policy) in self.rollouts.with_policy() {
+                let before = stored.remove(live.name());
+                let after = self.decide(live, policy, before, now).await?;
+                stored.extend(after.map(|after| (live.name().to_owned(), after)));
+            }
+            let old = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+            self.store.sweep_windows(old).await?;
+        }
+        self.show(&stored);
+        Ok(())
+    }
+
+    async fn write_window(
+        &self,
+        live: &Live,
+        from: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), DeciderError> {
+        let counted = live.recorder().drain(ms(from), ms(now));
+        let window = Window {
+            start: from,
+            replica: self.replica.clone(),
+            version: i64::try_from(live.current().version).unwrap_or(i64::MAX),
+            counts: serde_json::to_string(&counted).map_err(DeciderError::Analysis)?,
+        };
+        Ok(self.store.put_window(live.name(), &window).await?)
+    }
+
+    /// Adds what has come since to the analysis of a rollout, and does what it says.
+    async fn decide(
+        &self,
+        live: &Live,
+        policy: &Policy,
+        before: Option<StoredAnalysis>,
+        now: Timestamp,
+    ) -> Result<Option<StoredAnalysis>, DeciderError> {
+        let current = live.current().clone();
+        let position = current.state.position;
+        let moves = matches!(position.stage, Stage::Shadow | Stage::Split);
+        if !moves || !current.state.configured.enabled {
+            return Ok(before);
+        }
+        let policy_json = serde_json::to_string(policy).map_err(DeciderError::Analysis)?;
+        let percent = current.decides_by.percent;
+        let since_ms = ms(current.state.step_since);
+        // A policy that was changed begins anew; so does an analysis that another release wrote.
+        let same = before.filter(|before| before.policy == policy_json);
+        let parsed = same.and_then(|same| {
+            let analysis: Analysis = serde_json::from_str(&same.analysis).ok()?;
+            Some((analysis, same.until))
+        });
+        let (mut analysis, from) = parsed.unwrap_or_else(|| {
+            let fresh = Analysis::new(policy, position.stage, percent, since_ms);
+            (fresh, now.checked_sub(ARRIVAL).unwrap_or(now))
+        });
+        if analysis.percent() != percent || analysis.stage() != position.stage {
+            analysis.step(position.stage, percent, since_ms);
+        }
+        let until = now.checked_sub(ARRIVAL).unwrap_or(from).max(from);
+        for window in self.windows(live.name(), from, until).await? {
+            analysis.observe(policy, &window);
+        }
+        let verdict = analysis.judge(policy, ms(now));
+        let words = match position.paused {
+            true => format!("paused; {}", in_words(&verdict)),
+            false => in_words(&verdict),
+        };
+        let stored = StoredAnalysis {
+            until,
+            policy: policy_json,
+            analysis: serde_json::to_string(&analysis).map_err(DeciderError::Analysis)?,
+            verdict: words,
+        };
+        self.store.put_analysis(live.name(), &stored).await?;
+        if !position.paused {
+            self.act(live, &verdict, current.version).await;
+        }
+        Ok(Some(stored))
+    }
+
+    /// The windows of all replicas, those of the same time as one.
+    async fn windows(
+        &self,
+        rollout: &str,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Counted>, DeciderError> {
+        let slot_us = i64::try_from(WINDOW.as_micros()).unwrap_or(1);
+        let mut slots: BTreeMap<(i64, u16), Counted> = BTreeMap::new();
+        for window in self.store.windows(rollout, from, until).await? {
+            // Another release may count otherwise: its windows are left out.
+            let Ok(counted) = serde_json::from_str::<Counted>(&window.counts) else {
+                continue;
+            };
+            let slot = window.start.as_microsecond() / slot_us;
+            let key = (slot, counted.percent.hundredths());
+            match slots.get_mut(&key) {
+                // Of the same percentage; of another release, it is left out.
+                Some(sum) => {
+                    sum.merge(&counted).ok();
+                }
+                None => {
+                    slots.insert(key, counted);
+                }
+            }
+        }
+        Ok(slots.into_values().collect())
+    }
+
+    async fn act(&self, live: &Live, verdict: &Verdict, version: u64) {
+        let (action, command) = match verdict.outcome {
+            Outcome::Hold(_) => return,
+            Outcome::Advance => (Action::Advance, Command::Advance),
+            Outcome::RollBack(to) => (Action::RollBack, Command::RollBack(to)),
+        };
+        let operator = Operator {
+            actor: POLICY.to_owned(),
+            reason: in_words(verdict),
+            expected_version: Some(version),
+            ..Operator::default()
+        };
+        let evidence = json!({"outcome": verdict.outcome.as_str(), "metrics": verdict.evidence});
+        let changed = self
+            .rollouts
+            .command_with(live.name(), action, &[command], operator, evidence)
+            .await;
+        match changed {
+            Ok(_) => {}
+            // Somebody was faster: the next round looks at what is now.
+            Err(ChangeError::Change {
+                source: StoreError::Changed { .. },
+                ..
+            }) => {}
+            Err(error) => warn!(
+                rollout = live.name(),
+                error = &error as &dyn std::error::Error,
+                "A rollout could not be moved by its policy"
+            ),
+        }
+    }
+
+    fn show(&self, stored: &BTreeMap<String, StoredAnalysis>) {
+        for (live, _) in self.rollouts.with_policy() {
+            let verdict = stored
+                .get(live.name())
+                .map(|stored| stored.verdict.as_str());
+            live.show_verdict(verdict.unwrap_or_default());
+        }
+    }
+}
+
+/// `hold: too few requests ..; errors: 0.1 % against 0.2 %, undecided`
+fn in_words(verdict: &Verdict) -> String {
+    let outcome = match &verdict.outcome {
+        Outcome::Hold(hold) => format!("hold: {hold}"),
+        outcome => outcome.as_str().replace('_', " "),
+    };
+    let metrics = verdict
+        .evidence
+        .iter()
+        .map(|evidence| format!("{} {}", evidence.metric, evidence.judgement.as_str()));
+    [outcome]
+        .into_iter()
+        .chain(metrics)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn ms(time: Timestamp) -> u64 {
+    u64::try_from(time.as_millisecond()).unwrap_or_default()
+}
