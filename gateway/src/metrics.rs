@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    ops::Deref,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -49,7 +50,10 @@ pub(crate) struct StreamLabels {
 
 /// The gateway's metrics; clones share them.
 #[derive(Clone, Debug)]
-pub(crate) struct Metrics {
+pub(crate) struct Metrics(Arc<Families>);
+
+#[derive(Debug)]
+pub(crate) struct Families {
     pub(crate) requests: Family<RequestLabels, Counter>,
     pub(crate) latency: Family<LatencyLabels, Histogram, fn() -> Histogram>,
     pub(crate) limits: Family<LimitLabels, Counter>,
@@ -60,7 +64,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn register(registry: &Registry) -> Metrics {
         let latency: fn() -> Histogram = || Histogram::new(LATENCY_BUCKETS_S);
-        let metrics = Metrics {
+        let metrics = Families {
             requests: Family::default(),
             latency: Family::new_with_constructor(latency),
             limits: Family::default(),
@@ -88,9 +92,19 @@ impl Metrics {
                 metrics.in_flight.clone(),
             );
         });
-        metrics
+        Metrics(Arc::new(metrics))
     }
+}
 
+impl Deref for Metrics {
+    type Target = Families;
+
+    fn deref(&self) -> &Families {
+        &self.0
+    }
+}
+
+impl Families {
     pub(crate) fn stream_broken(&self, listener: &'static str, code: &'static str) {
         self.streams_broken
             .get_or_create(&StreamLabels { listener, code })

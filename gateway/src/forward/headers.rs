@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// RFC 9110, 7.6.1, with the older ones that it names.
-const HOP_BY_HOP: [HeaderName; 8] = [
+static HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -25,9 +25,12 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
+/// How many are added at most.
+const ADDED: usize = 8;
+
 /// Headers by which some servers and frameworks let a client replace the path that was asked for: they would reach what
 /// has no route.
-const PATHS: [HeaderName; 2] = [
+static PATHS: [HeaderName; 2] = [
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
 ];
@@ -35,56 +38,64 @@ const PATHS: [HeaderName; 2] = [
 /// Whether a server behind may take a header for what only a proxy says about the client. Some servers (CGI, WSGI)
 /// cannot tell `_` from `-`.
 fn is_forwarded(name: &HeaderName) -> bool {
-    let name = name.as_str().replace('_', "-");
-    name.starts_with("x-forwarded-") || name == "x-real-ip"
+    let name = name.as_str().as_bytes();
+    let begins = |with: &[u8]| {
+        let same = |(byte, want): (&u8, &u8)| byte == want || (*byte == b'_' && *want == b'-');
+        name.len() >= with.len() && name.iter().zip(with).all(same)
+    };
+    begins(b"x-forwarded-") || (name.len() == b"x-real-ip".len() && begins(b"x-real-ip"))
 }
 
-/// Takes out the headers that are between two neighbours: the well-known ones and those that `Connection` names.
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
+/// What `Connection` names.
+fn named(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
+        .collect()
+}
+
+/// Takes out the headers that are between two neighbours: the well-known ones and those that `Connection` names.
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        return;
+    }
+    let named = named(headers);
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
     }
 }
 
+/// Whether a client's header goes on. The client's `100 Continue` was given by this gateway when it began to read; the
+/// host is the upstream's own; the body says how long it is, whatever the client said, so that the two never contradict
+/// each other; `Forwarded` (RFC 7239) would contradict what is written here in the older form.
+fn goes_on(name: &HeaderName, trust_forwarded: bool) -> bool {
+    static WRITTEN_ANEW: [HeaderName; 4] = [EXPECT, HOST, CONTENT_LENGTH, FORWARDED];
+    let is_claim =
+        is_forwarded(name) && (!trust_forwarded || name.as_str().as_bytes().contains(&b'_'));
+    !HOP_BY_HOP.contains(name) && !WRITTEN_ANEW.contains(name) && !PATHS.contains(name) && !is_claim
+}
+
 /// What the server behind is sent.
 pub(super) fn for_upstream(
-    headers: &HeaderMap,
+    came: &HeaderMap,
     version: Version,
     body_bytes: Option<u64>,
     context: &Context,
     guests: &Guests,
 ) -> HeaderMap {
-    let mut headers = headers.clone();
-    remove_hop_by_hop(&mut headers);
-    // The client's `100 Continue` was given by this gateway when it began to read.
-    headers.remove(EXPECT);
-    // The client writes the upstream's own host.
-    headers.remove(HOST);
-    // The body says how long it is, whatever the client said: the two never contradict each other.
-    if headers.remove(CONTENT_LENGTH).is_some() && body_bytes == Some(0) {
+    let named = named(came);
+    let mut headers = HeaderMap::with_capacity(came.len() + ADDED);
+    for (name, value) in came {
+        if goes_on(name, context.trust_forwarded) && !named.contains(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    if came.contains_key(CONTENT_LENGTH) && body_bytes == Some(0) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    for name in &PATHS {
-        headers.remove(name);
-    }
-    let claims: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_forwarded(name))
-        .filter(|name| !context.trust_forwarded || name.as_str().contains('_'))
-        .cloned()
-        .collect();
-    for name in &claims {
-        headers.remove(name);
-    }
-    // The standard's own form (RFC 7239) of what is written below; a client's would contradict it.
-    headers.remove(FORWARDED);
     guests.strip(&mut headers);
     headers.insert(FORWARDED_FOR, context.forwarded_for.clone());
     headers.insert(

@@ -6,6 +6,11 @@
 
 /// Whether a segment is `.` or `..`, in any spelling that a server may understand.
 pub(super) fn leads_elsewhere(path: &str) -> bool {
+    // Nearly all: nothing is escaped, and no segment begins with a dot.
+    let plain = |segment: &str| !segment.starts_with('.');
+    if !path.contains(['%', '\\']) && path.split('/').all(plain) {
+        return false;
+    }
     decoded(path.as_bytes())
         .split(|byte| matches!(byte, b'/' | b'\\'))
         .filter_map(|segment| segment.split(|&byte| byte == b';').next())
