@@ -112,7 +112,7 @@ try {
   const processes = await startAll(folder, await backend(folder), after("--binary") ?? "target/release/banyan");
   const all = sides(folder).filter((side) => only.test(side.name));
   const results = await measure(all, processes);
-  const codec = quick ? {list_to_json:{},order_to_wire:{},order_to_json:{}} : backend.codec();
+  const codec = backend.codec();
   const figures = figuresOf(results, codec);
   const rendered = page(results, figures, codec);
   if (quick || after("--only")) process.stderr.write(`${rendered}\n`);

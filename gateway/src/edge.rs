@@ -125,7 +125,7 @@ impl Edge {
     pub(crate) async fn handle(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
         // Probes are neither logged nor shed: a busy process is alive.
         if let Some(pages) = self.probes(&request) {
-            return page(pages, request).await;
+            return Box::pin(page(pages, request)).await;
         }
         // What this request begins with it keeps to its end, whatever is loaded meanwhile.
         let routes = self.contracts.routes();
@@ -249,7 +249,7 @@ impl Edge {
             Lookup::NotFound => match &self.operators {
                 Some(operators) => {
                     let (pages, path) = (operators.pages.clone(), path.to_owned());
-                    let response = page(pages, Request::from_parts(parts, body)).await;
+                    let response = Box::pin(page(pages, Request::from_parts(parts, body))).await;
                     if response.extensions().get::<NoPage>().is_none() {
                         record.route = Counts::new(self.listener.as_str(), "pages");
                         return response;
@@ -297,13 +297,12 @@ impl Edge {
                     .await?;
                 Ok(caller.compression.forwarded(&parts.headers, response))
             }
+            // In boxes: whoever holds a request's future moves all of it, and the largest way decides its size.
             Action::Call(call) => {
-                call.answer(&parts, body, captures, &route.profile, caller)
-                    .await
+                Box::pin(call.answer(&parts, body, captures, &route.profile, caller)).await
             }
             Action::Split(split) => {
-                self.split(split, route, captures, parts, body, caller, record)
-                    .await
+                Box::pin(self.split(split, route, captures, parts, body, caller, record)).await
             }
         }
     }

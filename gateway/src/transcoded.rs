@@ -154,7 +154,7 @@ impl Call {
             !self.transcoder.is_client_streaming() && !self.transcoder.is_server_streaming();
         let mut response = match is_unary {
             true => self.unary(&ask, body).await?,
-            false => self.stream(&ask, body).await?,
+            false => Box::pin(self.stream(&ask, body)).await?,
         };
         if let Some(guest) = ask.guest {
             response.headers_mut().insert(

@@ -194,3 +194,6 @@ pub(crate) fn unknown<'a>(
     let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
     format!("{key} = {name:?}: there is no {what} upstream of that name; there are: {known}")
 }
+
+#[cfg(test)]
+mod tests;

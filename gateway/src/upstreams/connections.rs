@@ -30,6 +30,10 @@ const CONNECTIONS_MAX: usize = 8;
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
 const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
+/// Headers whose values never come again: they would only push others out of the connection's header table (RFC 7541,
+/// 7.1.3), which costs both ends more than it saves.
+const PASSING: [&str; 3] = ["x-request-id", "traceparent", "grpc-timeout"];
+
 /// The connections to one service.
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -95,6 +99,11 @@ impl Connections {
     pub(super) async fn call(&self, request: Request<Body>) -> Result<Response<Body>, GrpcError> {
         let (mut parts, body) = request.into_parts();
         parts.uri = self.uri(&parts.uri)?;
+        for name in PASSING {
+            if let Some(value) = parts.headers.get_mut(name) {
+                value.set_sensitive(true);
+            }
+        }
         let head = Request::from_parts(parts, ());
         match Upload::of(body)
             .await

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind as Described, MessageDescriptor, Value};
 
+use super::hash::Table;
 use super::number;
 use super::plan::{
     DENSE_MAX, EnumId, EnumPlan, FieldPlan, Kind, MessageId, MessagePlan, NO_FIELD, Named, Plans,
@@ -48,8 +49,8 @@ impl Compiler {
         }
         let mut plan = EnumPlan {
             is_null: descriptor.full_name() == "google.protobuf.NullValue",
-            numbers: HashMap::new(),
-            names: HashMap::new(),
+            numbers: Table::default(),
+            names: Table::default(),
         };
         for value in descriptor.values() {
             plan.numbers.insert(value.name().to_owned(), value.number());
@@ -88,7 +89,7 @@ impl Compiler {
             fields,
             required,
             dense: Vec::new(),
-            names: HashMap::new(),
+            names: Table::default(),
         };
         plan.index();
         plan

@@ -26,6 +26,7 @@ impl Writer<'_> {
         let base = self.entries.len();
         let mut cursor = Cursor::new(bytes);
         let (mut sorted, mut contested) = (true, false);
+        let mut last_field = 0;
         while !cursor.is_done() {
             let (number, wire) = cursor.tag().map_err(|source| plan.broken(source))?;
             let (start, end) = cursor
@@ -37,9 +38,8 @@ impl Writer<'_> {
             else {
                 continue;
             };
-            sorted &= self.entries[base..]
-                .last()
-                .is_none_or(|last| last.field <= index);
+            sorted &= last_field <= index;
+            last_field = index;
             if let Some(oneof) = plan.fields[index].oneof {
                 let rival = |entry: &&Entry| plan.fields[entry.field].oneof == Some(oneof);
                 let last = self.entries[base..].iter().rev().find(rival);

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::plain::plain_len;
 use crate::percent::hex;
 use crate::wire::DEPTH_MAX;
 
@@ -125,16 +126,11 @@ impl<'j> Lexer<'j> {
     /// A string; the caller has seen its quote.
     pub(crate) fn string(&mut self) -> Result<Cow<'j, str>, Syntax> {
         let start = self.at + 1;
-        let plain = self
-            .input
-            .get(start..)
-            .unwrap_or_default()
-            .iter()
-            .position(|&b| b == b'"' || b == b'\\' || b < 0x20);
-        let Some(plain) = plain else {
+        let plain = plain_len(self.input.get(start..).unwrap_or_default());
+        if start + plain >= self.input.len() {
             self.at = self.input.len();
             return self.error("a string is not closed");
-        };
+        }
         let head = self.utf8(start, start + plain)?;
         self.at = start + plain;
         if self.input[self.at] == b'"' {
@@ -155,13 +151,7 @@ impl<'j> Lexer<'j> {
     fn escaped(&mut self, mut text: String) -> Result<String, Syntax> {
         loop {
             let start = self.at;
-            while self
-                .input
-                .get(self.at)
-                .is_some_and(|&b| b != b'"' && b != b'\\' && b >= 0x20)
-            {
-                self.at += 1;
-            }
+            self.at += plain_len(&self.input[self.at..]);
             text.push_str(self.utf8(start, self.at)?);
             match self.input.get(self.at) {
                 Some(b'"') => {

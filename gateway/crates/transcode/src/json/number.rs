@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use super::plain::plain_len;
+
 /// Why the text of a number is no integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotInteger {
@@ -14,6 +16,11 @@ pub(super) enum NotInteger {
 pub(super) fn integer(text: &str) -> Result<i128, NotInteger> {
     /// More digits than any 64-bit integer has.
     const DIGITS_MAX: i64 = 20;
+    // Nearly all: digits and nothing else, few enough for 64 bits.
+    if (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let digit = |value: u64, byte: u8| value * 10 + u64::from(byte - b'0');
+        return Ok(text.bytes().fold(0, digit).into());
+    }
     let (negative, text) = text
         .strip_prefix('-')
         .map_or((false, text), |rest| (true, rest));
@@ -115,14 +122,14 @@ fn special(value: f64) -> Option<&'static [u8]> {
 /// A string in quotes, escaping only what JSON demands.
 pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut done = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[done..at]);
-        done = at + 1;
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, special) = rest.split_at(plain_len(rest));
+        out.extend_from_slice(plain);
+        let Some((&byte, after)) = special.split_first() else {
+            break;
+        };
+        rest = after;
         let short = match byte {
             b'"' | b'\\' => byte,
             0x08 => b'b',
@@ -139,7 +146,6 @@ pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
         };
         out.extend_from_slice(&[b'\\', short]);
     }
-    out.extend_from_slice(&bytes[done..]);
     out.push(b'"');
 }
 

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 use prost_reflect::MessageDescriptor;
 
+use super::hash::Table;
+
 use super::compile::Compiler;
 use crate::wire::WireType;
 
@@ -35,7 +37,7 @@ pub(crate) struct MessagePlan {
     /// Fields annotated as required.
     pub(crate) required: Vec<usize>,
     pub(super) dense: Vec<u16>,
-    pub(super) names: HashMap<Box<str>, Named>,
+    pub(super) names: Table<Box<str>, Named>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -119,8 +121,8 @@ pub(crate) enum Scalar {
 pub(crate) struct EnumPlan {
     /// `google.protobuf.NullValue`, whose JSON form is `null`.
     pub(crate) is_null: bool,
-    pub(super) numbers: HashMap<String, i32>,
-    pub(super) names: HashMap<i32, String>,
+    pub(super) numbers: Table<String, i32>,
+    pub(super) names: Table<i32, String>,
 }
 
 impl Plans {

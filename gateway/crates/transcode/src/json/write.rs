@@ -53,8 +53,8 @@ impl<'p> Writer<'p> {
         Writer {
             plans,
             options,
-            out: Vec::with_capacity(256),
-            entries: Vec::new(),
+            out: Vec::new(),
+            entries: Vec::with_capacity(32),
         }
     }
 
@@ -72,6 +72,10 @@ impl<'p> Writer<'p> {
         let plan = self.plans.message(id);
         if depth > DEPTH_MAX {
             return Err(plan.broken(WireError::Depth));
+        }
+        if self.out.is_empty() {
+            // What JSON usually takes: a large answer that grows step by step would be copied again and again.
+            self.out.reserve(bytes.len() * 2 + 64);
         }
         match plan.special {
             Special::None => {
