@@ -53,7 +53,10 @@ function paired(results, one, other, compare) {
 
 function figuresOf(results, codec) {
   const ratio = (one, other) => paired(results, one, other, (a, b) => a.cpu_us / b.cpu_us);
-  const memory = (names) => Math.max(...names.flatMap((name) => results[name] ?? []).map((it) => it.rss_mb));
+  const memory = (names) => {
+    const measured = names.flatMap((name) => results[name] ?? []).map((it) => it.rss_mb);
+    return measured.length ? Math.max(...measured) : Number.NaN;
+  };
   const ours = memory(["banyan plain", "banyan transcoding"]);
   const figures = [
     ["transcode_vs_nginx", ratio("banyan transcoding", "nginx plain"), "x"],
