@@ -18,6 +18,7 @@ use crate::{
     guest::Guest,
     metrics::Counts,
     refusal::Refusal,
+    rollouts::Asked as Request,
     routes::{Routes, Split},
     site,
     transcoded::{Call, Caller},
@@ -166,7 +167,13 @@ impl Edge {
         asked: &Asked<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let ruling = self.rollouts.decide(&split.rollout, &asked.parts.headers);
+        let request = Request {
+            is_safe: entry.is_safe,
+            address: asked.caller.context.client_address(),
+            is_operators: self.operators.is_some(),
+            ..Request::of(&asked.parts.headers)
+        };
+        let ruling = self.rollouts.rule(&split.rollout, &request);
         let ruling = ruling.ok_or_else(Refusal::no_method)?;
         let (side, set_cookie) = (ruling.side, ruling.set_cookie.clone());
         record.ruling = Some(ruling);

@@ -42,6 +42,8 @@ pub(crate) struct Entry {
     route: Arc<Route>,
     pub(crate) client_streams: bool,
     pub(crate) server_streams: bool,
+    /// Whether its route says that it changes nothing.
+    pub(crate) is_safe: bool,
     /// The method as REST calls, under the same rollout; empty where none is known.
     pub(crate) rules: Vec<Reverse>,
 }
@@ -76,6 +78,11 @@ impl Table {
             route: Arc::clone(&served.route),
             client_streams: method.is_client_streaming(),
             server_streams: method.is_server_streaming(),
+            is_safe: served
+                .rule
+                .method
+                .as_ref()
+                .is_some_and(http::Method::is_safe),
             rules: Vec::new(),
         };
         let entry = self.calls.entry(path).or_insert_with(new);
