@@ -55,6 +55,7 @@ mod refusal;
 mod reload;
 pub mod rollouts;
 mod routes;
+mod shadow;
 mod site;
 mod start;
 pub mod store;

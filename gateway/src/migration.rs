@@ -4,6 +4,7 @@
 mod m0001_settings;
 mod m0002_log;
 mod m0003_analysis;
+mod m0004_differences;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_settings::CreateTables),
             Box::new(m0002_log::CreateLog),
             Box::new(m0003_analysis::CreateAnalyses),
+            Box::new(m0004_differences::CreateDifferences),
         ]
     }
 }

@@ -48,12 +48,13 @@ pub use explain::Question;
 pub use live::Counts;
 pub use request::Asked;
 pub(crate) use request::{FORCE_SIDE, FORCE_TOKEN};
+pub(crate) use ruling::Comparison;
 pub use ruling::Ruling;
 pub use snapshot::Snapshot;
 pub use steering::{NoRandomness, Steering};
 
 use self::{live::Live, metrics::Metrics};
-use crate::{follow::Follower, store::Store};
+use crate::{follow::Follower, shadow::Shadows, store::Store};
 
 /// The store is waited for at most this long at start.
 pub const FIRST_READING: Duration = Duration::from_secs(1);
@@ -76,6 +77,7 @@ struct Inner {
     /// Who follows the legacy side of which rollout.
     followers: OnceLock<BTreeMap<String, Follower>>,
     steering: Steering,
+    shadows: Shadows,
     metrics: Metrics,
 }
 
@@ -105,6 +107,7 @@ impl Rollouts {
             })
             .collect();
         let has_store = store.is_some();
+        let shadows = Shadows::start(store.clone(), process);
         let rollouts = Self {
             inner: Arc::new(Inner {
                 rollouts,
@@ -114,6 +117,7 @@ impl Rollouts {
                 is_stale: AtomicBool::new(has_store),
                 followers: OnceLock::new(),
                 steering,
+                shadows,
                 metrics,
             }),
         };
@@ -129,6 +133,11 @@ impl Rollouts {
     /// Says who follows the legacy side of which rollout; once.
     pub(crate) fn know_followers(&self, followers: BTreeMap<String, Follower>) {
         self.inner.followers.set(followers).ok();
+    }
+
+    /// Who compares answers.
+    pub(crate) fn shadows(&self) -> &Shadows {
+        &self.inner.shadows
     }
 
     /// Decides who serves a request that changes nothing and shows nothing but headers; see [`Rollouts::rule`].

@@ -10,7 +10,7 @@ mod described;
 use std::sync::Arc;
 
 use axum::body::Body;
-use banyan_transcode::{HttpRule, RouteTable};
+use banyan_transcode::{Comparer, HttpRule, RouteTable};
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -47,7 +47,7 @@ pub(crate) enum Action {
     /// Transcoded to a gRPC call.
     Call(Box<Call>),
     /// One of both, as the rollout decides.
-    Split(Box<Split>),
+    Split(Arc<Split>),
     /// The description of what is served, or the page that shows it.
     Shown(Box<Shown>),
     /// To be a call once its contract is there.
@@ -69,6 +69,8 @@ pub(crate) struct Split {
     pub(crate) grpc: Result<Call, Absent>,
     pub(crate) legacy: HttpUpstream,
     pub(crate) follower: Option<Follower>,
+    /// Whether both sides say the same; nothing while the contract is not there.
+    pub(crate) comparer: Option<Comparer>,
 }
 
 #[derive(Debug)]

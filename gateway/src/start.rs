@@ -175,6 +175,8 @@ fn definitions(config: &Config) -> Vec<Definition> {
         legacy_keeps_ids: rollout.legacy.keeps_ids,
         legacy_honours_request_ids: rollout.legacy.honours_request_ids,
         policy: rollout.policy.clone(),
+        shadow: rollout.shadow.percent.unwrap_or_default(),
+        noise: rollout.shadow.noise_percent.unwrap_or_default(),
         ..Definition::new(name, rollout.subjects.clone())
     });
     definitions.collect()

@@ -11,6 +11,7 @@
 mod analysis;
 pub(crate) mod chain;
 mod change;
+mod difference;
 mod entity;
 mod lease;
 mod log;
@@ -29,6 +30,7 @@ use sea_orm::{DbErr, EntityTrait as _};
 
 pub use analysis::StoredAnalysis;
 pub use change::NewEntry;
+pub use difference::Difference;
 pub use lease::Lease;
 pub use log::{Entry, Verdict};
 pub use state::{Configured, Said, State};

@@ -16,6 +16,7 @@ mod metadata;
 mod openapi;
 mod operators;
 mod reflection;
+mod shadow;
 mod shop;
 mod splitting;
 mod start;

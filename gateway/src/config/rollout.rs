@@ -1,9 +1,13 @@
 //! Migrations: routes that move together from a legacy upstream to gRPC.
 
-use std::path::PathBuf;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use banyan_mesh::settings::Secret;
 use banyan_rollout::{GoingDown, Percent, Policy, Rule, Subjects};
+use banyan_transcode::Allowances;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -53,9 +57,56 @@ pub struct RolloutConfig {
     /// request that changes nothing, or one that was provably never sent.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fallback: bool,
+    /// How both sides are compared.
+    #[serde(default, skip_serializing_if = "ShadowConfig::is_off")]
+    pub shadow: ShadowConfig,
     /// What the legacy system can do besides answering.
     #[serde(default, skip_serializing_if = "LegacyConfig::is_plain")]
     pub legacy: LegacyConfig,
+}
+
+/// How many requests the other side is asked too, once the client has its answer, and what may differ. Only GET requests
+/// are compared, in the stages `shadow` and `split`. Paths name fields of the response by their proto names, the elements
+/// of a list by `[]`: `movies[].rating`; each stands for everything below it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShadowConfig {
+    /// Per cent of requests that are compared; none where absent.
+    #[schemars(with = "Option<f64>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<Percent>,
+    /// Per cent of these for which the side that answered is asked once more, to learn what differs by itself.
+    #[schemars(with = "Option<f64>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_percent: Option<Percent>,
+    /// Paths that are not compared.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub ignore: BTreeSet<String>,
+    /// How far the numbers at a path may be apart.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tolerance: BTreeMap<String, f64>,
+    /// Lists whose order means nothing.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unordered: BTreeSet<String>,
+    /// Lists whose elements belong together by the value of this field.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, String>,
+}
+
+impl ShadowConfig {
+    fn is_off(&self) -> bool {
+        *self == ShadowConfig::default()
+    }
+
+    /// What may differ.
+    pub(crate) fn allowances(&self) -> Allowances {
+        Allowances {
+            ignore: self.ignore.clone(),
+            tolerance: self.tolerance.clone(),
+            unordered: self.unordered.clone(),
+            keys: self.keys.clone(),
+        }
+    }
 }
 
 /// What a legacy system can do; nothing unless it is said here.

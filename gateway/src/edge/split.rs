@@ -4,13 +4,14 @@
 //! for gRPC; either way no more of it than [`BODY_BYTES_MAX`].
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use axum::body::Body;
 use banyan_rollout::{BODY_BYTES_MAX, Failure, Side};
 use banyan_transcode::Captures;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Response, header::SET_COOKIE, request::Parts};
+use http::{HeaderValue, Method, Response, header::SET_COOKIE, request::Parts};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 
@@ -23,6 +24,7 @@ use crate::{
     refusal::Refusal,
     rollouts::{Asked, FORCE_SIDE, FORCE_TOKEN, Ruling},
     routes::{Route, Split},
+    shadow::Job,
     transcoded::Caller,
 };
 
@@ -31,7 +33,7 @@ impl Edge {
     #[allow(clippy::too_many_arguments)] // The whole request, which nothing else would hold.
     pub(super) async fn split(
         &self,
-        split: &Split,
+        split: &Arc<Split>,
         route: &Route,
         captures: &Captures,
         mut parts: Parts,
@@ -75,6 +77,24 @@ impl Edge {
         // A failure has a side too, and its client is to stay there.
         let mut response = answer
             .unwrap_or_else(|refusal| self.refuse(&route.profile, refusal, caller.context, record));
+        if parts.method == Method::GET
+            && let Some(comparison) = record.ruling.as_ref().and_then(Ruling::comparison)
+        {
+            let job = Job {
+                comparison,
+                split: Arc::clone(split),
+                route: route.label.as_str().into(),
+                profile: Arc::clone(&route.profile),
+                captures: captures.clone(),
+                parts,
+                context: caller.context.clone(),
+                guests: caller.guests.clone(),
+                limits: self.limits.body,
+                compression: caller.compression.clone(),
+                metrics: self.metrics.clone(),
+            };
+            response = self.rollouts.shadows().follow(job.prepared(), response);
+        }
         let side = record
             .ruling
             .as_ref()

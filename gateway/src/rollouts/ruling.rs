@@ -159,6 +159,18 @@ impl Ruling {
         }
     }
 
+    /// What is to be compared with the answer, where anything is. A request that fell back has been asked on both sides
+    /// already.
+    pub(crate) fn comparison(&self) -> Option<Comparison> {
+        let shadow = self.shadow.filter(|_| self.fell_back.is_none())?;
+        Some(Comparison {
+            rollout: Arc::clone(&self.rollout),
+            bucket: self.bucket,
+            answered: shadow.side.other(),
+            noise: shadow.noise,
+        })
+    }
+
     /// Counts the answer; once for each.
     pub fn record(&self, status: StatusCode) {
         let failed = self.fell_back.is_some() || status.is_server_error();
@@ -166,6 +178,41 @@ impl Ruling {
         self.rollout
             .recorder()
             .answered(&self.decision, failed, micros(self.begun.elapsed()));
+    }
+}
+
+/// A request whose answers are compared, as far as the rollout is concerned.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    rollout: Arc<Live>,
+    bucket: Bucket,
+    answered: Side,
+    noise: bool,
+}
+
+impl Comparison {
+    pub(crate) fn rollout(&self) -> &str {
+        self.rollout.name()
+    }
+
+    /// The side that answered the client.
+    pub(crate) fn answered(&self) -> Side {
+        self.answered
+    }
+
+    /// Whether that side is to be asked once more.
+    pub(crate) fn wants_noise(&self) -> bool {
+        self.noise
+    }
+
+    /// Counts a comparison for the policy.
+    pub(crate) fn compared(&self, differs: bool) {
+        self.rollout.recorder().compared(self.bucket, differs);
+    }
+
+    /// Counts a comparison of one side with itself.
+    pub(crate) fn noise(&self, differs: bool) {
+        self.rollout.recorder().noise(differs);
     }
 }
 

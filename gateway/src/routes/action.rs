@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use banyan_transcode::{HttpRule, Transcoder};
+use banyan_transcode::{Comparer, HttpRule, Transcoder};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, uri::PathAndQuery};
 use prost_reflect::MethodDescriptor;
@@ -61,16 +61,27 @@ impl Compiler<'_> {
         let upstream = self
             .upstreams
             .grpc("upstream", route.upstream.as_deref().unwrap_or_default())?;
-        let call = match self.sets.method(rpc)? {
+        let method = self.sets.method(rpc)?;
+        let call = match &method {
             None => Err(self.absent(rpc)),
-            Some(method) => Ok(self.call(route, upstream, &method, rule, profile)?),
+            Some(method) => Ok(self.call(route, upstream, method, rule, profile)?),
         };
         match (&route.rollout, &route.legacy) {
             (None, None) => Ok(match call {
                 Ok(call) => Action::Call(Box::new(call)),
                 Err(absent) => Action::Absent(absent),
             }),
-            (Some(rollout), Some(legacy)) => self.split(rollout, legacy, call),
+            (Some(rollout), Some(legacy)) => {
+                let allowances = self
+                    .config
+                    .rollouts
+                    .get(rollout)
+                    .map(|it| it.shadow.allowances());
+                let comparer = method.zip(allowances).map(|(method, allowances)| {
+                    Comparer::new(&method, &rule.response_body, &profile.json, allowances)
+                });
+                self.split(rollout, legacy, call, comparer)
+            }
             _ => bail!("`rollout` and `legacy` belong together"),
         }
     }
@@ -107,6 +118,7 @@ impl Compiler<'_> {
         rollout: &str,
         legacy: &str,
         grpc: Result<Call, Absent>,
+        comparer: Option<Comparer>,
     ) -> anyhow::Result<Action> {
         let known = || {
             self.config
@@ -135,11 +147,12 @@ impl Compiler<'_> {
             }
         };
         let legacy = self.upstreams.http("legacy", legacy)?.clone();
-        Ok(Action::Split(Box::new(Split {
+        Ok(Action::Split(Arc::new(Split {
             rollout: rollout.to_owned(),
             grpc,
             legacy,
             follower,
+            comparer,
         })))
     }
 }

@@ -1,0 +1,129 @@
+//! What the answers of both sides differ in, counted by route, field path and kind over all replicas.
+
+use jiff::Timestamp;
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
+
+use super::{Store, StoreError, entity::time};
+
+/// One kind of difference at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The rollout.
+    pub rollout: String,
+    /// The route, as `METHOD template`.
+    pub route: String,
+    /// Where in the answer, by proto names; the elements of a list share one path. Empty for the whole answer.
+    pub path: String,
+    /// `status`, `unreadable`, `unknown`, `missing`, `added` or `changed`.
+    pub kind: String,
+    /// How often the sides differed so.
+    pub count: i64,
+    /// How often one side's own answers did.
+    pub noise: i64,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// What legacy said last, redacted.
+    pub owner: String,
+    /// What gRPC said last, redacted.
+    pub other: String,
+    /// The request in which it was last seen.
+    pub request_id: String,
+}
+
+impl Store {
+    /// Adds to what was counted of a difference.
+    ///
+    /// # Errors
+    /// If the store is away.
+    pub async fn add_difference(&self, difference: &Difference) -> Result<(), StoreError> {
+        let it = difference.clone();
+        let add = Statement::from_sql_and_values(
+            self.database.backend(),
+            "INSERT INTO rollout_differences \
+             (rollout, route, path, kind, count, noise, first_us, last_us, owner, other, request_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             ON CONFLICT (rollout, route, path, kind) DO UPDATE SET \
+             count = rollout_differences.count + excluded.count, \
+             noise = rollout_differences.noise + excluded.noise, last_us = excluded.last_us, \
+             owner = excluded.owner, other = excluded.other, request_id = excluded.request_id",
+            [
+                it.rollout.into(),
+                it.route.into(),
+                it.path.into(),
+                it.kind.into(),
+                it.count.into(),
+                it.noise.into(),
+                it.first_seen.as_microsecond().into(),
+                it.last_seen.as_microsecond().into(),
+                it.owner.into(),
+                it.other.into(),
+                it.request_id.into(),
+            ],
+        );
+        self.execute(add).await
+    }
+
+    /// At most `limit` differences of a rollout, the most frequent first.
+    ///
+    /// # Errors
+    /// If the store is away.
+    pub async fn differences(
+        &self,
+        rollout: &str,
+        limit: u64,
+    ) -> Result<Vec<Difference>, StoreError> {
+        let find = Statement::from_sql_and_values(
+            self.database.backend(),
+            "SELECT rollout, route, path, kind, count, noise, first_us, last_us, owner, other, request_id \
+             FROM rollout_differences WHERE rollout = $1 \
+             ORDER BY count DESC, route, path, kind LIMIT $2",
+            [
+                rollout.into(),
+                i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            ],
+        );
+        let rows = self
+            .within(async {
+                let connection = self.database.connection();
+                connection
+                    .query_all_raw(find)
+                    .await
+                    .map_err(StoreError::Read)
+            })
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Forgets all differences of a rollout, so that counting begins anew.
+    ///
+    /// # Errors
+    /// If the store is away.
+    pub async fn forget_differences(&self, rollout: &str) -> Result<(), StoreError> {
+        let forget = Statement::from_sql_and_values(
+            self.database.backend(),
+            "DELETE FROM rollout_differences WHERE rollout = $1",
+            [rollout.into()],
+        );
+        self.execute(forget).await
+    }
+}
+
+fn read(row: &QueryResult) -> Result<Difference, StoreError> {
+    let text = |column| row.try_get("", column).map_err(StoreError::Read);
+    let number = |column| row.try_get("", column).map_err(StoreError::Read);
+    Ok(Difference {
+        rollout: text("rollout")?,
+        route: text("route")?,
+        path: text("path")?,
+        kind: text("kind")?,
+        count: number("count")?,
+        noise: number("noise")?,
+        first_seen: time(number("first_us")?)?,
+        last_seen: time(number("last_us")?)?,
+        owner: text("owner")?,
+        other: text("other")?,
+        request_id: text("request_id")?,
+    })
+}
