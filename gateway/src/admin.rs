@@ -7,17 +7,20 @@
 //! itself, for the record.
 
 mod check;
+mod compared;
 mod convert;
 mod page;
 mod refusal;
 mod watch;
 
 use banyan_proto::rollout::v1::{
-    AbortRolloutRequest, ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest,
-    ListRolloutChangesRequest, ListRolloutChangesResponse, ListRolloutsRequest,
-    ListRolloutsResponse, PauseRolloutRequest, PromoteRolloutRequest, ResumeRolloutRequest,
-    Rollout, SetRolloutPercentRequest, SetRolloutRequest, UnsetRolloutPercentRequest,
-    VerifyRolloutRequest, VerifyRolloutResponse, WatchRolloutsRequest,
+    AbortRolloutRequest, ClearRolloutDifferencesRequest, ClearRolloutDifferencesResponse,
+    ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest, ListRolloutChangesRequest,
+    ListRolloutChangesResponse, ListRolloutDifferencesRequest, ListRolloutDifferencesResponse,
+    ListRolloutsRequest, ListRolloutsResponse, PauseRolloutRequest, PromoteRolloutRequest,
+    ReconcileRolloutRequest, ReconcileRolloutResponse, ResumeRolloutRequest, Rollout,
+    SetRolloutPercentRequest, SetRolloutRequest, UnsetRolloutPercentRequest, VerifyRolloutRequest,
+    VerifyRolloutResponse, WatchRolloutsRequest,
     rollout_service_server::{RolloutService, RolloutServiceServer},
 };
 use banyan_rollout::{BackTo, Command, Owner, Percent, Stage};
@@ -274,6 +277,48 @@ impl RolloutService for Admin {
             .await
             .map_err(refusal::of)?;
         Ok(Response::new(convert::verdict(&name, verdict)))
+    }
+
+    async fn list_rollout_differences(
+        &self,
+        request: Request<ListRolloutDifferencesRequest>,
+    ) -> Result<Response<ListRolloutDifferencesResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("parent", &request.parent);
+        let page: Page<String> = check.page(request.page_size, "");
+        check.done()?;
+        let found = self.rollouts.differences(&name, page.size().into()).await;
+        let found = found.map_err(refusal::of)?.into_iter();
+        Ok(Response::new(ListRolloutDifferencesResponse {
+            differences: found.map(compared::difference).collect(),
+        }))
+    }
+
+    async fn clear_rollout_differences(
+        &self,
+        request: Request<ClearRolloutDifferencesRequest>,
+    ) -> Result<Response<ClearRolloutDifferencesResponse>, Status> {
+        let mut check = Check::default();
+        let name = check.rollout("parent", &request.into_inner().parent);
+        check.done()?;
+        let cleared = self.rollouts.forget_differences(&name).await;
+        cleared.map_err(refusal::of)?;
+        Ok(Response::new(ClearRolloutDifferencesResponse {}))
+    }
+
+    async fn reconcile_rollout(
+        &self,
+        request: Request<ReconcileRolloutRequest>,
+    ) -> Result<Response<ReconcileRolloutResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("name", &request.name);
+        check.done()?;
+        let follower = self.rollouts.follower(&name).map_err(refusal::of)?;
+        let follower = follower.ok_or_else(|| compared::no_follower(&name))?;
+        let found = follower.reconcile(request.mend).await?;
+        Ok(Response::new(compared::reconciled(found)))
     }
 
     async fn watch_rollouts(

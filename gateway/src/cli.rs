@@ -6,6 +6,7 @@
 
 mod arguments;
 mod client;
+mod compared;
 mod error;
 mod json;
 mod table;
@@ -59,6 +60,8 @@ fn changes(command: &RolloutCommand) -> bool {
             | RolloutCommand::History { .. }
             | RolloutCommand::Verify { .. }
             | RolloutCommand::Explain { .. }
+            | RolloutCommand::Diffs { .. }
+            | RolloutCommand::Reconcile { .. }
             | RolloutCommand::Watch { .. }
     )
 }
@@ -97,6 +100,34 @@ async fn look(
                     rollout: view::clean(&rollout),
                     change: view::clean(&verdict.broken_change),
                     problem: view::clean(&verdict.problem),
+                }),
+            }
+        }
+        RolloutCommand::Diffs { rollout, clear, .. } if clear => {
+            let cleared = client.clear_differences(&rollout).await?;
+            output.print("ClearRolloutDifferencesResponse", &cleared, |_| {
+                format!(
+                    "{}: forgotten, counting begins anew\n",
+                    view::clean(&rollout)
+                )
+            })
+        }
+        RolloutCommand::Diffs { rollout, limit, .. } => {
+            let found = client.differences(&rollout, limit).await?;
+            output.print("ListRolloutDifferencesResponse", &found, |found| {
+                compared::differences(&rollout, &found.differences)
+            })
+        }
+        RolloutCommand::Reconcile { rollout, mend } => {
+            let found = client.reconcile(&rollout, mend).await?;
+            output.print("ReconcileRolloutResponse", &found, |found| {
+                compared::reconciled(&rollout, found)
+            })?;
+            match found.differences_count - found.mended_count {
+                0 => Ok(()),
+                left => Err(CliError::Differs {
+                    rollout: view::clean(&rollout),
+                    left,
                 }),
             }
         }

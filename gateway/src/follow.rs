@@ -7,10 +7,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use banyan_proto::follow::v1::{
-    CatchUpRequest, StatusRequest, follow_service_client::FollowServiceClient,
+    CatchUpRequest, ReconcileRequest, ReconcileResponse, StatusRequest,
+    follow_service_client::FollowServiceClient,
 };
 use banyan_rollout::Follower as State;
 use jiff::Timestamp;
+use tonic::Status;
 
 use crate::{
     config::Config,
@@ -19,6 +21,8 @@ use crate::{
 
 /// An operator waits at most this long to hear how far the follower is.
 const STATE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Both sides are read whole.
+const RECONCILE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A follower whose last poll is younger has caught up: polls begin one after the other.
 const LAG_MAX: Duration = Duration::from_secs(10);
 
@@ -69,6 +73,24 @@ impl Follower {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(status)) => Err(format!("the follower cannot catch up: {}", status.code())),
             Err(_) => Err("the follower did not catch up in time".to_owned()),
+        }
+    }
+
+    /// Compares the data of both sides completely.
+    ///
+    /// # Errors
+    /// What the follower says, or DEADLINE_EXCEEDED.
+    pub(crate) async fn reconcile(&self, mend: bool) -> Result<ReconcileResponse, Status> {
+        let request = ReconcileRequest {
+            collection: self.collection.clone(),
+            mend,
+        };
+        let mut client = self.client.clone();
+        match tokio::time::timeout(RECONCILE_TIMEOUT, client.reconcile(request)).await {
+            Ok(answer) => answer.map(tonic::Response::into_inner),
+            Err(_) => Err(Status::deadline_exceeded(
+                "the follower did not compare in time",
+            )),
         }
     }
 

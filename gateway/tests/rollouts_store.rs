@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use banyan_gateway::{
     rollouts::{ChangeError, Operator},
-    store::{Entry, StoreError},
+    store::{Difference, Entry, Store, StoreError},
 };
-use banyan_mesh::testing::TestDatabase;
+use banyan_mesh::{database::DatabaseSettings, process::Process, testing::TestDatabase};
 use futures::future::join_all;
+use jiff::Timestamp;
 
 use crate::rollouts_support::{Log, Replica, eventually, in_force, operator, percent};
 
@@ -179,4 +180,48 @@ async fn operators_at_several_replicas_leave_one_unbroken_history() {
     .await;
     one.stop().await;
     other.stop().await;
+}
+
+#[tokio::test]
+async fn what_replicas_find_different_adds_up_until_it_is_forgotten() {
+    for database in TestDatabase::each() {
+        let process = Process::new();
+        let settings = DatabaseSettings::new(&database.url);
+        let store = Store::open(&process, &settings).await.unwrap();
+        assert!(store.ready().await);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let found = |path: &str, count, second| Difference {
+            rollout: "movies".to_owned(),
+            route: "GET /api/movies".to_owned(),
+            path: path.to_owned(),
+            kind: "changed".to_owned(),
+            count,
+            noise: 1,
+            first_seen: at(second),
+            last_seen: at(second),
+            owner: "0".to_owned(),
+            other: "00".to_owned(),
+            request_id: format!("request-{second}"),
+        };
+        for it in [
+            found("movies[].title", 1, 10),
+            found("movies[].rating", 3, 20),
+            found("movies[].rating", 4, 30),
+        ] {
+            store.add_difference(&it).await.unwrap();
+        }
+        let all = store.differences("movies", 10).await.unwrap();
+        let want = Difference {
+            count: 7,
+            noise: 2,
+            first_seen: at(20),
+            ..found("movies[].rating", 0, 30)
+        };
+        assert_eq!(all, [want, found("movies[].title", 1, 10)]);
+        assert_eq!(store.differences("movies", 1).await.unwrap().len(), 1);
+        assert_eq!(store.differences("users", 10).await.unwrap(), []);
+        store.forget_differences("movies").await.unwrap();
+        assert_eq!(store.differences("movies", 10).await.unwrap(), []);
+        process.stop(Duration::from_secs(5)).await.unwrap();
+    }
 }

@@ -65,6 +65,11 @@ impl<P: Position> Page<P> {
         Some(Self { after, size })
     }
 
+    /// How many the page holds at most.
+    pub(super) fn size(&self) -> u16 {
+        self.size
+    }
+
     /// One more than the page holds: whether there is a next page is seen by that.
     pub(super) fn rows_to_read(&self) -> u64 {
         u64::from(self.size) + 1

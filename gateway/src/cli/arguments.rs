@@ -19,9 +19,12 @@ Examples:
   banyan rollout explain movies --subject alice --at 2026-11-21T09:30:00Z
   banyan rollout history movies --json | jq '.changes[0]'
   banyan rollout verify movies || page-somebody
+  banyan rollout diffs movies                                  what the sides answer differently
+  banyan rollout reconcile movies --mend                       what one side has and the other has not
   banyan rollout watch
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 the history is broken (verify).";
+Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 the history is broken (verify), 4 the data differ
+(reconcile).";
 
 /// Watch and steer migrations: which share of subjects the gRPC side serves.
 ///
@@ -217,6 +220,28 @@ pub enum RolloutCommand {
         /// What else the request shows, where rules ask for it: `header:user-agent=CinemaApp/1.7`.
         #[arg(long = "fact", value_name = "KIND:NAME=VALUE")]
         facts: Vec<String>,
+    },
+    /// Show what the answers of both sides differ in, by route and field, the most frequent first.
+    ///
+    /// Values are redacted: letters are x, digits 0. Where one side's own answers were seen to differ it is noise, and does
+    /// not count against the rollout.
+    Diffs {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// At most this many differences.
+        #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        limit: u16,
+        /// Forget them instead, so that counting begins anew.
+        #[arg(long)]
+        clear: bool,
+    },
+    /// Compare the data of both sides completely, and list what differs. Exit code 4 if anything does.
+    Reconcile {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// Take over from legacy what is missing on the gRPC side or differs.
+        #[arg(long)]
+        mend: bool,
     },
     /// Watch all rollouts: a table that is drawn anew each second until Ctrl-C.
     Watch {

@@ -4,8 +4,10 @@ use std::{env, fs, time::Duration};
 
 use banyan_mesh::client::{ClientSettings, channel};
 use banyan_proto::rollout::v1::{
-    AbortRolloutRequest, ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest,
-    ListRolloutChangesRequest, ListRolloutsRequest, PauseRolloutRequest, PromoteRolloutRequest,
+    AbortRolloutRequest, ClearRolloutDifferencesRequest, ClearRolloutDifferencesResponse,
+    ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest, ListRolloutChangesRequest,
+    ListRolloutDifferencesRequest, ListRolloutDifferencesResponse, ListRolloutsRequest,
+    PauseRolloutRequest, PromoteRolloutRequest, ReconcileRolloutRequest, ReconcileRolloutResponse,
     ResumeRolloutRequest, Rollout, RolloutChange, SetRolloutPercentRequest, SetRolloutRequest,
     UnsetRolloutPercentRequest, VerifyRolloutRequest, VerifyRolloutResponse, WatchRolloutsRequest,
     WatchRolloutsResponse, rollout_service_client::RolloutServiceClient,
@@ -217,6 +219,45 @@ impl Client {
             known_hash,
         });
         let answer = self.service.verify_rollout(request).await;
+        self.answer(answer)
+    }
+
+    pub(super) async fn differences(
+        &mut self,
+        rollout: &str,
+        limit: u16,
+    ) -> Result<ListRolloutDifferencesResponse, CliError> {
+        let request = self.request(ListRolloutDifferencesRequest {
+            parent: resource(rollout),
+            page_size: limit.into(),
+        });
+        let answer = self.service.list_rollout_differences(request).await;
+        self.answer(answer)
+    }
+
+    pub(super) async fn clear_differences(
+        &mut self,
+        rollout: &str,
+    ) -> Result<ClearRolloutDifferencesResponse, CliError> {
+        let request = self.request(ClearRolloutDifferencesRequest {
+            parent: resource(rollout),
+        });
+        let answer = self.service.clear_rollout_differences(request).await;
+        self.answer(answer)
+    }
+
+    /// Both sides are read whole, which may take longer than other answers.
+    pub(super) async fn reconcile(
+        &mut self,
+        rollout: &str,
+        mend: bool,
+    ) -> Result<ReconcileRolloutResponse, CliError> {
+        let mut request = self.request(ReconcileRolloutRequest {
+            name: resource(rollout),
+            mend,
+        });
+        request.set_timeout(PATIENCE * 4);
+        let answer = self.service.reconcile_rollout(request).await;
         self.answer(answer)
     }
 

@@ -53,6 +53,14 @@ pub enum CliError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Both sides do not hold the same.
+    #[error("the data of {rollout} differ in {left} entries")]
+    Differs {
+        /// Of which rollout.
+        rollout: String,
+        /// How many are left.
+        left: i64,
+    },
     /// The answer cannot be printed as JSON.
     #[error("cannot print the answer of the gateway as JSON")]
     Json,
@@ -67,6 +75,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Broken { .. } => 3,
+            Self::Differs { .. } => 4,
             _ => 1,
         }
     }

@@ -268,7 +268,7 @@ fn percent(value: f64) -> String {
     Percent::try_from(value).map_or_else(|_| value.to_string(), |percent| percent.to_string())
 }
 
-fn time(time: prost_types::Timestamp) -> String {
+pub(super) fn time(time: prost_types::Timestamp) -> String {
     match Timestamp::new(time.seconds, 0) {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => "?".to_owned(),

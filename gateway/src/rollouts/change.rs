@@ -7,6 +7,7 @@ use tracing::info;
 
 use super::{Rollouts, Snapshot, live::Live};
 use crate::store::{Action, Entry, NewEntry, State, Store, StoreError, Verdict};
+use crate::{follow::Follower as LegacyFollower, store::Difference};
 
 /// The percentages that are gone through where no policy names others.
 const STEPS: [u16; 5] = [100, 500, 2_500, 5_000, 10_000];
@@ -211,6 +212,42 @@ impl Rollouts {
                 name: name.to_owned(),
                 source,
             })
+    }
+
+    /// At most `limit` differences between the answers of both sides, the most frequent first.
+    ///
+    /// # Errors
+    /// If there is no such rollout, or the store is away.
+    pub async fn differences(
+        &self,
+        name: &str,
+        limit: u64,
+    ) -> Result<Vec<Difference>, ChangeError> {
+        self.live(name)?;
+        let differences = self.store()?.differences(name, limit).await;
+        differences.map_err(|source| ChangeError::History {
+            name: name.to_owned(),
+            source,
+        })
+    }
+
+    /// Forgets what the answers of both sides differ in.
+    ///
+    /// # Errors
+    /// If there is no such rollout, or the store is away.
+    pub async fn forget_differences(&self, name: &str) -> Result<(), ChangeError> {
+        self.live(name)?;
+        let forgotten = self.store()?.forget_differences(name).await;
+        forgotten.map_err(|source| ChangeError::Change {
+            name: name.to_owned(),
+            source,
+        })
+    }
+
+    /// Who follows the legacy side of a rollout, if anybody does.
+    pub(crate) fn follower(&self, name: &str) -> Result<Option<&LegacyFollower>, ChangeError> {
+        self.live(name)?;
+        Ok(self.inner.followers.get().and_then(|all| all.get(name)))
     }
 
     /// How well the follower knows the legacy data; asked only where somebody wants to go on.

@@ -90,6 +90,28 @@ async fn what_differs_is_found_by_path_unless_it_is_declared() {
     let strict = world(&old, "0", "0", &[]).await;
     answer(strict.get("/api/items?id=7")).await;
     outcome(&strict, "differs", 1).await;
+    let told = || async {
+        let (_, told) = answer(strict.ops("/v1/rollouts/items/differences")).await;
+        let told = told["differences"].as_array().cloned().unwrap_or_default();
+        let mut kinds: Vec<_> = told
+            .iter()
+            .map(|it| {
+                (
+                    it["field"].to_string(),
+                    it["kind"].to_string(),
+                    it["legacyExample"].to_string(),
+                )
+            })
+            .collect();
+        kinds.sort();
+        kinds
+            == [
+                ("\"colour\"", "\"unknown\"", "\"is not in the contract\""),
+                ("\"name\"", "\"changed\"", "\"\\\"xxxx\\\"\""),
+            ]
+            .map(|(field, kind, example)| (field.to_owned(), kind.to_owned(), example.to_owned()))
+    };
+    until("the differences are written down", told).await;
     let lenient = world(&old, "0", "0", &["name", "colour"]).await;
     answer(lenient.get("/api/items?id=7")).await;
     outcome(&lenient, "same", 1).await;

@@ -1,0 +1,73 @@
+//! What both sides differ in, for people.
+
+use banyan_proto::rollout::v1::{ReconcileRolloutResponse, RolloutDifference};
+
+use super::{
+    table::table,
+    view::{clean, time},
+};
+
+pub(super) fn differences(rollout: &str, found: &[RolloutDifference]) -> String {
+    if found.is_empty() {
+        return format!(
+            "{}: no difference was found. Answers are compared in the stages shadow and split.\n",
+            clean(rollout)
+        );
+    }
+    let headers = [
+        ">COUNT",
+        ">NOISE",
+        "ROUTE",
+        "FIELD",
+        "KIND",
+        "LEGACY",
+        "GRPC",
+        "LAST SEEN (UTC)",
+        "REQUEST",
+    ];
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|it| {
+            vec![
+                it.count.to_string(),
+                it.noise.to_string(),
+                clean(&it.route),
+                clean(&it.field),
+                clean(&it.kind),
+                clean(&it.legacy_example),
+                clean(&it.grpc_example),
+                it.last_seen_time.map(time).unwrap_or_default(),
+                clean(&it.request_id),
+            ]
+        })
+        .collect();
+    table(&headers, &rows)
+}
+
+pub(super) fn reconciled(rollout: &str, found: &ReconcileRolloutResponse) -> String {
+    let rows: Vec<Vec<String>> = found
+        .differences
+        .iter()
+        .map(|it| {
+            let mended = if it.mended { "mended" } else { "" };
+            vec![
+                clean(&it.id),
+                clean(&it.kind),
+                clean(&it.fields.join(", ")),
+                mended.to_owned(),
+            ]
+        })
+        .collect();
+    let listed = match rows.is_empty() {
+        true => String::new(),
+        false => table(&[">ID", "WHAT", "FIELDS", "MENDED"], &rows),
+    };
+    format!(
+        "{listed}{}: {} entries in legacy, {} in gRPC, {} differ, {} mended\n",
+        clean(rollout),
+        found.legacy_count,
+        found.grpc_count,
+        found.differences_count,
+        found.mended_count
+    )
+}
