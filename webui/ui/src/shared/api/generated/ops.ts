@@ -990,6 +990,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/rollouts/{rollout}/differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what the answers of both sides differ in, the most frequent first
+         * @description Lists what the answers of both sides differ in, the most frequent first. NO_STORE and STORE_UNAVAILABLE as
+         *     SetRolloutPercent.
+         */
+        get: operations["RolloutService_ListRolloutDifferences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rollouts/{rollout}/differences:clear": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forgets the differences that were counted, so that counting begins anew: after one of them was mended */
+        post: operations["RolloutService_ClearRolloutDifferences"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rollouts/{rollout}:reconcile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compares the data of both sides completely, and mends what can be mended when asked to
+         * @description Compares the data of both sides completely, and mends what can be mended when asked to. FAILED_PRECONDITION with
+         *     reason NO_FOLLOWER if nobody follows the legacy side of this rollout; otherwise what the follower says.
+         */
+        post: operations["RolloutService_ReconcileRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2165,6 +2224,25 @@ export interface components {
          */
         "banyan.reservation.v1.Weekday": "WEEKDAY_UNSPECIFIED" | "WEEKDAY_MONDAY" | "WEEKDAY_TUESDAY" | "WEEKDAY_WEDNESDAY" | "WEEKDAY_THURSDAY" | "WEEKDAY_FRIDAY" | "WEEKDAY_SATURDAY" | "WEEKDAY_SUNDAY";
         /**
+         * ClearRolloutDifferencesResponse
+         * @description Response of ClearRolloutDifferences.
+         */
+        "banyan.rollout.v1.ClearRolloutDifferencesResponse": Record<string, never>;
+        /**
+         * DataDifference
+         * @description An entry that is not the same on both sides.
+         */
+        "banyan.rollout.v1.DataDifference": {
+            /** @description Its id in the legacy system. */
+            id?: string;
+            /** @description `missing here` (only legacy has it), `missing in legacy` or `different`. */
+            kind?: string;
+            /** @description The fields that differ, when both have it. */
+            fields?: string[];
+            /** @description Whether it has been mended. */
+            mended?: boolean;
+        };
+        /**
          * ExplainRolloutResponse
          * @description Response of ExplainRollout.
          */
@@ -2208,6 +2286,14 @@ export interface components {
             nextPageToken?: string;
         };
         /**
+         * ListRolloutDifferencesResponse
+         * @description Response of ListRolloutDifferences.
+         */
+        "banyan.rollout.v1.ListRolloutDifferencesResponse": {
+            /** @description The differences, the most frequent first. */
+            differences?: components["schemas"]["banyan.rollout.v1.RolloutDifference"][];
+        };
+        /**
          * ListRolloutsResponse
          * @description Response of ListRollouts.
          */
@@ -2231,6 +2317,40 @@ export interface components {
             percent?: number;
             /** @description Where it says so: a variable, a file; empty for an operator. */
             origin?: string;
+        };
+        /**
+         * ReconcileRolloutResponse
+         * @description Response of ReconcileRollout.
+         */
+        "banyan.rollout.v1.ReconcileRolloutResponse": {
+            /**
+             * Format: int64
+             * @description Entries of the legacy side.
+             */
+            legacyCount?: string;
+            /**
+             * Format: int64
+             * @description Entries of the gRPC side.
+             */
+            grpcCount?: string;
+            /** @description The differences by id, 1000 at most. */
+            differences?: components["schemas"]["banyan.rollout.v1.DataDifference"][];
+            /**
+             * Format: int64
+             * @description How many there are in all.
+             */
+            differencesCount?: string;
+            /**
+             * Format: int64
+             * @description How many of them have been mended.
+             */
+            mendedCount?: string;
+            /**
+             * Format: date-time
+             * @description When the legacy side was read, UTC.
+             * @example 2026-12-24T15:00:00Z
+             */
+            readTime?: string;
         };
         /**
          * Rollout
@@ -2404,6 +2524,46 @@ export interface components {
          * @enum {string}
          */
         "banyan.rollout.v1.RolloutChange.Action": "ACTION_UNSPECIFIED" | "ACTION_SET" | "ACTION_UNSET" | "ACTION_PROMOTE" | "ACTION_PAUSE" | "ACTION_RESUME" | "ACTION_ABORT" | "ACTION_ADVANCE" | "ACTION_ROLL_BACK" | "ACTION_CONFIGURE";
+        /**
+         * RolloutDifference
+         * @description One way in which the answers of both sides differ. Values are redacted: letters are `x`, digits `0`.
+         */
+        "banyan.rollout.v1.RolloutDifference": {
+            /** @description The route, as `METHOD template`. */
+            route?: string;
+            /** @description The field, by proto names, the elements of a list as `[]`: `movies[].title`. Empty for the whole answer. */
+            field?: string;
+            /** @description `status`, `unreadable`, `unknown`, `missing` (only legacy has it), `added` (only gRPC has it) or `changed`. */
+            kind?: string;
+            /**
+             * Format: int64
+             * @description In how many comparisons it was seen.
+             */
+            count?: string;
+            /**
+             * Format: int64
+             * @description In how many comparisons of one side with itself: where there are any it is noise.
+             */
+            noise?: string;
+            /**
+             * Format: date-time
+             * @description When it was first seen, UTC.
+             * @example 2026-12-24T15:00:00Z
+             */
+            firstSeenTime?: string;
+            /**
+             * Format: date-time
+             * @description When it was last seen, UTC.
+             * @example 2026-12-24T15:00:00Z
+             */
+            lastSeenTime?: string;
+            /** @description What legacy said last, redacted. */
+            legacyExample?: string;
+            /** @description What gRPC said last, redacted. */
+            grpcExample?: string;
+            /** @description The request in which it was last seen. */
+            requestId?: string;
+        };
         /**
          * RolloutPolicy
          * @description How the automatic analysis goes on.
@@ -4730,6 +4890,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["banyan.rollout.v1.VerifyRolloutResponse"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    RolloutService_ListRolloutDifferences: {
+        parameters: {
+            query?: {
+                /** @description At most this many, 0 for 50; more than 1000 is 1000; negative is INVALID_ARGUMENT. */
+                pageSize?: number;
+            };
+            header?: {
+                /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
+                "x-request-timeout"?: components["parameters"]["RequestTimeout"];
+            };
+            path: {
+                /** @description The `{rollout}` of `parent`: `rollouts/{rollout}`. */
+                rollout: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["banyan.rollout.v1.ListRolloutDifferencesResponse"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    RolloutService_ClearRolloutDifferences: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
+                "x-request-timeout"?: components["parameters"]["RequestTimeout"];
+            };
+            path: {
+                /** @description The `{rollout}` of `parent`: `rollouts/{rollout}`. */
+                rollout: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["banyan.rollout.v1.ClearRolloutDifferencesResponse"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    RolloutService_ReconcileRollout: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
+                "x-request-timeout"?: components["parameters"]["RequestTimeout"];
+            };
+            path: {
+                /** @description The `{rollout}` of `name`: `rollouts/{rollout}`. */
+                rollout: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Whether to take over from legacy what is missing on the gRPC side or differs. */
+                    mend?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["banyan.rollout.v1.ReconcileRolloutResponse"];
                 };
             };
             "4XX": components["responses"]["Error"];
