@@ -22,7 +22,7 @@ use super::talk::{Heard, Word, client, unary, word};
 use crate::edge::{
     calls::on_side,
     shop::Item,
-    world::{World, serve},
+    world::{World, answer, serve, until},
 };
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -301,6 +301,40 @@ async fn at_100_per_cent_the_service_answers_and_between_everybody_stays() {
     let metrics = moved.world.metrics().await;
     let line = r#"gateway_rollout_answers_total{rollout="items",side="legacy""#;
     assert!(metrics.contains(line), "{metrics}");
+}
+
+#[tokio::test]
+async fn whoever_owns_the_writes_takes_the_calls_that_write() {
+    let moved = Moved::at(50).await;
+    let url = format!("http://{}/v1/rollouts/items:set", moved.world.gateway.ops);
+    for owner in ["legacy", "grpc"] {
+        let write_owner = format!("WRITE_OWNER_{}", owner.to_uppercase());
+        let set = json!({"write_owner": write_owner, "actor": "tests", "reason": "one owner"});
+        until("the store is ready", || async {
+            answer(moved.world.client.post(&url).json(&set)).await.0 == 200
+        })
+        .await;
+        for side in ["legacy", "grpc"] {
+            let user = on_side(side);
+            let items = moved
+                .call::<_, Items>("ListItems", word("", 0), Some(&user))
+                .await
+                .unwrap();
+            assert_eq!(items.metadata().get("x-banyan-side").unwrap(), side);
+            moved.asked();
+            let title = format!("{owner} {side}");
+            let create = Create { title, price: 0 };
+            let created = moved.call::<_, Item>("CreateItem", create, Some(&user));
+            let metadata = match created.await {
+                Ok(item) => item.metadata().clone(),
+                Err(status) => status.metadata().clone(),
+            };
+            assert_eq!(metadata.get("x-banyan-side").unwrap(), owner, "{side}");
+            let asked = moved.asked();
+            let is_told = asked.iter().any(|(call, _)| call == "POST /api/items");
+            assert_eq!(is_told, owner == "legacy", "{side}: {asked:?}");
+        }
+    }
 }
 
 #[tokio::test]
