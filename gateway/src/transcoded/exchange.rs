@@ -21,7 +21,7 @@ use super::{
     frames::{Deframer, FrameError},
     status,
 };
-use crate::upstreams::GrpcService;
+use crate::upstreams::{GrpcError, GrpcService};
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -37,7 +37,7 @@ pub(crate) enum Fault {
     Status(Box<(StatusParts, HeaderMap)>),
     /// The stream was broken off with a code.
     Reset(Code, String),
-    /// No connection: nothing was sent.
+    /// No connection, or one that was refused: the service has seen nothing.
     Unconnected(String),
     /// A connection that went away.
     Unreachable(String),
@@ -171,10 +171,11 @@ fn failed(error: &(dyn Error + 'static)) -> Fault {
         if error.is::<tonic::TimeoutExpired>() {
             return Fault::TooSlow;
         }
-        // Only who is connecting is told so.
-        let is_refused = |io: &std::io::Error| io.kind() == std::io::ErrorKind::ConnectionRefused;
-        if error.downcast_ref().is_some_and(is_refused) {
-            return Fault::Unconnected(format!("{text}: {error}"));
+        if let Some(error) = error.downcast_ref::<GrpcError>()
+            && error.is_never_sent()
+        {
+            let why = error.source().map(|source| format!(": {source}"));
+            return Fault::Unconnected(text + &why.unwrap_or_default());
         }
         if let Some(reset) = error.downcast_ref::<h2::Error>().filter(|h2| h2.is_reset())
             && let Some(reason) = reset.reason()

@@ -24,7 +24,7 @@ use futures::StreamExt as _;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::shop;
 
@@ -159,10 +159,15 @@ pub(crate) async fn serve_at(address: &str, router: Router) -> SocketAddr {
     address
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens yet, and which the system gives to nobody else.
 pub(crate) async fn nowhere() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    // Kept until the tests end: only who asks for this very port gets it.
+    std::mem::forget(socket);
+    format!("http://{address}")
 }
 
 /// Waits for something that must become true.
