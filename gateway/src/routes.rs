@@ -6,6 +6,7 @@
 mod action;
 mod compile;
 mod described;
+mod services;
 
 use std::sync::Arc;
 

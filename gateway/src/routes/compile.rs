@@ -6,20 +6,18 @@ use anyhow::{Context as _, ensure};
 use banyan_transcode::{HttpRule, PathTemplate, Renderer, RouteTable};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
-use prost_reflect::MethodDescriptor;
 
-use super::{Absent, Action, Fixed, Route, Routes, Served, action::call};
+use super::{Absent, Action, Fixed, Route, Routes, Served};
 use crate::{
     cells::{self, Cells},
     compression::Compression,
-    config::{CellsConfig, Config, ListenerName, RouteConfig, ServiceConfig},
-    descriptors::{self, Sets},
+    config::{CellsConfig, Config, ListenerName, RouteConfig},
+    descriptors::Sets,
     grpc,
     guest::Guests,
     metrics::Counts,
     profile::Profile,
     surfaces::Surfaces,
-    transcoded::Call,
     upstreams::Upstreams,
 };
 
@@ -128,7 +126,7 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn profile(&self, name: &str) -> anyhow::Result<Arc<Profile>> {
+    pub(super) fn profile(&self, name: &str) -> anyhow::Result<Arc<Profile>> {
         let known = || self.profiles.keys().copied().collect::<Vec<_>>().join(", ");
         let found = self.profiles.get(name).cloned();
         found.with_context(|| {
@@ -175,70 +173,6 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn service(&mut self, service: &ServiceConfig) -> anyhow::Result<()> {
-        let mounts = self.mounts(service)?;
-        let profile = self.profile(&service.profile)?;
-        let Some(descriptor) = self.sets.service(&service.service)? else {
-            for (_, upstream) in &mounts {
-                self.upstreams.grpc("upstream", upstream)?;
-            }
-            let absent = self.absent(&service.service);
-            self.routes.absent.push((service.listeners.clone(), absent));
-            return Ok(());
-        };
-        for (method, rules) in descriptors::annotated(&descriptor)? {
-            for rule in rules {
-                for mount in &mounts {
-                    let template = PathTemplate::parse(&format!("{}{}", mount.0, rule.template))?;
-                    let rule = HttpRule {
-                        template,
-                        ..rule.clone()
-                    };
-                    for &listener in &service.listeners {
-                        self.mount(service, listener, &method, &rule, mount, &profile)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// One binding of one method on one listener.
-    fn mount(
-        &mut self,
-        service: &ServiceConfig,
-        listener: ListenerName,
-        method: &MethodDescriptor,
-        rule: &HttpRule,
-        (prefix, upstream): &(String, String),
-        profile: &Arc<Profile>,
-    ) -> anyhow::Result<()> {
-        let upstream = self.upstreams.grpc("upstream", upstream)?;
-        let call = call(upstream, method, rule, profile)?;
-        let call = Call {
-            guest: service.guest,
-            ..call
-        };
-        let place = Place {
-            listener,
-            method: rule.method.clone(),
-            template: rule.template.clone(),
-            query: Vec::new(),
-            is_open: false,
-        };
-        let route = self.insert(place, Arc::clone(profile), Action::Call(Box::new(call)))?;
-        self.routes.served.push(Served {
-            listener,
-            method: method.clone(),
-            prefix: prefix.clone(),
-            rule: rule.clone(),
-            query: Vec::new(),
-            profile: service.profile.clone(),
-            route,
-        });
-        Ok(())
-    }
-
     /// Says what is not there yet, and why.
     pub(super) fn absent(&self, what: &str) -> Absent {
         let away = self.sets.away().map(ToString::to_string);
@@ -246,33 +180,6 @@ impl Compiler<'_> {
             what: what.to_owned(),
             sources: away.collect::<Vec<_>>().join(", "),
         }
-    }
-
-    /// Prefixes and upstreams at which a service is mounted.
-    fn mounts(&self, service: &ServiceConfig) -> anyhow::Result<Vec<(String, String)>> {
-        let Some(name) = &service.cells else {
-            return Ok(vec![(String::new(), service.upstream.clone())]);
-        };
-        ensure!(
-            service.upstream.is_empty(),
-            "`upstream` and `cells` exclude each other"
-        );
-        let cells = self
-            .config
-            .cells
-            .get(name)
-            .with_context(|| format!("cells = {name:?}: there is no such [cells]"))?;
-        let mut mounts = Vec::new();
-        for member in &cells.members {
-            mounts.push((
-                format!("{}/{}", cells.prefix, member.id),
-                member.upstream.clone(),
-            ));
-            if member.id == cells.default {
-                mounts.push((String::new(), member.upstream.clone()));
-            }
-        }
-        Ok(mounts)
     }
 
     fn route(&mut self, route: &RouteConfig) -> anyhow::Result<()> {
