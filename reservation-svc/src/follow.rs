@@ -51,6 +51,7 @@ pub(crate) struct Follower {
     catch_ups: poll::CatchUps,
     progress: watch::Receiver<Progress>,
     answered: Arc<Mutex<create::Answered>>,
+    creating: Arc<create::Places>,
     reconciling: Arc<Mutex<()>>,
 }
 
@@ -123,6 +124,7 @@ impl Follower {
             catch_ups,
             progress,
             answered: Arc::default(),
+            creating: Arc::default(),
             reconciling: Arc::default(),
         })
     }

@@ -6,14 +6,18 @@
 //! again, twice at most. An exchange that may still be going on is not repeated: its outcome is told to be unknown, and so it is
 //! when the monolith cannot be read soon enough.
 //!
-//! What this cannot tell apart: equal movies that somebody else creates at the monolith directly at the same moment.
+//! Equal movies are created one after the other, or one whose answer is on its way could be taken for another's. What
+//! this cannot tell apart: equal movies that somebody else creates at the same moment, at the monolith or by another
+//! replica.
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     time::Duration,
 };
 
 use banyan_mesh::backoff::Backoff;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::{CreateError, Follower, monolith};
 use crate::domain::followed_movie::{FollowedMovie, MovieDetails};
@@ -24,6 +28,34 @@ const LOOK_UP_TIME_MAX: Duration = Duration::from_secs(3);
 const REPEATS_MAX: usize = 2;
 /// How many answered ids are remembered, which no other create can have made.
 const ANSWERED_MAX: usize = 1_024;
+
+/// Creates that can run at once; equal movies always share a place.
+const PLACES: usize = 64;
+
+/// Where creates wait for equal ones.
+#[derive(Debug)]
+pub(super) struct Places([Mutex<()>; PLACES]);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
+impl Places {
+    async fn enter(&self, details: &MovieDetails) -> MutexGuard<'_, ()> {
+        let MovieDetails {
+            title,
+            description,
+            genres,
+            rating,
+        } = details;
+        let mut hasher = DefaultHasher::new();
+        (title, description, genres, rating.to_bits()).hash(&mut hasher);
+        let place = hasher.finish() % PLACES as u64;
+        self.0[place as usize].lock().await
+    }
+}
 
 /// The ids that were answered of late.
 #[derive(Debug, Default)]
@@ -44,6 +76,7 @@ impl Follower {
         &self,
         details: &MovieDetails,
     ) -> Result<FollowedMovie, CreateError> {
+        let _alone = self.creating.enter(details).await;
         let known = self.movies.list().await.map_err(CreateError::Store)?;
         let twins = known.into_iter().filter(|it| it.details == *details);
         let before: BTreeSet<i64> = twins.map(|it| it.id).collect();
