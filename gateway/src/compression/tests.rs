@@ -1,3 +1,5 @@
+//! Codings chosen, packed and unpacked, and the limits on what is unpacked.
+
 use std::time::Duration;
 
 use bytes::Bytes;

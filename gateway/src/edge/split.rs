@@ -30,7 +30,10 @@ use crate::{
 
 impl Edge {
     /// Asks the rollout, and tells the client and the record which side answered.
-    #[allow(clippy::too_many_arguments)] // The whole request, which nothing else would hold.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the whole request, which nothing else would hold"
+    )]
     pub(super) async fn split(
         &self,
         split: &Arc<Split>,
@@ -104,7 +107,10 @@ impl Edge {
     }
 
     /// Lets gRPC answer, or legacy where that failed without having happened.
-    #[allow(clippy::too_many_arguments)] // The whole request, which nothing else would hold.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the whole request, which nothing else would hold"
+    )]
     async fn grpc(
         &self,
         split: &Split,

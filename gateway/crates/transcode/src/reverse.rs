@@ -272,7 +272,6 @@ pub fn call(rules: &[Reverse], wire: &[u8]) -> Result<(usize, RestCall), Violati
     }
 }
 
-/// Whether a `*` or `**` stands outside of every variable.
 /// For a rule of any method: what a request with or without a body usually is.
 fn any_method(rule: &HttpRule) -> Method {
     match rule.body.as_str() {
@@ -281,6 +280,7 @@ fn any_method(rule: &HttpRule) -> Method {
     }
 }
 
+/// Whether a `*` or `**` stands outside of every variable.
 fn has_wildcard(template: &PathTemplate) -> bool {
     let is_bound = |at: usize| {
         let covers = |variable: &Variable| variable.segments.contains(&at);

@@ -1,3 +1,5 @@
+//! Rollouts simulated in small: equal sides are rarely rolled back, bad releases are, and too little traffic decides nothing.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The laws of a decision, and every reason for one.
+
 use proptest::prelude::*;
 
 use super::*;

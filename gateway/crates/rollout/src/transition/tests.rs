@@ -1,3 +1,5 @@
+//! Where a rollout may go from where it stands, and every refusal.
+
 use proptest::prelude::*;
 
 use super::*;
