@@ -109,6 +109,7 @@ async fn embedded_monolith(
         listen: any_port(),
         database_url,
         demo: !options.no_demo,
+        capabilities: legacy_monolith::Capabilities::default(),
     };
     let shutdown = process.shutdown().clone().cancelled_owned();
     let running = legacy_monolith::start(settings, shutdown)

@@ -83,17 +83,24 @@ pub(crate) struct Legacy {
     pub addr: SocketAddr,
     folder: TempDir,
     running: Option<(oneshot::Sender<()>, legacy_monolith::Running)>,
+    pub capabilities: legacy_monolith::Capabilities,
     http: reqwest::Client,
 }
 
 impl Legacy {
     pub(crate) async fn start() -> Self {
+        Self::offering(legacy_monolith::Capabilities::default()).await
+    }
+
+    /// One that can do more than most.
+    pub(crate) async fn offering(capabilities: legacy_monolith::Capabilities) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let addr = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut legacy = Self {
             addr,
             folder,
             running: None,
+            capabilities,
             http: reqwest::Client::new(),
         };
         legacy.resume().await;
@@ -113,6 +120,7 @@ impl Legacy {
                 self.folder.path().display()
             ),
             demo: false,
+            capabilities: self.capabilities,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move {

@@ -2,7 +2,7 @@
 //! (`GET ?id=N`, and `?user_id=N` where rows belong to users) and added to (`POST`), and `/health`.
 //!
 //! The resources differ in their fields only, so each is a [`Resource`] and the calls are written
-//! once. Every answer is JSON, refusals included: `{"error": "..."}`.
+//! once. What can be offered for movies beyond that is in [`movies`]. Every answer is JSON, refusals included: `{"error": "..."}`.
 //!
 //! Limits: bodies of 64 KiB; the health check waits two seconds for the database.
 
@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use crate::store::{Store, Table};
-use crate::store::{movie, payment, subscription, user};
+use crate::store::{payment, subscription, user};
 use error::ApiError;
 use fields::Fields;
 
@@ -48,10 +48,15 @@ trait Resource: Table {
 }
 
 pub(crate) fn router(store: Store) -> Router {
-    Router::new()
+    let router = if store.capabilities().change_feed {
+        Router::new().route("/api/movies/changes", get(movies::changes))
+    } else {
+        Router::new()
+    };
+    router
         .route("/health", get(health))
         .route("/api/users", resource::<user::Entity>())
-        .route("/api/movies", resource::<movie::Entity>())
+        .route("/api/movies", movies::routes(store.capabilities()))
         .route("/api/payments", resource::<payment::Entity>())
         .route("/api/subscriptions", resource::<subscription::Entity>())
         .fallback(async |uri: Uri| ApiError::NotFound(format!("there is no {}", uri.path())))

@@ -2,7 +2,8 @@
 //!
 //! It is the kind of system that gets replaced while it runs: a plain program with a database of its
 //! own (SQLite or PostgreSQL) that can be listed, read and added to, and nothing else. It has no
-//! update, no delete, no feed of changes, and it assigns every id itself.
+//! update, no delete, no feed of changes, and it assigns every id itself, unless it is told to offer
+//! more for its movies ([`Capabilities`]), as some systems of its kind do.
 //!
 //! What its contract leaves open, it decides like this:
 //! - Payments and subscriptions may name a user that does not exist: the tables are not linked.
@@ -17,6 +18,7 @@
 //! answer 503.
 
 mod api;
+mod capabilities;
 mod migration;
 mod store;
 
@@ -31,6 +33,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+pub use capabilities::Capabilities;
 use store::Store;
 use store::connect::{Target, connect};
 
@@ -46,6 +49,8 @@ pub struct Settings {
     pub database_url: String,
     /// Fill an empty database with a few movies and users.
     pub demo: bool,
+    /// What it offers beyond listing, reading and adding.
+    pub capabilities: Capabilities,
 }
 
 /// A monolith that accepts connections.
@@ -92,7 +97,7 @@ pub async fn start(
     let listener = TcpListener::bind(addr).await.map_err(listen)?;
     let addr = listener.local_addr().map_err(listen)?;
 
-    let store = Store::default();
+    let store = Store::new(settings.capabilities);
     let (ready, is_ready) = watch::channel(false);
     let connecting = tokio::spawn({
         let store = store.clone();

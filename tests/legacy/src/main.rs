@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use legacy_monolith::{Settings, StartError};
+use legacy_monolith::{Capabilities, Settings, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -33,12 +33,52 @@ struct Cli {
     /// Fill an empty database with a few movies and users
     #[arg(long)]
     demo: bool,
+
+    #[command(flatten)]
+    offers: Offers,
+}
+
+/// What it offers for its movies beyond GET and POST
+#[derive(clap::Args)]
+struct Offers {
+    /// Tell what changed: GET /api/movies/changes
+    #[arg(long)]
+    change_feed: bool,
+
+    /// How many changes are kept; who is further behind has to read everything anew
+    #[arg(long, default_value_t = Capabilities::FEED_KEEPS)]
+    feed_keeps: u32,
+
+    /// Let movies be changed: PUT /api/movies?id=N
+    #[arg(long)]
+    update: bool,
+
+    /// Let movies be removed: DELETE /api/movies?id=N
+    #[arg(long)]
+    delete: bool,
+
+    /// Take movies under ids that others gave: PUT /api/movies?id=N
+    #[arg(long)]
+    keeps_ids: bool,
+}
+
+impl From<Offers> for Capabilities {
+    fn from(offers: Offers) -> Self {
+        Self {
+            change_feed: offers.change_feed,
+            feed_keeps: offers.feed_keeps,
+            update: offers.update,
+            delete: offers.delete,
+            keeps_ids: offers.keeps_ids,
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
 Examples:
   legacy-monolith --demo
   legacy-monolith --listen 0.0.0.0:8080 --database-url postgres://cinema:secret@db/cinema
+  legacy-monolith --demo --change-feed --update --delete --keeps-ids
   curl http://127.0.0.1:8080/api/movies
 
 RUST_LOG chooses what is logged (default: info).";
@@ -69,6 +109,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         listen: cli.listen,
         database_url: cli.database_url,
         demo: cli.demo,
+        capabilities: cli.offers.into(),
     };
     let running = legacy_monolith::start(settings, shutdown).await?;
     running.task.await.context("the server ended abruptly")?

@@ -2,14 +2,16 @@
 //! comes later is a step of its own.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, big_pk_auto, double, json, text, text_uniq};
+use sea_orm_migration::schema::{
+    big_integer, big_pk_auto, double, json, json_null, text, text_uniq,
+};
 
 pub(crate) struct Migrator;
 
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(CreateTables)]
+        vec![Box::new(CreateTables), Box::new(CreateFeed)]
     }
 }
 
@@ -36,6 +38,34 @@ impl MigrationTrait for CreateTables {
             manager.create_index(by_user).await?;
         }
         Ok(())
+    }
+}
+
+struct CreateFeed;
+
+impl MigrationName for CreateFeed {
+    fn name(&self) -> &str {
+        "m0002_create_feed"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CreateFeed {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let head = Table::create()
+            .table("movie_feed")
+            .col(big_integer("id").primary_key())
+            .col(text("incarnation"))
+            .col(big_integer("head"))
+            .take();
+        let changes = Table::create()
+            .table("movie_changes")
+            .col(big_integer("number").primary_key())
+            .col(big_integer("movie_id"))
+            .col(json_null("movie"))
+            .take();
+        manager.create_table(head).await?;
+        manager.create_table(changes).await
     }
 }
 

@@ -1,15 +1,17 @@
-//! The monolith's database: four tables that are only ever listed, read and added to.
+//! The monolith's database: four tables that are listed, read and added to. Movies can also be changed and
+//! removed, and tell of it, where that is offered ([`feed`]).
 //!
 //! The program starts before its database is there, so the store is handed out empty and filled by
 //! [`connect`] once a connection stands and the tables exist; until then every call answers
-//! [`StoreError::NotConnected`]. All four tables are alike (an `id` the database assigns, nothing
-//! changed or removed afterwards), so the calls are written once over [`Table`].
+//! [`StoreError::NotConnected`]. All four tables are alike (an `id` the database assigns), so the calls
+//! are written once over [`Table`].
 //!
 //! Limits: lists are whole tables, because the contract has no paging.
 
 pub(crate) mod connect;
 mod demo;
 mod error;
+pub(crate) mod feed;
 pub(crate) mod movie;
 pub(crate) mod payment;
 pub(crate) mod subscription;
@@ -22,6 +24,7 @@ use sea_orm::{
 };
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder};
 
+use crate::Capabilities;
 pub(crate) use error::StoreError;
 
 /// A table of the monolith.
@@ -40,12 +43,24 @@ pub(crate) trait Table:
 }
 
 /// A handle on the database, cheap to clone, that may not be connected yet.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Store {
     db: Arc<OnceLock<DatabaseConnection>>,
+    capabilities: Capabilities,
 }
 
 impl Store {
+    pub(crate) fn new(capabilities: Capabilities) -> Self {
+        Self {
+            db: Arc::default(),
+            capabilities,
+        }
+    }
+
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
     fn db(&self) -> Result<&DatabaseConnection, StoreError> {
         self.db.get().ok_or(StoreError::NotConnected)
     }

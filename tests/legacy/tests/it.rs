@@ -3,6 +3,7 @@
 // A test may fail by any of these; clippy knows only the functions marked as tests.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
+mod capabilities;
 mod contract;
 mod database;
 mod lifecycle;
@@ -12,7 +13,7 @@ mod program;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use legacy_monolith::{Running, Settings};
+use legacy_monolith::{Capabilities, Running, Settings};
 use reqwest::{Client, Method};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -31,10 +32,15 @@ struct Legacy {
 impl Legacy {
     /// Starts one that may not have its database yet.
     async fn launch(database_url: &str, demo: bool) -> Self {
+        Self::launch_with(database_url, demo, Capabilities::default()).await
+    }
+
+    async fn launch_with(database_url: &str, demo: bool, capabilities: Capabilities) -> Self {
         let settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database_url: database_url.to_owned(),
             demo,
+            capabilities,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move {

@@ -44,6 +44,7 @@ impl Mesh {
             listen: any_port(),
             database_url: with_create(&databases[0].url),
             demo: true,
+            capabilities: legacy_monolith::Capabilities::default(),
         };
         let monolith = legacy_monolith::start(monolith, async { drop(stopped.await) })
             .await

@@ -18,6 +18,7 @@ pub(super) enum ApiError {
     /// The router adds the `Allow` header.
     Method(Method),
     Taken(&'static str),
+    Gone,
     TooLarge,
     Away,
     Fault,
@@ -63,6 +64,10 @@ impl IntoResponse for ApiError {
                 format!("{method} is not allowed here"),
             ),
             Self::Taken(column) => (StatusCode::CONFLICT, format!("{column} is already taken")),
+            Self::Gone => (
+                StatusCode::GONE,
+                "the changes since then are not known any more; read everything anew".to_owned(),
+            ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("the body is larger than {BODY_BYTES_MAX} bytes"),

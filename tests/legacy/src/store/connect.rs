@@ -20,7 +20,7 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait;
 use tracing::{info, warn};
 
-use super::{Store, StoreError, demo};
+use super::{Store, StoreError, demo, feed};
 use crate::migration::Migrator;
 
 /// How long one attempt to get a connection, and one statement, may take.
@@ -111,7 +111,7 @@ fn create_folder(file: &Path) -> Result<(), StoreError> {
 pub(crate) async fn connect(store: Store, target: Target) {
     let mut pause = RETRY_FIRST;
     loop {
-        match attempt(&target).await {
+        match attempt(&target, store.capabilities.change_feed).await {
             Ok(db) => {
                 info!(
                     database = backend(&db),
@@ -133,9 +133,9 @@ pub(crate) async fn connect(store: Store, target: Target) {
     }
 }
 
-async fn attempt(target: &Target) -> Result<DatabaseConnection, StoreError> {
+async fn attempt(target: &Target, has_feed: bool) -> Result<DatabaseConnection, StoreError> {
     let db = target.open().await?;
-    match prepare(&db, target.demo).await {
+    match prepare(&db, target.demo, has_feed).await {
         Ok(()) => Ok(db),
         Err(source) => {
             // The next attempt opens its own; a failure to close says nothing new.
@@ -145,7 +145,7 @@ async fn attempt(target: &Target) -> Result<DatabaseConnection, StoreError> {
     }
 }
 
-async fn prepare(db: &DatabaseConnection, demo: bool) -> Result<(), DbErr> {
+async fn prepare(db: &DatabaseConnection, demo: bool, has_feed: bool) -> Result<(), DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -159,6 +159,7 @@ async fn prepare(db: &DatabaseConnection, demo: bool) -> Result<(), DbErr> {
     if demo {
         demo::fill_if_empty(&transaction).await?;
     }
+    feed::prepare(&transaction, has_feed).await?;
     transaction.commit().await
 }
 

@@ -40,6 +40,8 @@ pub(crate) enum StoreError {
         #[source]
         source: DbErr,
     },
+    #[error("failed to change the movies")]
+    Change(#[source] DbErr),
     #[error("failed to close the database")]
     Close(#[source] DbErr),
 }
@@ -77,9 +79,10 @@ impl StoreError {
     pub(crate) fn is_away(&self) -> bool {
         match self {
             Self::NotConnected => true,
-            Self::Ping(source) | Self::Read { source, .. } | Self::Insert { source, .. } => {
-                is_away(source)
-            }
+            Self::Ping(source)
+            | Self::Change(source)
+            | Self::Read { source, .. }
+            | Self::Insert { source, .. } => is_away(source),
             _ => false,
         }
     }
