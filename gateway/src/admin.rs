@@ -11,16 +11,17 @@ mod compared;
 mod convert;
 mod page;
 mod refusal;
+mod settings;
 mod watch;
 
 use banyan_proto::rollout::v1::{
     AbortRolloutRequest, ClearRolloutDifferencesRequest, ClearRolloutDifferencesResponse,
-    ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest, ListRolloutChangesRequest,
-    ListRolloutChangesResponse, ListRolloutDifferencesRequest, ListRolloutDifferencesResponse,
-    ListRolloutsRequest, ListRolloutsResponse, PauseRolloutRequest, PromoteRolloutRequest,
-    ReconcileRolloutRequest, ReconcileRolloutResponse, ResumeRolloutRequest, Rollout,
-    SetRolloutPercentRequest, SetRolloutRequest, UnsetRolloutPercentRequest, VerifyRolloutRequest,
-    VerifyRolloutResponse, WatchRolloutsRequest,
+    ConfigureRolloutRequest, ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest,
+    ListRolloutChangesRequest, ListRolloutChangesResponse, ListRolloutDifferencesRequest,
+    ListRolloutDifferencesResponse, ListRolloutsRequest, ListRolloutsResponse, PauseRolloutRequest,
+    PromoteRolloutRequest, ReconcileRolloutRequest, ReconcileRolloutResponse, ResumeRolloutRequest,
+    Rollout, SetRolloutPercentRequest, SetRolloutRequest, UnsetRolloutPercentRequest,
+    VerifyRolloutRequest, VerifyRolloutResponse, WatchRolloutsRequest,
     rollout_service_server::{RolloutService, RolloutServiceServer},
 };
 use banyan_rollout::{BackTo, Command, Owner, Percent, Stage};
@@ -31,7 +32,7 @@ pub(crate) use self::convert::{owner_name, stage_name};
 use self::{check::Check, page::Page, watch::Watch};
 use crate::{
     rollouts::{Operator, Question, Rollouts},
-    store::Action,
+    store::{Action, Reached},
 };
 
 /// The service, ready to be added to a server.
@@ -102,7 +103,14 @@ impl RolloutService for Admin {
             .rollouts
             .get(&name)
             .ok_or_else(|| refusal::no_such_rollout(&name))?;
-        Ok(Response::new(convert::rollout(rollout)))
+        let follower = match self.rollouts.follower(&name).map_err(refusal::of)? {
+            Some(follower) => settings::follower(follower.state().await),
+            None => None,
+        };
+        Ok(Response::new(Rollout {
+            follower,
+            ..convert::rollout(rollout)
+        }))
     }
 
     async fn set_rollout_percent(
@@ -152,6 +160,22 @@ impl RolloutService for Admin {
         };
         self.command(check, &name, Action::Set, &set, operator)
             .await
+    }
+
+    async fn configure_rollout(
+        &self,
+        request: Request<ConfigureRolloutRequest>,
+    ) -> Result<Response<Rollout>, Status> {
+        let mut request = request.into_inner();
+        let mut check = Check::default();
+        let name = check.rollout("name", &request.name);
+        let wanted = settings::adjustment(&mut check, &mut request);
+        let operator = operator(&mut check, request.actor, request.reason, &request.etag);
+        check.done()?;
+        let rollout = self.rollouts.adjust(&name, wanted, operator).await;
+        Ok(Response::new(convert::rollout(
+            rollout.map_err(refusal::of)?,
+        )))
     }
 
     async fn promote_rollout(
@@ -286,12 +310,15 @@ impl RolloutService for Admin {
         let request = request.into_inner();
         let mut check = Check::default();
         let name = check.rollout("parent", &request.parent);
-        let page: Page<String> = check.page(request.page_size, "");
+        let page: Page<Reached> = check.page(request.page_size, &request.page_token);
         check.done()?;
-        let found = self.rollouts.differences(&name, page.size().into()).await;
-        let found = found.map_err(refusal::of)?.into_iter();
+        let rows = page.rows_to_read();
+        let found = self.rollouts.differences(&name, page.after.clone(), rows);
+        let mut found = found.await.map_err(refusal::of)?;
+        let next_page_token = page.cut(&mut found, |last| Reached::from(last));
         Ok(Response::new(ListRolloutDifferencesResponse {
-            differences: found.map(compared::difference).collect(),
+            differences: found.into_iter().map(compared::difference).collect(),
+            next_page_token,
         }))
     }
 

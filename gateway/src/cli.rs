@@ -9,6 +9,7 @@ mod client;
 mod compared;
 mod error;
 mod json;
+mod settings;
 mod table;
 mod view;
 
@@ -17,12 +18,14 @@ use std::{
     time::Duration,
 };
 
-pub use arguments::{ChangeArgs, ConnectionArgs, ForceArgs, RolloutArgs, RolloutCommand};
+pub use arguments::{
+    BackToArg, ChangeArgs, ConnectionArgs, ForceArgs, PolicyArgs, RolloutArgs, RolloutCommand,
+};
 pub use error::CliError;
 
 use banyan_proto::rollout::v1::{
-    ExplainRolloutRequest, ListRolloutChangesResponse, ListRolloutsResponse, Rollout,
-    rollout::Stage,
+    ConfigureRolloutRequest, ExplainRolloutRequest, ListRolloutChangesResponse,
+    ListRolloutsResponse, Rollout, rollout::Stage,
 };
 use jiff::Timestamp;
 use prost::Message;
@@ -47,6 +50,7 @@ pub async fn run(args: RolloutArgs, out: &mut dyn Write) -> Result<(), CliError>
         RolloutCommand::Watch { interval, count } => {
             watch(client, output, Duration::from_secs_f64(interval), count).await
         }
+        command if adjusts(&command) => adjust(client, output, command).await,
         command if changes(&command) => change(client, output, command).await,
         command => look(client, output, command).await,
     }
@@ -64,6 +68,72 @@ fn changes(command: &RolloutCommand) -> bool {
             | RolloutCommand::Reconcile { .. }
             | RolloutCommand::Watch { .. }
     )
+}
+
+/// Whether it changes settings beside stage, owner of writes and percentage.
+fn adjusts(command: &RolloutCommand) -> bool {
+    match command {
+        RolloutCommand::Fallback { .. } | RolloutCommand::Policy { .. } => true,
+        RolloutCommand::Shadow {
+            percent,
+            noise_percent,
+            unset,
+            ..
+        } => *unset || percent.is_some() || noise_percent.is_some(),
+        _ => false,
+    }
+}
+
+async fn adjust(
+    mut client: Client,
+    mut output: Output<'_>,
+    command: RolloutCommand,
+) -> Result<(), CliError> {
+    let mut wanted = ConfigureRolloutRequest::default();
+    let unset = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let (rollout, change) = match command {
+        RolloutCommand::Shadow {
+            rollout,
+            percent,
+            noise_percent,
+            unset: is_unset,
+            change,
+            ..
+        } => {
+            wanted.shadow_percent = percent.map(|it| it.as_f64());
+            wanted.noise_percent = noise_percent.map(|it| it.as_f64());
+            if is_unset {
+                wanted.unset = unset(&["shadow", "noise"]);
+            }
+            (rollout, change)
+        }
+        RolloutCommand::Fallback {
+            rollout,
+            wanted: word,
+            change,
+        } => {
+            match word.as_str() {
+                "unset" => wanted.unset = unset(&["fallback"]),
+                word => wanted.fallback = Some(word == "on"),
+            }
+            (rollout, change)
+        }
+        RolloutCommand::Policy {
+            rollout,
+            policy,
+            change,
+        } => {
+            wanted.policy = policy.message();
+            wanted.policy_off = policy.off;
+            if policy.unset {
+                wanted.unset = unset(&["policy"]);
+            }
+            (rollout, change)
+        }
+        looked_at => return look(client, output, looked_at).await,
+    };
+    let rollout = client.configure(&rollout, wanted, change).await?;
+    output.print("Rollout", &rollout, view::settings_in_force)
 }
 
 async fn look(
@@ -195,6 +265,7 @@ async fn change(
             rollout,
             change,
             force,
+            ..
         } => {
             let wanted = stage(Stage::Shadow, None, force);
             client.set(&rollout, wanted, change).await?

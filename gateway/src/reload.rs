@@ -1,4 +1,4 @@
-//! Taking up changed routes and contracts while the gateway runs.
+//! Taking up changed routes, rollouts and contracts while the gateway runs.
 //!
 //! Looked at are the files that it started from, and upstreams that tell their contracts by reflection. Files are
 //! polled, because that sees every way of changing them: rewritten, renamed over, or a whole mounted folder swapped
@@ -27,8 +27,11 @@ use crate::{
     config::{Config, DescriptorSource},
     contracts::Contracts,
     descriptors::Sets,
+    follow,
     probes::Probes,
+    rollouts::Rollouts,
     routes,
+    start::definitions,
     upstreams::Upstreams,
 };
 
@@ -57,6 +60,7 @@ pub(crate) struct InForce {
     pub(crate) sets: Sets,
     pub(crate) contracts: Contracts,
     pub(crate) probes: Probes,
+    pub(crate) rollouts: Rollouts,
 }
 
 /// What others see of this and ask of it; clones share it.
@@ -188,12 +192,17 @@ impl Reloader {
                 sets,
                 ..
             } = &candidate;
-            routes::compile(config, upstreams, sets).map(|routes| (routes, candidate))
+            let followers = follow::followers(config, upstreams)?;
+            let routes = routes::compile(config, upstreams, sets)?;
+            anyhow::Ok((routes, followers, candidate))
         });
         let refusal = match compiled.await {
-            Ok(Ok((routes, candidate))) => {
+            Ok(Ok((routes, followers, candidate))) => {
                 self.fingerprint = fingerprint;
                 self.refused = None;
+                // Before the routes: they name rollouts that may be new.
+                let rollouts = definitions(&candidate.config);
+                self.in_force.rollouts.renew(rollouts, followers).await;
                 self.in_force.contracts.replace(routes);
                 self.in_force.probes.renew(&candidate.config);
                 self.read = candidate.read;

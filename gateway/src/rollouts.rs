@@ -24,20 +24,23 @@ mod live;
 mod metrics;
 mod mounted;
 mod pins;
+mod renew;
 mod request;
 mod ruling;
+mod settings;
 mod snapshot;
 mod steering;
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use banyan_mesh::process::Process;
 use banyan_rollout::Percent;
 use http::HeaderMap;
@@ -50,6 +53,7 @@ pub use request::Asked;
 pub(crate) use request::{FORCE_SIDE, FORCE_TOKEN};
 pub(crate) use ruling::Comparison;
 pub use ruling::Ruling;
+pub use settings::{Adjustment, PolicyChange, Wish};
 pub use snapshot::Snapshot;
 pub use steering::{NoRandomness, Steering};
 
@@ -67,7 +71,7 @@ pub struct Rollouts {
 
 #[derive(Debug)]
 struct Inner {
-    rollouts: BTreeMap<String, Arc<Live>>,
+    rollouts: ArcSwap<BTreeMap<String, Arc<Live>>>,
     store: Option<Store>,
     /// Held from asking the store to applying its answer, so that an older answer never follows a newer one.
     in_step: tokio::sync::Mutex<()>,
@@ -75,7 +79,7 @@ struct Inner {
     configured: tokio::sync::Notify,
     is_stale: AtomicBool,
     /// Who follows the legacy side of which rollout.
-    followers: OnceLock<BTreeMap<String, Follower>>,
+    followers: ArcSwap<BTreeMap<String, Follower>>,
     steering: Steering,
     shadows: Shadows,
     metrics: Metrics,
@@ -98,7 +102,7 @@ impl Rollouts {
         process: &Process,
     ) -> Self {
         let metrics = process.metrics().register(Metrics::register);
-        let rollouts = definitions
+        let all: BTreeMap<_, _> = definitions
             .into_iter()
             .map(|definition| {
                 let mounted = mounted_percent(&definition);
@@ -110,12 +114,12 @@ impl Rollouts {
         let shadows = Shadows::start(store.clone(), process);
         let rollouts = Self {
             inner: Arc::new(Inner {
-                rollouts,
+                rollouts: ArcSwap::from_pointee(all),
                 store,
                 in_step: tokio::sync::Mutex::default(),
                 configured: tokio::sync::Notify::new(),
                 is_stale: AtomicBool::new(has_store),
-                followers: OnceLock::new(),
+                followers: ArcSwap::default(),
                 steering,
                 shadows,
                 metrics,
@@ -130,9 +134,16 @@ impl Rollouts {
         rollouts
     }
 
-    /// Says who follows the legacy side of which rollout; once.
+    /// Says who follows the legacy side of which rollout.
     pub(crate) fn know_followers(&self, followers: BTreeMap<String, Follower>) {
-        self.inner.followers.set(followers).ok();
+        self.inner.followers.store(Arc::new(followers));
+    }
+
+    /// Those that gateway.toml has, by name.
+    fn configured(&self) -> Vec<Arc<Live>> {
+        let all = self.inner.rollouts.load();
+        let configured = all.values().filter(|live| live.is_configured());
+        configured.cloned().collect()
     }
 
     /// Who compares answers.
@@ -149,15 +160,17 @@ impl Rollouts {
     /// Decides who serves a request under rollout `name`; `None` if there is no such rollout.
     #[must_use]
     pub fn rule(&self, name: &str, asked: &Asked<'_>) -> Option<Ruling> {
-        let live = self.inner.rollouts.get(name)?;
+        let rollouts = self.inner.rollouts.load();
+        let live = rollouts.get(name)?;
         Some(Ruling::new(Arc::clone(live), asked, &self.inner.steering))
     }
 
     /// Whether the body of a request has to be looked at before it can be decided.
     #[must_use]
     pub fn wants_body(&self, name: &str) -> bool {
-        let live = self.inner.rollouts.get(name);
-        live.is_some_and(|live| live.definition.subjects.want_body())
+        let rollouts = self.inner.rollouts.load();
+        let live = rollouts.get(name);
+        live.is_some_and(|live| live.current().subjects.want_body())
     }
 
     /// What requests may say about their side.
@@ -169,9 +182,8 @@ impl Rollouts {
     /// All rollouts, ordered by name.
     #[must_use]
     pub fn snapshot(&self) -> Vec<Snapshot> {
-        self.inner
-            .rollouts
-            .values()
+        self.configured()
+            .iter()
             .map(|live| live.snapshot(self.is_stale()))
             .collect()
     }
@@ -179,7 +191,7 @@ impl Rollouts {
     /// One rollout; `None` if there is no such rollout.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Snapshot> {
-        let live = self.inner.rollouts.get(name)?;
+        let live = self.live(name).ok()?;
         Some(live.snapshot(self.is_stale()))
     }
 

@@ -60,7 +60,7 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
 
     let shared = Shared {
         contracts: contracts.clone(),
-        rollouts,
+        rollouts: rollouts.clone(),
         metrics: Metrics::register(process.metrics()),
         readiness: process.readiness().clone(),
     };
@@ -71,6 +71,7 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
             upstreams,
             sets,
             contracts,
+            rollouts,
         },
         process,
     );
@@ -160,7 +161,8 @@ async fn open_store(config: &Config, process: &Process) -> anyhow::Result<Store>
         .context("the gateway's store cannot be opened")
 }
 
-fn definitions(config: &Config) -> Vec<Definition> {
+/// What the configuration says about rollouts.
+pub(crate) fn definitions(config: &Config) -> Vec<Definition> {
     let rollouts = config.rollouts.iter();
     let definitions = rollouts.map(|(name, rollout)| Definition {
         file_percent: rollout.percent,

@@ -16,6 +16,7 @@ mod entity;
 mod lease;
 mod log;
 mod secret;
+mod settings;
 mod state;
 mod window;
 
@@ -30,9 +31,10 @@ use sea_orm::{DbErr, EntityTrait as _};
 
 pub use analysis::StoredAnalysis;
 pub use change::NewEntry;
-pub use difference::Difference;
+pub use difference::{Difference, Reached};
 pub use lease::Lease;
 pub use log::{Entry, Verdict};
+pub use settings::{Changed, Overrides, PolicyWord, Setting};
 pub use state::{Configured, Said, State};
 pub use window::Window;
 
@@ -48,7 +50,7 @@ pub struct Store {
 }
 
 /// A rollout as the store has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
     /// Its state.
     pub state: State,
@@ -79,6 +81,8 @@ pub enum Action {
     RollBack,
     /// A variable, a mounted file or gateway.toml says something else than before.
     Configure,
+    /// Somebody set or unset shadow share, fallback or policy.
+    Adjust,
 }
 
 /// The store could not do what was asked.
@@ -159,7 +163,7 @@ impl Store {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Set,
         Self::Unset,
         Self::Promote,
@@ -169,6 +173,7 @@ impl Action {
         Self::Advance,
         Self::RollBack,
         Self::Configure,
+        Self::Adjust,
     ];
 
     /// The stable name in stores, logs and on screens.
@@ -184,6 +189,7 @@ impl Action {
             Self::Advance => "advance",
             Self::RollBack => "roll-back",
             Self::Configure => "configure",
+            Self::Adjust => "adjust",
         }
     }
 

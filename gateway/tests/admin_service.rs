@@ -92,6 +92,11 @@ async fn a_rollout_is_shown_set_unset_and_remembered() {
                 salt: "movies".to_owned(),
                 algorithm: "sha256-v1".to_owned(),
                 verdict: String::new(),
+                evidence: Vec::new(),
+                settings: before.settings.clone(),
+                follower: None,
+                one_way: true,
+                last_good_percent: 0.0,
             }
         );
         let request = SetRolloutPercentRequest {

@@ -100,6 +100,7 @@ async fn people_read_tables() {
          analysis  off\n  subjects  header:x-user-id, then cookie:banyan_subject\n  \
          legacy    {} answers\n  grpc      {} answers\n  \
          changed   YYYY-MM-DD hh:mm:ss\n  etag      v2\n  dealt by  sha256-v1, salt movies\n  \
+         shadow    0 by default\n  noise     0 by default\n  fallback  off by default\n  policy    off by default\n  \
          routes    GET /api/movies\n            POST /api/movies\n",
         counts.legacy, counts.grpc
     );
@@ -135,7 +136,12 @@ async fn programs_read_json() {
         "salt": "movies",
         "algorithm": "sha256-v1",
         "verdict": "",
+        "evidence": [],
+        "oneWay": true,
+        "lastGoodPercent": 0,
     });
+    want["settings"] = rollout["settings"].clone();
+    assert_eq!(rollout["settings"][0]["said"][0]["value"], "0");
     want["updateTime"] = rollout["updateTime"].clone();
     assert_eq!(rollout, want);
     assert!(rollout["updateTime"].is_string());

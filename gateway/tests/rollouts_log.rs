@@ -96,7 +96,7 @@ async fn the_database_itself_refuses_to_alter_the_log() {
     }
 }
 
-fn unguarded(url: &str) -> &'static [&'static str] {
+pub(crate) fn unguarded(url: &str) -> &'static [&'static str] {
     match url.starts_with("sqlite") {
         true => &[
             "DROP TRIGGER rollout_log_no_update",
@@ -282,7 +282,7 @@ async fn a_change_of_configuration_is_in_the_log_and_counts_for_all_replicas() {
         assert_eq!(log[0].action, Action::Configure);
         assert_eq!(
             (log[0].actor.as_str(), log[0].reason.as_str()),
-            ("configuration", "MOVIES_MIGRATION_PERCENT=60")
+            ("settings", "MOVIES_MIGRATION_PERCENT=60")
         );
         replica.stop().await;
     }
@@ -323,7 +323,7 @@ async fn what_was_decided_before_there_was_a_log_is_carried_into_it() {
         assert_eq!(
             entries,
             [
-                "3 configuration: 25 -> 25",
+                "3 settings: 25 -> 25",
                 "2 bob: 12.5 -> 25",
                 "1 ada: 50 -> 12.5"
             ]

@@ -210,7 +210,7 @@ async fn what_replicas_find_different_adds_up_until_it_is_forgotten() {
         ] {
             store.add_difference(&it).await.unwrap();
         }
-        let all = store.differences("movies", 10).await.unwrap();
+        let all = store.differences("movies", None, 10).await.unwrap();
         let want = Difference {
             count: 7,
             noise: 2,
@@ -218,10 +218,10 @@ async fn what_replicas_find_different_adds_up_until_it_is_forgotten() {
             ..found("movies[].rating", 0, 30)
         };
         assert_eq!(all, [want, found("movies[].title", 1, 10)]);
-        assert_eq!(store.differences("movies", 1).await.unwrap().len(), 1);
-        assert_eq!(store.differences("users", 10).await.unwrap(), []);
+        assert_eq!(store.differences("movies", None, 1).await.unwrap().len(), 1);
+        assert_eq!(store.differences("users", None, 10).await.unwrap(), []);
         store.forget_differences("movies").await.unwrap();
-        assert_eq!(store.differences("movies", 10).await.unwrap(), []);
+        assert_eq!(store.differences("movies", None, 10).await.unwrap(), []);
         process.stop(Duration::from_secs(5)).await.unwrap();
     }
 }

@@ -65,6 +65,11 @@ impl Check {
         ))
     }
 
+    /// Whether anything is wrong so far.
+    pub(super) fn found(&self) -> bool {
+        !self.wrong.is_empty()
+    }
+
     /// The rollout's own name out of `rollouts/{rollout}`.
     pub(super) fn rollout(&mut self, field: &str, name: &str) -> String {
         match name.strip_prefix("rollouts/") {
@@ -209,7 +214,7 @@ impl Check {
         })
     }
 
-    fn wrong<T: Default>(
+    pub(super) fn wrong<T: Default>(
         &mut self,
         field: &str,
         reason: &str,

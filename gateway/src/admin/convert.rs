@@ -1,16 +1,17 @@
 //! The rollouts in the contract's words.
 
 use banyan_proto::rollout::v1::{
-    ExplainRolloutResponse, ExplainedStep, PercentSetting, Rollout, RolloutChange, RolloutPolicy,
-    SideCounts, VerifyRolloutResponse,
+    ExplainRolloutResponse, ExplainedStep, PercentSetting, Rollout, RolloutChange, SideCounts,
+    VerifyRolloutResponse,
     rollout::{
         Analysis as AnalysisName, Source as SourceName, Stage as StageName, WriteOwner as OwnerName,
     },
     rollout_change::Action as ActionName,
 };
-use banyan_rollout::{Explanation, Line, Owner, Policy, Source, Stage};
+use banyan_rollout::{Explanation, Line, Owner, Source, Stage};
 use jiff::Timestamp;
 
+use super::settings;
 use crate::{
     rollouts::Snapshot,
     store::{Action, Entry, Said, Verdict},
@@ -41,20 +42,31 @@ pub(super) fn rollout(snapshot: Snapshot) -> Rollout {
         etag: etag(snapshot.version),
         write_owner: owner_name(snapshot.writes).into(),
         analysis: analysis.into(),
-        policy: snapshot.policy.as_ref().map(policy),
+        policy: snapshot.policy.as_ref().map(settings::policy),
         percents: snapshot.said.iter().map(said).collect(),
         stale: snapshot.is_stale,
         version: number(snapshot.version),
         salt: snapshot.salt,
         algorithm: snapshot.algorithm.as_str().to_owned(),
         verdict: snapshot.verdict,
+        evidence: snapshot.evidence.iter().map(settings::evidence).collect(),
+        settings: snapshot
+            .settings
+            .into_iter()
+            .map(settings::setting)
+            .collect(),
+        follower: None,
+        one_way: snapshot.is_one_way,
+        last_good_percent: snapshot.last_good.as_f64(),
     }
 }
 
 pub(super) fn change(rollout: &str, entry: Entry) -> RolloutChange {
     let (previous_percent, previous_source) = entry.before.in_force();
     let (percent, current_source) = entry.after.in_force();
+    let changed = entry.after.changed_since(&entry.before).into_iter();
     RolloutChange {
+        settings: changed.map(settings::changed).collect(),
         name: change_name(rollout, entry.number),
         change_time: Some(timestamp(entry.time)),
         actor: entry.actor,
@@ -147,7 +159,7 @@ pub(crate) fn stage_name(stage: Stage) -> StageName {
     }
 }
 
-fn source(source: Source) -> SourceName {
+pub(super) fn source(source: Source) -> SourceName {
     match source {
         Source::Operator => SourceName::Operator,
         Source::Files => SourceName::Files,
@@ -174,18 +186,6 @@ fn analysis(snapshot: &Snapshot) -> AnalysisName {
     }
 }
 
-fn policy(policy: &Policy) -> RolloutPolicy {
-    RolloutPolicy {
-        steps: policy.steps.iter().map(|step| step.as_f64()).collect(),
-        step_time_min: Some(prost_types::Duration {
-            seconds: i64::try_from(policy.step_time_s).unwrap_or(i64::MAX),
-            nanos: 0,
-        }),
-        step_requests_min: i64::try_from(policy.step_requests).unwrap_or(i64::MAX),
-        false_rollback_probability: policy.false_rollback_percent / 100.0,
-    }
-}
-
 fn action(action: Action) -> ActionName {
     match action {
         Action::Set => ActionName::Set,
@@ -197,6 +197,7 @@ fn action(action: Action) -> ActionName {
         Action::Advance => ActionName::Advance,
         Action::RollBack => ActionName::RollBack,
         Action::Configure => ActionName::Configure,
+        Action::Adjust => ActionName::Adjust,
     }
 }
 

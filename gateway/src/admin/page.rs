@@ -2,6 +2,8 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use crate::store::Reached;
+
 const SIZE_DEFAULT: u16 = 50;
 const SIZE_MAX: u16 = 1_000;
 
@@ -28,6 +30,25 @@ impl Position for u64 {
 
     fn read(text: &str) -> Option<Self> {
         text.strip_prefix("number:")?.parse().ok()
+    }
+}
+
+impl Position for Reached {
+    fn write(&self) -> String {
+        let place = (self.count, &self.route, &self.path, &self.kind);
+        let place = serde_json::to_string(&place).unwrap_or_default();
+        format!("difference:{place}")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let place = text.strip_prefix("difference:")?;
+        let (count, route, path, kind) = serde_json::from_str(place).ok()?;
+        Some(Self {
+            count,
+            route,
+            path,
+            kind,
+        })
     }
 }
 
@@ -63,11 +84,6 @@ impl<P: Position> Page<P> {
             Err(_) => SIZE_MAX,
         };
         Some(Self { after, size })
-    }
-
-    /// How many the page holds at most.
-    pub(super) fn size(&self) -> u16 {
-        self.size
     }
 
     /// One more than the page holds: whether there is a next page is seen by that.
@@ -118,6 +134,17 @@ mod tests {
     }
 
     #[test]
+    fn a_place_among_differences_is_found_again_whatever_it_is_called() {
+        let place = Reached {
+            count: 7,
+            route: "GET /api/\"movies\":x".to_owned(),
+            path: "movies[].title".to_owned(),
+            kind: "changed".to_owned(),
+        };
+        assert_eq!(Reached::read(&place.write()), Some(place));
+    }
+
+    #[test]
     fn sizes_are_defaulted_and_capped() {
         let size = |size| Page::<u64>::new(size, "").map(|page| page.size);
         assert_eq!(size(0), Some(50));
@@ -131,5 +158,6 @@ mod tests {
         let name = URL_SAFE_NO_PAD.encode("movies".to_owned().write());
         assert!(Page::<u64>::new(0, &name).is_none());
         assert!(Page::<String>::new(0, "not a token").is_none());
+        assert!(Page::<Reached>::new(0, &name).is_none());
     }
 }

@@ -6,6 +6,7 @@ use banyan_rollout::Refusal;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use super::{check::Check, settings::field_of_policy};
 use crate::{rollouts::ChangeError, store::StoreError};
 
 /// The domain of all reasons given here (AIP-193).
@@ -34,6 +35,15 @@ pub(super) fn of(error: ChangeError) -> Status {
             message,
             ErrorDetails::with_error_info("NO_STORE", DOMAIN, HashMap::new()),
         ),
+        ChangeError::Policy { source, .. } => {
+            let mut check = Check::default();
+            let said = format!("{}: {}", source.value, source.allowed);
+            let () = check.wrong(&field_of_policy(&source.field), "RANGE", said);
+            check
+                .done()
+                .err()
+                .unwrap_or_else(|| Status::internal(message))
+        }
         ChangeError::Refused { name, source } => of_refused(&name, source, message),
         ChangeError::Change { name, source } | ChangeError::History { name, source } => {
             of_store(&name, &source, message)

@@ -1,5 +1,7 @@
 //! What can be typed after `banyan rollout`. The doc comments are the help that people read.
 
+mod policy;
+
 use std::convert::Infallible;
 
 use banyan_mesh::settings::Secret;
@@ -8,12 +10,16 @@ use clap::{Args, Subcommand};
 use http::Uri;
 use jiff::Timestamp;
 
+pub use policy::{BackToArg, PolicyArgs};
+
 const EXAMPLES: &str = "\
 Examples:
   banyan rollout list
   banyan rollout set movies 25 --reason \"error rates equal for a day\"
   banyan rollout set movies 0 --reason \"timeouts on gRPC\"      back to legacy, at once
   banyan rollout unset movies                                  back to MOVIES_MIGRATION_PERCENT
+  banyan rollout shadow movies --percent 10                    compare every tenth answer
+  banyan rollout policy movies --steps 5,25,100 --step-time 600
   banyan rollout promote movies                                one step further
   banyan rollout abort movies --reason \"p99 doubled\"           everybody back to legacy, at once
   banyan rollout explain movies --subject alice --at 2026-11-21T09:30:00Z
@@ -126,16 +132,50 @@ pub enum RolloutCommand {
         #[command(flatten)]
         change: ChangeArgs,
     },
-    /// Go to stage shadow: legacy answers, gRPC is asked too and compared.
+    /// Go to stage shadow, where legacy answers and gRPC is asked too; or set the share of answers that are compared.
+    ///
+    /// Without an option the rollout goes to stage shadow. With one the stage stays as it is, and the share compared in
+    /// the stages shadow and split is set; it beats gateway.toml until it is unset.
     Shadow {
         /// The rollout, such as `movies`.
         rollout: String,
+        /// Compare so many per cent of the answers.
+        #[arg(long, value_name = "PERCENT")]
+        percent: Option<Percent>,
+        /// For so many per cent of these ask the side that answered twice, to learn what differs by itself.
+        #[arg(long, value_name = "PERCENT")]
+        noise_percent: Option<Percent>,
+        /// Take both shares back: gateway.toml decides again.
+        #[arg(long, conflicts_with_all = ["percent", "noise_percent"])]
+        unset: bool,
         /// Who and why.
         #[command(flatten)]
         change: ChangeArgs,
         /// Against doubt.
         #[command(flatten)]
         force: ForceArgs,
+    },
+    /// Let legacy answer for gRPC where that failed and nothing can be done twice: on, off, or unset for gateway.toml.
+    Fallback {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// on, off or unset.
+        #[arg(value_parser = ["on", "off", "unset"])]
+        wanted: String,
+        /// Who and why.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Set how the rollout moves by itself; what is not said stays. It beats gateway.toml until it is unset.
+    Policy {
+        /// The rollout, such as `movies`.
+        rollout: String,
+        /// Steps and bounds.
+        #[command(flatten)]
+        policy: Box<PolicyArgs>,
+        /// Who and why.
+        #[command(flatten)]
+        change: ChangeArgs,
     },
     /// Go to stage split, at once with this percentage if one is given.
     Split {
@@ -229,8 +269,8 @@ pub enum RolloutCommand {
         /// The rollout, such as `movies`.
         rollout: String,
         /// At most this many differences.
-        #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
-        limit: u16,
+        #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
         /// Forget them instead, so that counting begins anew.
         #[arg(long)]
         clear: bool,

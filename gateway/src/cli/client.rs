@@ -5,12 +5,13 @@ use std::{env, fs, time::Duration};
 use banyan_mesh::client::{ClientSettings, channel};
 use banyan_proto::rollout::v1::{
     AbortRolloutRequest, ClearRolloutDifferencesRequest, ClearRolloutDifferencesResponse,
-    ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest, ListRolloutChangesRequest,
-    ListRolloutDifferencesRequest, ListRolloutDifferencesResponse, ListRolloutsRequest,
-    PauseRolloutRequest, PromoteRolloutRequest, ReconcileRolloutRequest, ReconcileRolloutResponse,
-    ResumeRolloutRequest, Rollout, RolloutChange, SetRolloutPercentRequest, SetRolloutRequest,
-    UnsetRolloutPercentRequest, VerifyRolloutRequest, VerifyRolloutResponse, WatchRolloutsRequest,
-    WatchRolloutsResponse, rollout_service_client::RolloutServiceClient,
+    ConfigureRolloutRequest, ExplainRolloutRequest, ExplainRolloutResponse, GetRolloutRequest,
+    ListRolloutChangesRequest, ListRolloutDifferencesRequest, ListRolloutDifferencesResponse,
+    ListRolloutsRequest, PauseRolloutRequest, PromoteRolloutRequest, ReconcileRolloutRequest,
+    ReconcileRolloutResponse, ResumeRolloutRequest, Rollout, RolloutChange,
+    SetRolloutPercentRequest, SetRolloutRequest, UnsetRolloutPercentRequest, VerifyRolloutRequest,
+    VerifyRolloutResponse, WatchRolloutsRequest, WatchRolloutsResponse,
+    rollout_service_client::RolloutServiceClient,
 };
 use banyan_rollout::{Owner, Percent, Stage};
 use tonic::{
@@ -144,6 +145,23 @@ impl Client {
         self.answer(answer)
     }
 
+    pub(super) async fn configure(
+        &mut self,
+        rollout: &str,
+        wanted: ConfigureRolloutRequest,
+        change: ChangeArgs,
+    ) -> Result<Rollout, CliError> {
+        let request = self.request(ConfigureRolloutRequest {
+            name: resource(rollout),
+            actor: change.actor.unwrap_or_else(user_of_this_machine),
+            reason: change.reason,
+            etag: change.etag,
+            ..wanted
+        });
+        let answer = self.service.configure_rollout(request).await;
+        self.answer(answer)
+    }
+
     pub(super) async fn promote(
         &mut self,
         rollout: &str,
@@ -225,14 +243,25 @@ impl Client {
     pub(super) async fn differences(
         &mut self,
         rollout: &str,
-        limit: u16,
+        limit: u32,
     ) -> Result<ListRolloutDifferencesResponse, CliError> {
-        let request = self.request(ListRolloutDifferencesRequest {
-            parent: resource(rollout),
-            page_size: limit.into(),
-        });
-        let answer = self.service.list_rollout_differences(request).await;
-        self.answer(answer)
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut all = ListRolloutDifferencesResponse::default();
+        loop {
+            let missing = i32::try_from(limit - all.differences.len()).unwrap_or(PAGE_SIZE_MAX);
+            let request = self.request(ListRolloutDifferencesRequest {
+                parent: resource(rollout),
+                page_size: missing.min(PAGE_SIZE_MAX),
+                page_token: all.next_page_token,
+            });
+            let answer = self.service.list_rollout_differences(request).await;
+            let page = self.answer(answer)?;
+            all.differences.extend(page.differences);
+            all.next_page_token = page.next_page_token;
+            if all.next_page_token.is_empty() || all.differences.len() >= limit {
+                return Ok(all);
+            }
+        }
     }
 
     pub(super) async fn clear_differences(

@@ -7,7 +7,7 @@ use banyan_proto::rollout::v1::{
 use banyan_rollout::Percent;
 use jiff::Timestamp;
 
-use super::table::table;
+use super::{settings, table::table};
 
 const STALE: &str = "The gateway cannot read its store: this is what was last known.\n";
 
@@ -100,8 +100,18 @@ pub(super) fn rollout(rollout: &Rollout) -> String {
             format!("{}, salt {}", rollout.algorithm, rollout.salt),
         ),
     ];
+    for setting in &rollout.settings {
+        lines.push((setting.name.as_str(), settings::said(setting)));
+    }
+    if let Some(follower) = &rollout.follower {
+        lines.push(("follower", settings::follower(follower)));
+    }
     if !rollout.verdict.is_empty() {
         lines.push(("verdict", rollout.verdict.clone()));
+    }
+    for (at, evidence) in rollout.evidence.iter().enumerate() {
+        let name = if at == 0 { "evidence" } else { "" };
+        lines.push((name, settings::evidence(evidence)));
     }
     let mut text = format!("{}\n", short_name(rollout));
     for (name, value) in lines {
@@ -143,6 +153,17 @@ pub(super) fn in_force(rollout: &Rollout) -> String {
     )
 }
 
+/// `movies: shadow 10 by operator > 5 by file (gateway.toml)`, line by line.
+pub(super) fn settings_in_force(rollout: &Rollout) -> String {
+    let name = short_name(rollout);
+    let lines = rollout.settings.iter().map(|setting| {
+        let (setting, said) = (&setting.name, settings::said(setting));
+        format!("{name}: {} {}\n", clean(setting), clean(&said))
+    });
+    let etag = format!("{name}: etag {}\n", clean(&rollout.etag));
+    lines.chain([etag]).collect()
+}
+
 pub(super) fn changes(changes: &[RolloutChange]) -> String {
     if changes.is_empty() {
         return "No operator has changed it.\n".to_owned();
@@ -175,7 +196,13 @@ pub(super) fn changes(changes: &[RolloutChange]) -> String {
                 clean(&change.actor),
                 word(change.action().as_str_name(), "ACTION_").replace('_', " "),
                 format!("{}{} {}", stages.0, percent(from.0), from.1),
-                format!("{}{} {}", stages.1, percent(to.0), to.1),
+                format!(
+                    "{}{} {}{}",
+                    stages.1,
+                    percent(to.0),
+                    to.1,
+                    settings::changed(&change.settings)
+                ),
                 clean(&change.reason),
             ]
         })
@@ -244,7 +271,7 @@ fn stage(stage: Stage) -> String {
     word(stage.as_str_name(), "STAGE_")
 }
 
-fn source(source: Source) -> String {
+pub(super) fn source(source: Source) -> String {
     word(source.as_str_name(), "SOURCE_")
 }
 

@@ -61,14 +61,16 @@ impl Config {
         differing("listener", &self.listener, &before.listener, &mut keys);
         differing("ops", &self.ops, &before.ops, &mut keys);
         differing("store", &self.store, &before.store, &mut keys);
-        differing("rollouts", &self.rollouts, &before.rollouts, &mut keys);
-        if self.rollouts_folder != before.rollouts_folder {
-            keys.push("rollouts_folder".to_owned());
-        }
+        differing("steering", &self.steering, &before.steering, &mut keys);
         // Secrets look the same when they are printed.
         let secrets = [
             ("ops.token", token(self) == token(before)),
             ("store.url", self.store.url == before.store.url),
+            ("steering.pin_key", pin_key(self) == pin_key(before)),
+            (
+                "steering.force_token",
+                force_token(self) == force_token(before),
+            ),
         ];
         for (key, is_same) in secrets {
             if !is_same && !keys.iter().any(|known| known == key) {
@@ -78,14 +80,23 @@ impl Config {
         self.listener = running.listener.clone();
         self.ops = running.ops.clone();
         self.store = running.store.clone();
-        self.rollouts.clone_from(&running.rollouts);
-        self.rollouts_folder.clone_from(&running.rollouts_folder);
+        self.steering = running.steering.clone();
         keys
     }
 }
 
 fn token(config: &Config) -> Option<&str> {
     let token = config.ops.token.as_ref();
+    token.map(banyan_mesh::settings::Secret::expose)
+}
+
+fn pin_key(config: &Config) -> Option<&str> {
+    let key = config.steering.pin_key.as_ref();
+    key.map(banyan_mesh::settings::Secret::expose)
+}
+
+fn force_token(config: &Config) -> Option<&str> {
+    let token = config.steering.force_token.as_ref();
     token.map(banyan_mesh::settings::Secret::expose)
 }
 

@@ -1,12 +1,14 @@
 //! Operators' changes: to the store first, in force here as soon as the store has them.
 
-use banyan_rollout::{Circumstances, Command, Follower, Percent, Refusal, transition};
+use std::sync::Arc;
+
+use banyan_rollout::{Circumstances, Command, Follower, Percent, PolicyError, Refusal, transition};
 use jiff::Timestamp;
 use serde_json::json;
 use tracing::info;
 
 use super::{Rollouts, Snapshot, live::Live};
-use crate::store::{Action, Entry, NewEntry, State, Store, StoreError, Verdict};
+use crate::store::{Action, Entry, NewEntry, Reached, State, Store, StoreError, Stored, Verdict};
 use crate::{follow::Follower as LegacyFollower, store::Difference};
 
 /// The percentages that are gone through where no policy names others.
@@ -47,6 +49,15 @@ pub enum ChangeError {
         /// Why.
         #[source]
         source: Refusal,
+    },
+    /// The policy cannot be meant.
+    #[error("cannot change the policy of rollout `{name}`")]
+    Policy {
+        /// The rollout.
+        name: String,
+        /// Which of its settings.
+        #[source]
+        source: PolicyError,
     },
     /// The store refused the change or is away.
     #[error("cannot change rollout `{name}`")]
@@ -140,7 +151,7 @@ impl Rollouts {
             evidence: evidence.to_string(),
             now,
         };
-        let change = |state: &State| moved(state, commands, live, &operator, follower, now);
+        let change = |state: &State| moved(state, commands, &live, &operator, follower, now);
         let _in_step = self.inner.in_step.lock().await;
         let stored = store
             .change(entry, change)
@@ -153,12 +164,23 @@ impl Rollouts {
                 name: name.to_owned(),
                 source,
             })?;
+        Ok(self.put_in_force(&live, action, &operator, stored))
+    }
+
+    /// What the store has accepted of an operator, here at once.
+    pub(super) fn put_in_force(
+        &self,
+        live: &Live,
+        action: Action,
+        operator: &Operator,
+        stored: Stored,
+    ) -> Snapshot {
         if let Some(before) = live.apply(stored) {
             let after = live.current();
             let (percent, source) = after.state.in_force();
             let (previous_percent, previous_source) = before.state.in_force();
             info!(
-                rollout = name,
+                rollout = live.name(),
                 actor = operator.actor,
                 reason = operator.reason,
                 action = action.as_str(),
@@ -172,7 +194,7 @@ impl Rollouts {
                 "Changed rollout"
             );
         }
-        Ok(live.snapshot(self.is_stale()))
+        live.snapshot(self.is_stale())
     }
 
     /// At most `limit` changes of a rollout, newest first, those before version `before` only.
@@ -214,17 +236,19 @@ impl Rollouts {
             })
     }
 
-    /// At most `limit` differences between the answers of both sides, the most frequent first.
+    /// At most `limit` differences between the answers of both sides, the most frequent first, those after `reached`
+    /// only.
     ///
     /// # Errors
     /// If there is no such rollout, or the store is away.
     pub async fn differences(
         &self,
         name: &str,
+        reached: Option<Reached>,
         limit: u64,
     ) -> Result<Vec<Difference>, ChangeError> {
         self.live(name)?;
-        let differences = self.store()?.differences(name, limit).await;
+        let differences = self.store()?.differences(name, reached, limit).await;
         differences.map_err(|source| ChangeError::History {
             name: name.to_owned(),
             source,
@@ -245,9 +269,9 @@ impl Rollouts {
     }
 
     /// Who follows the legacy side of a rollout, if anybody does.
-    pub(crate) fn follower(&self, name: &str) -> Result<Option<&LegacyFollower>, ChangeError> {
+    pub(crate) fn follower(&self, name: &str) -> Result<Option<LegacyFollower>, ChangeError> {
         self.live(name)?;
-        Ok(self.inner.followers.get().and_then(|all| all.get(name)))
+        Ok(self.inner.followers.load().get(name).cloned())
     }
 
     /// How well the follower knows the legacy data; asked only where somebody wants to go on.
@@ -258,16 +282,16 @@ impl Rollouts {
                 Command::SetStage { .. } | Command::Promote | Command::Advance
             )
         };
-        match self.inner.followers.get().and_then(|all| all.get(name)) {
+        match self.inner.followers.load_full().get(name) {
             Some(follower) if commands.iter().any(goes_on) => follower.state().await,
             _ => Follower::None,
         }
     }
 
-    pub(super) fn live(&self, name: &str) -> Result<&Live, ChangeError> {
-        match self.inner.rollouts.get(name) {
-            Some(live) => Ok(live),
-            None => Err(ChangeError::NoSuchRollout {
+    pub(super) fn live(&self, name: &str) -> Result<Arc<Live>, ChangeError> {
+        match self.inner.rollouts.load().get(name) {
+            Some(live) if live.is_configured() => Ok(Arc::clone(live)),
+            _ => Err(ChangeError::NoSuchRollout {
                 name: name.to_owned(),
             }),
         }
@@ -291,14 +315,14 @@ fn moved(
         .into_iter()
         .filter_map(Percent::from_hundredths)
         .collect();
-    let policy = live.definition.policy.as_ref();
+    let (policy, definition) = (state.policy(), live.definition());
     let circumstances = Circumstances {
         enabled: state.configured.enabled,
         weaker: state.weaker(),
         steps: policy.map_or(&usual, |policy| &policy.steps),
         follower,
-        comparable: live.definition.is_comparable(),
-        legacy_keeps_ids: live.definition.legacy_keeps_ids,
+        comparable: definition.is_comparable(),
+        legacy_keeps_ids: definition.legacy_keeps_ids,
         forced: operator.is_forced.then_some(operator.reason.as_str()),
         confirmed: operator.is_confirmed,
     };

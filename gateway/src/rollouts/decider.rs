@@ -9,7 +9,14 @@
 //! While the store is away nothing moves by itself; what was counted meanwhile is lost, which only makes the analysis
 //! slower.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use banyan_mesh::process::Process;
 use banyan_rollout::{Analysis, Command, Outcome, Policy, Stage, Verdict, Window as Counted};
@@ -18,7 +25,10 @@ use serde_json::json;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{ChangeError, Operator, Rollouts, live::Live};
+use super::{
+    ChangeError, Operator, Rollouts,
+    live::{Found, Live},
+};
 use crate::store::{Action, Store, StoreError, StoredAnalysis, Window};
 
 /// How long a window is, and how often a decision is made.
@@ -44,14 +54,11 @@ enum DeciderError {
 }
 
 impl Rollouts {
-    /// Counts and decides until the process ends, if any rollout has a policy.
+    /// Counts and decides until the process ends, while any rollout has a policy.
     pub(super) fn follow_policies(&self, process: &Process) {
         let Some(store) = self.inner.store.clone() else {
             return;
         };
-        if self.with_policy().next().is_none() {
-            return;
-        }
         let (rollouts, shutdown) = (self.clone(), process.shutdown().clone());
         let replica = Uuid::new_v4().simple().to_string();
         process.spawn("rollouts' policies", async move {
@@ -59,20 +66,27 @@ impl Rollouts {
                 rollouts,
                 store,
                 replica,
+                had_lease: AtomicBool::new(false),
             };
             tokio::select! {
                 () = decider.run() => {}
                 () = shutdown.cancelled() => {}
             }
             // Another replica need not wait for its end.
-            let _ = decider.store.give_back(NAME, &decider.replica).await;
+            if decider.had_lease.load(Ordering::Relaxed) {
+                let _ = decider.store.give_back(NAME, &decider.replica).await;
+            }
             Ok(())
         });
     }
 
-    fn with_policy(&self) -> impl Iterator<Item = (&Live, &Policy)> {
-        let all = self.inner.rollouts.values();
-        all.filter_map(|live| Some((live.as_ref(), live.definition.policy.as_ref()?)))
+    fn with_policy(&self) -> Vec<(Arc<Live>, Policy)> {
+        let all = self.configured().into_iter();
+        all.filter_map(|live| {
+            let policy = live.current().state.policy().cloned()?;
+            Some((live, policy))
+        })
+        .collect()
     }
 }
 
@@ -80,6 +94,7 @@ struct Decider {
     rollouts: Rollouts,
     store: Store,
     replica: String,
+    had_lease: AtomicBool,
 }
 
 impl Decider {
@@ -107,13 +122,23 @@ impl Decider {
     }
 
     async fn round(&self, from: Timestamp, now: Timestamp) -> Result<(), DeciderError> {
-        for (live, _) in self.rollouts.with_policy() {
+        let with_policy = self.rollouts.with_policy();
+        for live in self.rollouts.configured() {
+            if live.current().state.policy().is_none() {
+                live.show_verdict(Found::default());
+            }
+        }
+        if with_policy.is_empty() {
+            return Ok(());
+        }
+        for (live, _) in &with_policy {
             self.write_window(live, from, now).await?;
         }
         let lease = self.store.lease(NAME, &self.replica, now, LEASE).await?;
         let mut stored = self.store.analyses().await?;
         if lease.holder == self.replica {
-            for (live, policy) in self.rollouts.with_policy() {
+            self.had_lease.store(true, Ordering::Relaxed);
+            for (live, policy) in &with_policy {
                 let before = stored.remove(live.name());
                 let after = self.decide(live, policy, before, now).await?;
                 stored.extend(after.map(|after| (live.name().to_owned(), after)));
@@ -121,7 +146,9 @@ impl Decider {
             let old = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
             self.store.sweep_windows(old).await?;
         }
-        self.show(&stored);
+        for (live, _) in &with_policy {
+            live.show_verdict(stored.get(live.name()).map(found).unwrap_or_default());
+        }
         Ok(())
     }
 
@@ -184,7 +211,7 @@ impl Decider {
             until,
             policy: policy_json,
             analysis: serde_json::to_string(&analysis).map_err(DeciderError::Analysis)?,
-            verdict: words,
+            verdict: json!({"words": words, "evidence": verdict.evidence}).to_string(),
         };
         self.store.put_analysis(live.name(), &stored).await?;
         if !position.paused {
@@ -253,14 +280,18 @@ impl Decider {
             ),
         }
     }
+}
 
-    fn show(&self, stored: &BTreeMap<String, StoredAnalysis>) {
-        for (live, _) in self.rollouts.with_policy() {
-            let verdict = stored
-                .get(live.name())
-                .map(|stored| stored.verdict.as_str());
-            live.show_verdict(verdict.unwrap_or_default());
-        }
+/// What an analysis last found; one of an earlier release holds nothing but words.
+fn found(stored: &StoredAnalysis) -> Found {
+    let json: Option<serde_json::Value> = serde_json::from_str(&stored.verdict).ok();
+    let evidence = json.as_ref().map(|json| json["evidence"].clone());
+    let words = json.as_ref().and_then(|json| json["words"].as_str());
+    Found {
+        verdict: words.unwrap_or(&stored.verdict).to_owned(),
+        evidence: evidence
+            .and_then(|evidence| serde_json::from_value(evidence).ok())
+            .unwrap_or_default(),
     }
 }
 

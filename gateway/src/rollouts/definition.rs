@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use banyan_rollout::{GoingDown, Percent, Policy, Position, Rule, Source, Subjects};
 
-use crate::store::{Configured, Said};
+use crate::store::{Configured, Said, State};
 
 /// A rollout as configured.
 #[derive(Clone, Debug)]
@@ -106,7 +106,26 @@ impl Definition {
             rules: self.rules.clone(),
             shadow: self.shadow,
             noise: self.noise,
+            subjects: Some(self.subjects.clone()),
+            fallback: self.has_fallback,
+            policy: self.policy.clone(),
         }
+    }
+}
+
+/// What a reading of the configuration says otherwise than the one before: `MOVIES_MIGRATION_PERCENT=50; shadow 0 -> 5`.
+pub(super) fn news(before: &State, after: &State) -> String {
+    let has_moved = before.configured.percents != after.configured.percents;
+    let percent = has_moved.then(|| {
+        weaker_setting(&after.configured).unwrap_or_else(|| "nothing is configured".to_owned())
+    });
+    let others = after.changed_since(before).into_iter();
+    let others = others.map(|it| format!("{} {} -> {}", it.name, it.before, it.after));
+    let news: Vec<String> = percent.into_iter().chain(others).collect();
+    match news.is_empty() {
+        true => "what is configured changes nothing".to_owned(),
+        // What an operator may say is enough for the settings too; the entry holds the whole states.
+        false => news.join("; ").chars().take(500).collect(),
     }
 }
 

@@ -43,7 +43,7 @@ impl Rollouts {
                     source,
                 })?;
                 match stored {
-                    Some(stored) => Arc::new(Current::new(stored)),
+                    Some(stored) => Arc::new(Current::new(stored, &live.definition())),
                     // The store has never seen it: nobody can have changed it.
                     None => Arc::clone(&live.current()),
                 }
@@ -59,7 +59,7 @@ impl Rollouts {
         let words = current.state.position.percentages(current.state.weaker());
         let explanation = explain(&current.decides_by, &request, None, Some(&words));
         let is_stale = question.time.is_none() && self.is_stale();
-        let snapshot = Snapshot::new(&live.definition, &current, Counts::default(), is_stale);
+        let snapshot = Snapshot::new(&live.definition(), &current, Counts::default(), is_stale);
         Ok((explanation, snapshot))
     }
 }

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use super::{
     FIRST_READING, Rollouts,
-    definition::weaker_setting,
+    definition::{self, weaker_setting},
     live::{Current, Live},
     mounted::{self, MountedError},
 };
@@ -28,8 +28,8 @@ use crate::store::{Action, Configured, NewEntry, State, Store, StoreError, Store
 /// How often the store is read: twice in the second that a change may take.
 const READ_EVERY: Duration = Duration::from_millis(500);
 
-/// Who changes a rollout when its configuration does.
-const CONFIGURATION: &str = "configuration";
+/// Who changes a rollout when variables, mounted files or gateway.toml do, in the log.
+const SETTINGS: &str = "settings";
 
 /// How the last reading went; only news is logged.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ enum Reading {
 impl Rollouts {
     pub(super) async fn follow_store(&self, process: &Process) {
         let Some(store) = self.inner.store.clone() else {
-            self.inner.rollouts.values().for_each(|live| announce(live));
+            self.configured().iter().for_each(|live| announce(live));
             return;
         };
         let (first, first_read) = oneshot::channel();
@@ -91,9 +91,9 @@ impl Rollouts {
         let _in_step = self.inner.in_step.lock().await;
         let mut stored = store.states().await?;
         self.inner.steering.share(store).await?;
-        for live in self.inner.rollouts.values() {
+        for live in self.configured() {
             if let Some(mine) = live.untold() {
-                let told = tell(store, live, stored.get(live.name()), &mine).await?;
+                let told = tell(store, &live, stored.get(live.name()), &mine).await?;
                 live.told(mine);
                 stored.insert(live.name().to_owned(), told);
             }
@@ -104,14 +104,14 @@ impl Rollouts {
     }
 
     fn take_over(&self, mut stored: BTreeMap<String, Stored>, first: bool) {
-        for live in self.inner.rollouts.values() {
+        for live in self.configured() {
             let Some(stored) = stored.remove(live.name()) else {
                 continue;
             };
             let before = live.apply(stored);
             match before {
-                _ if first => announce(live),
-                Some(before) => announce_change(live, &before),
+                _ if first => announce(&live),
+                Some(before) => announce_change(&live, &before),
                 None => {}
             }
         }
@@ -140,17 +140,6 @@ impl Rollouts {
 
     /// Reads the mounted files for as long as the process lives.
     pub(super) fn follow_files(&self, process: &Process) {
-        let has_file = |live: &&Arc<Live>| live.definition.percent_file.is_some();
-        let watched: Vec<Arc<Live>> = self
-            .inner
-            .rollouts
-            .values()
-            .filter(has_file)
-            .cloned()
-            .collect();
-        if watched.is_empty() {
-            return;
-        }
         let rollouts = self.clone();
         let shutdown = process.shutdown().clone();
         process.spawn("rollouts' files", async move {
@@ -160,15 +149,15 @@ impl Rollouts {
                     () = tokio::time::sleep(mounted::READ_EVERY) => {}
                     () = shutdown.cancelled() => return Ok(()),
                 }
-                for live in &watched {
-                    rollouts.read_file(live, &mut refused).await;
+                for live in rollouts.configured() {
+                    rollouts.read_file(&live, &mut refused).await;
                 }
             }
         });
     }
 
     async fn read_file(&self, live: &Arc<Live>, refused: &mut HashMap<String, String>) {
-        let Some(path) = live.definition.percent_file.clone() else {
+        let Some(path) = live.definition().percent_file.clone() else {
             return;
         };
         // A mounted folder may be a network's: nothing else waits for it.
@@ -222,22 +211,23 @@ async fn tell(
         return Ok(stored.clone());
     }
     let now = Timestamp::now();
+    let told = |state: &State| State {
+        configured: mine.clone(),
+        ..state.clone()
+    };
     let entry = NewEntry {
         rollout: live.name().to_owned(),
         initial,
         expected_version: None,
         action: Action::Configure,
-        actor: CONFIGURATION.to_owned(),
-        reason: weaker_setting(mine).unwrap_or_else(|| "nothing is configured".to_owned()),
+        actor: SETTINGS.to_owned(),
+        reason: definition::news(&stored.state, &told(&stored.state)),
         evidence: "{}".to_owned(),
         now,
     };
     let changed: Result<Stored, std::convert::Infallible> = store
         .change(entry, |state| {
-            let mut after = State {
-                configured: mine.clone(),
-                ..state.clone()
-            };
+            let mut after = told(state);
             if after.in_force() != state.in_force() {
                 after.step_since = now;
             }
@@ -279,7 +269,7 @@ fn announce(live: &Live) {
     }
 }
 
-fn announce_change(live: &Live, before: &Arc<Current>) {
+pub(super) fn announce_change(live: &Live, before: &Arc<Current>) {
     let current = live.current();
     let (percent, source) = current.state.in_force();
     let (previous_percent, previous_source) = before.state.in_force();

@@ -2,11 +2,11 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use arc_swap::ArcSwap;
-use banyan_rollout::{Failure, Percent, Reason, Recorder, RolloutState, Side};
+use banyan_rollout::{Evidence, Failure, Percent, Reason, Recorder, RolloutState, Side, Subjects};
 use http::StatusCode;
 use jiff::Timestamp;
 
@@ -16,30 +16,44 @@ use crate::store::{Configured, State, Stored};
 /// A rollout, the state it is in and what it has answered.
 #[derive(Debug)]
 pub(super) struct Live {
-    pub(super) definition: Definition,
+    name: String,
+    definition: ArcSwap<Definition>,
+    /// gateway.toml has it no more. Requests that took their route before still find it.
+    is_gone: AtomicBool,
     current: ArcSwap<Current>,
     said: Mutex<Said>,
     legacy: SideCounters,
     grpc: SideCounters,
     recorder: ArcSwap<Recorder>,
     pub(super) pins: Pins,
-    verdict: ArcSwap<String>,
+    verdict: ArcSwap<Found>,
     metrics: Metrics,
 }
 
+/// What the policy last found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Found {
+    pub(super) verdict: String,
+    pub(super) evidence: Vec<Evidence>,
+}
+
 /// What can change while the gateway runs.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Current {
     pub(super) state: State,
     pub(super) version: u64,
     pub(super) change_time: Option<Timestamp>,
     pub(super) decides_by: RolloutState,
+    /// What is kept on its side.
+    pub(super) subjects: Subjects,
+    pub(super) has_fallback: bool,
 }
 
 /// What this replica's own configuration says, and what of it the store has been told.
 #[derive(Debug)]
 struct Said {
     mine: Configured,
+    mounted: Option<Percent>,
     told: Option<Configured>,
 }
 
@@ -70,15 +84,21 @@ impl Live {
             version: 0,
             change_time: None,
         };
-        let current = Current::new(initial);
+        let current = Current::new(initial, &definition);
         metrics.in_force(&definition.name, &current);
         Self {
             recorder: ArcSwap::from_pointee(Recorder::new(current.decides_by.percent)),
             pins: Pins::of(&definition.name),
             verdict: ArcSwap::default(),
             current: ArcSwap::from_pointee(current),
-            said: Mutex::new(Said { mine, told: None }),
-            definition,
+            said: Mutex::new(Said {
+                mine,
+                mounted,
+                told: None,
+            }),
+            name: definition.name.clone(),
+            definition: ArcSwap::from_pointee(definition),
+            is_gone: AtomicBool::new(false),
             legacy: SideCounters::default(),
             grpc: SideCounters::default(),
             metrics: metrics.clone(),
@@ -86,7 +106,33 @@ impl Live {
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.definition.name
+        &self.name
+    }
+
+    pub(super) fn definition(&self) -> arc_swap::Guard<Arc<Definition>> {
+        self.definition.load()
+    }
+
+    /// Whether gateway.toml still has it.
+    pub(super) fn is_configured(&self) -> bool {
+        !self.is_gone.load(Ordering::Relaxed)
+    }
+
+    /// gateway.toml has it no more.
+    pub(super) fn gone(&self) {
+        self.is_gone.store(true, Ordering::Relaxed);
+    }
+
+    /// gateway.toml says something else than before. In force here at once; salt and algorithm stay, whatever it says.
+    /// Returns what was before, if that decides otherwise.
+    pub(super) fn redefine(
+        &self,
+        definition: Definition,
+        mounted: Option<Percent>,
+    ) -> Option<Arc<Current>> {
+        self.is_gone.store(false, Ordering::Relaxed);
+        self.definition.store(Arc::new(definition));
+        self.configure(mounted)
     }
 
     pub(super) fn current(&self) -> arc_swap::Guard<Arc<Current>> {
@@ -95,7 +141,7 @@ impl Live {
 
     /// What it is where nobody has changed it yet.
     pub(super) fn initial(&self) -> State {
-        State::new(self.name(), self.definition.position, self.mine())
+        State::new(self.name(), self.definition().position, self.mine())
     }
 
     /// What this replica's own configuration says.
@@ -106,8 +152,12 @@ impl Live {
     /// Takes note of what a mounted file says now. In force here at once, whether or not the store can be told.
     /// Returns what was before, if that was something else.
     pub(super) fn configure(&self, mounted: Option<Percent>) -> Option<Arc<Current>> {
-        let mine = self.definition.configured(mounted);
-        self.said().mine.clone_from(&mine);
+        let mine = self.definition().configured(mounted);
+        {
+            let mut said = self.said();
+            said.mine.clone_from(&mine);
+            said.mounted = mounted;
+        }
         let current = self.current.load_full();
         self.apply(Stored {
             state: State {
@@ -117,6 +167,11 @@ impl Live {
             version: current.version,
             change_time: current.change_time,
         })
+    }
+
+    /// What the mounted file last said.
+    pub(super) fn mounted(&self) -> Option<Percent> {
+        self.said().mounted
     }
 
     /// What the store has not been told yet of this replica's own configuration, if anything.
@@ -136,14 +191,15 @@ impl Live {
 
     /// Puts a state in force. Returns what was before, if that was something else.
     pub(super) fn apply(&self, stored: Stored) -> Option<Arc<Current>> {
-        let current = Current::new(stored);
+        let current = Current::new(stored, &self.definition());
         let before = self.current.load_full();
         if *before == current {
             return None;
         }
         self.metrics.in_force(self.name(), &current);
-        // What was counted at the percentage of before can be compared with nothing that comes.
-        if before.decides_by.percent != current.decides_by.percent {
+        // What was counted at the percentage of before, or for no policy, can be compared with nothing that comes.
+        let is_other_policy = before.state.policy() != current.state.policy();
+        if before.decides_by.percent != current.decides_by.percent || is_other_policy {
             let recorder = Recorder::new(current.decides_by.percent);
             self.recorder.store(Arc::new(recorder));
         }
@@ -170,9 +226,9 @@ impl Live {
     }
 
     /// Takes note of what the policy last said.
-    pub(super) fn show_verdict(&self, verdict: &str) {
-        if self.verdict.load().as_str() != verdict {
-            self.verdict.store(Arc::new(verdict.to_owned()));
+    pub(super) fn show_verdict(&self, found: Found) {
+        if **self.verdict.load() != found {
+            self.verdict.store(Arc::new(found));
         }
     }
 
@@ -197,16 +253,17 @@ impl Live {
     }
 
     pub(super) fn snapshot(&self, is_stale: bool) -> Snapshot {
-        let current = self.current();
+        let (current, found) = (self.current(), Found::clone(&self.verdict.load()));
         Snapshot {
-            verdict: self.verdict.load().as_str().to_owned(),
-            ..Snapshot::new(&self.definition, &current, self.counts(), is_stale)
+            verdict: found.verdict,
+            evidence: found.evidence,
+            ..Snapshot::new(&self.definition(), &current, self.counts(), is_stale)
         }
     }
 }
 
 impl Current {
-    pub(super) fn new(stored: Stored) -> Self {
+    pub(super) fn new(stored: Stored, definition: &Definition) -> Self {
         let Stored {
             state,
             version,
@@ -214,6 +271,11 @@ impl Current {
         } = stored;
         Self {
             decides_by: state.decides_by(version),
+            subjects: match &state.configured.subjects {
+                Some(subjects) => subjects.clone(),
+                None => definition.subjects.clone(),
+            },
+            has_fallback: state.has_fallback(),
             state,
             version,
             change_time,

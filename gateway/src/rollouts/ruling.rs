@@ -44,6 +44,7 @@ pub struct Ruling {
     decision: Decision,
     rollout: Arc<Live>,
     writes: Owner,
+    has_fallback: bool,
     pin: Option<Pin>,
     is_safe: bool,
     /// How gRPC failed, where legacy answers for it.
@@ -53,12 +54,11 @@ pub struct Ruling {
 
 impl Ruling {
     pub(super) fn new(rollout: Arc<Live>, asked: &Asked<'_>, steering: &Steering) -> Self {
-        let subjects = &rollout.definition.subjects;
-        let (subject, set_cookie) = match subjects.read(asked) {
-            Some(subject) => (subject, None),
-            None => mint(subjects.cookie().unwrap_or(COOKIE)),
-        };
         let current = rollout.current();
+        let (subject, set_cookie) = match current.subjects.read(asked) {
+            Some(subject) => (subject, None),
+            None => mint(current.subjects.cookie().unwrap_or(COOKIE)),
+        };
         let state = &current.decides_by;
         let keys = steering.keys.load();
         let now_ms = now_ms();
@@ -84,7 +84,7 @@ impl Ruling {
                 chance: is_sampled.then(chance).unwrap_or_default(),
             },
         );
-        let (version, writes) = (current.version, state.writes);
+        let (version, writes, has_fallback) = (current.version, state.writes, current.has_fallback);
         drop(current);
         Self {
             side: decision.side,
@@ -96,6 +96,7 @@ impl Ruling {
             decision,
             rollout,
             writes,
+            has_fallback,
             pin: pin.filter(|pin| pin.holds(now_ms)),
             is_safe: asked.is_safe,
             fell_back: None,
@@ -112,7 +113,7 @@ impl Ruling {
     /// Whether a body has to be kept, so that legacy could answer for gRPC.
     #[must_use]
     pub fn may_fall_back(&self) -> bool {
-        self.rollout.definition.has_fallback && self.side == Side::Grpc
+        self.has_fallback && self.side == Side::Grpc
     }
 
     /// Lets legacy answer for gRPC, which failed, if that cannot do anything twice.
@@ -125,7 +126,7 @@ impl Ruling {
             failure,
             safe: self.is_safe,
             request_id_honoured: has_request_id
-                && self.rollout.definition.legacy_honours_request_ids,
+                && self.rollout.definition().legacy_honours_request_ids,
             writes: self.writes,
             pinned: self.pin.map(|pin| pin.side),
             repeated: self.fell_back.is_some(),

@@ -1,13 +1,13 @@
 //! A rollout at one moment, for people and programs that look at it.
 
-use banyan_rollout::{Algorithm, Owner, Percent, Policy, Source, Stage, SubjectSource};
+use banyan_rollout::{Algorithm, Evidence, Owner, Percent, Policy, Source, Stage, SubjectSource};
 use jiff::Timestamp;
 
 use super::{
     Definition,
     live::{Counts, Current},
 };
-use crate::store::Said;
+use crate::store::{Said, Setting};
 
 /// A rollout at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,14 @@ pub struct Snapshot {
     pub algorithm: Algorithm,
     /// What the policy last said; empty before it said anything.
     pub verdict: String,
+    /// What that rests on, metric by metric.
+    pub evidence: Vec<Evidence>,
+    /// What everybody says about the settings that operators can set.
+    pub settings: Vec<Setting>,
+    /// Whether stage `grpc`, once entered, is never left.
+    pub is_one_way: bool,
+    /// The highest percentage that the policy found good.
+    pub last_good: Percent,
     /// Whether the store is away, so that this is what was last known.
     pub is_stale: bool,
 }
@@ -72,10 +80,10 @@ impl Snapshot {
             percent,
             source,
             said: state.said(),
-            policy: definition.policy.clone(),
+            policy: state.policy().cloned(),
             is_paused: state.position.paused,
             is_halted: state.position.halted,
-            subjects: definition.subjects.sources().cloned().collect(),
+            subjects: current.subjects.sources().cloned().collect(),
             routes: definition.routes.clone(),
             counts,
             update_time: current.change_time,
@@ -83,6 +91,10 @@ impl Snapshot {
             salt: state.salt.clone(),
             algorithm: state.algorithm,
             verdict: String::new(),
+            evidence: Vec::new(),
+            settings: state.settings(),
+            is_one_way: !definition.legacy_keeps_ids,
+            last_good: state.position.last_good,
             is_stale,
         }
     }

@@ -32,6 +32,30 @@ pub struct Difference {
     pub request_id: String,
 }
 
+/// The place in the list of differences where a page ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// How often the last one was seen.
+    pub count: i64,
+    /// Its route.
+    pub route: String,
+    /// Its path.
+    pub path: String,
+    /// Its kind.
+    pub kind: String,
+}
+
+impl From<&Difference> for Reached {
+    fn from(last: &Difference) -> Self {
+        Self {
+            count: last.count,
+            route: last.route.clone(),
+            path: last.path.clone(),
+            kind: last.kind.clone(),
+        }
+    }
+}
+
 impl Store {
     /// Adds to what was counted of a difference.
     ///
@@ -65,25 +89,35 @@ impl Store {
         self.execute(add).await
     }
 
-    /// At most `limit` differences of a rollout, the most frequent first.
+    /// At most `limit` differences of a rollout, the most frequent first, those after `reached` only.
     ///
     /// # Errors
     /// If the store is away.
     pub async fn differences(
         &self,
         rollout: &str,
+        reached: Option<Reached>,
         limit: u64,
     ) -> Result<Vec<Difference>, StoreError> {
-        let find = Statement::from_sql_and_values(
-            self.database.backend(),
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut values = vec![rollout.into(), limit.into()];
+        let mut after = "";
+        if let Some(Reached {
+            count,
+            route,
+            path,
+            kind,
+        }) = reached
+        {
+            after = "AND (count < $3 OR (count = $3 AND (route, path, kind) > ($4, $5, $6))) ";
+            values.extend([count.into(), route.into(), path.into(), kind.into()]);
+        }
+        let sql = format!(
             "SELECT rollout, route, path, kind, count, noise, first_us, last_us, owner, other, request_id \
-             FROM rollout_differences WHERE rollout = $1 \
+             FROM rollout_differences WHERE rollout = $1 {after}\
              ORDER BY count DESC, route, path, kind LIMIT $2",
-            [
-                rollout.into(),
-                i64::try_from(limit).unwrap_or(i64::MAX).into(),
-            ],
         );
+        let find = Statement::from_sql_and_values(self.database.backend(), sql, values);
         let rows = self
             .within(async {
                 let connection = self.database.connection();

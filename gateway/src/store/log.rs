@@ -15,7 +15,7 @@ use super::{
 const PAGE: u64 = 500;
 
 /// One change of a rollout, as it was written down.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Counts the changes of this rollout, from 1.
     pub number: u64,

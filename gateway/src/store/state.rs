@@ -8,13 +8,16 @@
 //! replicas that hear of it one after the other (a rolling update, a folder that is mounted anew) still decide alike.
 
 use banyan_rollout::{
-    Algorithm, GoingDown, Percent, Percentages, Position, RolloutState, Rule, Source,
+    Algorithm, GoingDown, Percent, Percentages, Policy, Position, RolloutState, Rule, Source,
+    Subjects,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Overrides;
+
 /// A rollout's whole state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// Deals the subjects; the rollout's for life.
     pub salt: String,
@@ -29,10 +32,13 @@ pub struct State {
     /// What the weaker sources say.
     #[serde(default)]
     pub configured: Configured,
+    /// What operators set beside position and percentage.
+    #[serde(default, skip_serializing_if = "Overrides::is_empty")]
+    pub overrides: Overrides,
 }
 
 /// What variables, mounted files and gateway.toml say about a rollout.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Configured {
     /// `false`: everything goes to legacy.
@@ -47,6 +53,12 @@ pub struct Configured {
     pub shadow: Percent,
     /// The share of these whose owner is asked twice.
     pub noise: Percent,
+    /// What is kept on its side; `None` where an older release wrote this.
+    pub subjects: Option<Subjects>,
+    /// Whether legacy answers for gRPC where that cannot do anything twice.
+    pub fallback: bool,
+    /// How it moves by itself; people decide where there is none.
+    pub policy: Option<Policy>,
 }
 
 /// What one source says about the percentage.
@@ -72,6 +84,7 @@ impl State {
             position,
             step_since: Timestamp::UNIX_EPOCH,
             configured,
+            overrides: Overrides::default(),
         }
     }
 
@@ -120,8 +133,8 @@ impl State {
             enabled: self.configured.enabled,
             going_down: self.configured.going_down,
             rules: self.configured.rules.clone(),
-            shadow: self.configured.shadow,
-            noise: self.configured.noise,
+            shadow: self.shadow(),
+            noise: self.noise(),
             version,
             ..RolloutState::new(self.salt.as_str())
         };
@@ -138,6 +151,9 @@ impl Default for Configured {
             rules: Vec::new(),
             shadow: Percent::ZERO,
             noise: Percent::ZERO,
+            subjects: None,
+            fallback: false,
+            policy: None,
         }
     }
 }

@@ -8,12 +8,14 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::SystemTime,
 };
 
 use axum::{Router, body::Body, extract::Request, response::Response, routing::post};
 use banyan_proto::follow::v1::{
-    CatchUpRequest, CatchUpResponse, ReconcileRequest, ReconcileResponse, StatusRequest,
-    StatusResponse,
+    CatchUpRequest, CatchUpResponse, Difference, ReconcileRequest, ReconcileResponse,
+    StatusRequest, StatusResponse,
+    difference::Kind,
     follow_service_server::{FollowService, FollowServiceServer},
 };
 use tonic::{Code, Status, server::Grpc};
@@ -196,9 +198,18 @@ struct Follower(Arc<AtomicUsize>);
 impl FollowService for Follower {
     async fn status(
         &self,
-        _: tonic::Request<StatusRequest>,
+        request: tonic::Request<StatusRequest>,
     ) -> Result<tonic::Response<StatusResponse>, Status> {
-        Ok(tonic::Response::new(StatusResponse::default()))
+        Ok(tonic::Response::new(
+            match request.get_ref().collection.as_str() {
+                "late" => StatusResponse::default(),
+                _ => StatusResponse {
+                    healthy: true,
+                    last_poll_time: Some(SystemTime::now().into()),
+                    ..StatusResponse::default()
+                },
+            },
+        ))
     }
 
     async fn catch_up(
@@ -211,8 +222,21 @@ impl FollowService for Follower {
 
     async fn reconcile(
         &self,
-        _: tonic::Request<ReconcileRequest>,
+        request: tonic::Request<ReconcileRequest>,
     ) -> Result<tonic::Response<ReconcileResponse>, Status> {
-        Ok(tonic::Response::new(ReconcileResponse::default()))
+        let mended = request.get_ref().mend;
+        Ok(tonic::Response::new(ReconcileResponse {
+            legacy_count: 3,
+            own_count: 2,
+            differences: vec![Difference {
+                id: "7".to_owned(),
+                kind: Kind::MissingHere.into(),
+                fields: Vec::new(),
+                mended,
+            }],
+            differences_count: 1,
+            mended_count: mended.into(),
+            read_time: None,
+        }))
     }
 }

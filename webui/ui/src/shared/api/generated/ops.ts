@@ -852,6 +852,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/rollouts/{rollout}:configure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets by hand what gateway.toml says too: the share of answers that are compared, the fallback, the policy
+         * @description Sets by hand what gateway.toml says too: the share of answers that are compared, the fallback, the policy. It beats
+         *     gateway.toml until it is unset; what is not set stays. Refused as SetRolloutPercent is.
+         */
+        post: operations["RolloutService_ConfigureRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/rollouts/{rollout}:promote": {
         parameters: {
             query?: never;
@@ -901,8 +922,8 @@ export interface paths {
         put?: never;
         /**
          * Lets the automatic analysis go on, from fresh counts
-         * @description Lets the automatic analysis go on, from fresh counts. FAILED_PRECONDITION with reason NO_POLICY if the rollout has
-         *     no policy.
+         * @description Lets the automatic analysis go on, from fresh counts. Where the rollout has no policy it only ends the halt after
+         *     a rollback.
          */
         post: operations["RolloutService_ResumeRollout"];
         delete?: never;
@@ -2224,6 +2245,18 @@ export interface components {
          */
         "banyan.reservation.v1.Weekday": "WEEKDAY_UNSPECIFIED" | "WEEKDAY_MONDAY" | "WEEKDAY_TUESDAY" | "WEEKDAY_WEDNESDAY" | "WEEKDAY_THURSDAY" | "WEEKDAY_FRIDAY" | "WEEKDAY_SATURDAY" | "WEEKDAY_SUNDAY";
         /**
+         * ChangedSetting
+         * @description A setting before and after a change.
+         */
+        "banyan.rollout.v1.ChangedSetting": {
+            /** @description Which: `shadow`, `noise`, `fallback`, `policy`, `subjects`, `rules`, `going_down`, `enabled`. */
+            name?: string;
+            /** @description What was in force before. */
+            previousValue?: string;
+            /** @description What is in force since. */
+            value?: string;
+        };
+        /**
          * ClearRolloutDifferencesResponse
          * @description Response of ClearRolloutDifferences.
          */
@@ -2241,6 +2274,57 @@ export interface components {
             fields?: string[];
             /** @description Whether it has been mended. */
             mended?: boolean;
+        };
+        /**
+         * DifferenceBound
+         * @description How many answers may differ from the owner's.
+         */
+        "banyan.rollout.v1.DifferenceBound": {
+            /**
+             * Format: double
+             * @description Allowed, in per cent of the answers compared.
+             */
+            maxPercent?: number;
+            /**
+             * Format: double
+             * @description Harmful, in per cent of the answers compared.
+             */
+            harmPercent?: number;
+        };
+        /**
+         * Evidence
+         * @description One metric as the automatic analysis sees it.
+         */
+        "banyan.rollout.v1.Evidence": {
+            /** @description What is compared: `errors`, `p99`, `differences`. */
+            metric?: string;
+            /**
+             * Format: double
+             * @description Legacy's rate, quantile in microseconds, or (of differences) the owner's noise.
+             */
+            legacy?: number;
+            /**
+             * Format: double
+             * @description gRPC's.
+             */
+            grpc?: number;
+            /**
+             * Format: double
+             * @description What gRPC's may be.
+             */
+            allowed?: number;
+            /**
+             * Format: int64
+             * @description How many of legacy's answers count.
+             */
+            legacySamples?: string;
+            /**
+             * Format: int64
+             * @description How many of gRPC's answers count.
+             */
+            grpcSamples?: string;
+            /** @description What follows: `not_measured`, `undecided`, `harmless` or `worse`. */
+            judgement?: string;
         };
         /**
          * ExplainRolloutResponse
@@ -2276,6 +2360,52 @@ export interface components {
             finding?: string;
         };
         /**
+         * FollowerState
+         * @description How well the follower knows what the legacy system holds.
+         */
+        "banyan.rollout.v1.FollowerState": {
+            /** @description How it is. */
+            readiness?: components["schemas"]["banyan.rollout.v1.FollowerState.Readiness"];
+            /**
+             * @description By how much it is behind, where it knows.
+             *     Seconds with an `s` behind.
+             * @example 1.5s
+             */
+            lag?: string;
+        };
+        /**
+         * Readiness
+         * @description How it is.
+         *
+         *     - `READINESS_UNSPECIFIED`: Not set.
+         *     - `READINESS_READY`: It has caught up.
+         *     - `READINESS_BEHIND`: It has not: `split` and `grpc` are refused.
+         *     - `READINESS_UNKNOWN`: It cannot be asked: `split` and `grpc` are refused.
+         * @enum {string}
+         */
+        "banyan.rollout.v1.FollowerState.Readiness": "READINESS_UNSPECIFIED" | "READINESS_READY" | "READINESS_BEHIND" | "READINESS_UNKNOWN";
+        /**
+         * LatencyBound
+         * @description How much slower than legacy gRPC may be.
+         */
+        "banyan.rollout.v1.LatencyBound": {
+            /**
+             * Format: double
+             * @description Which quantile, such as 0.99.
+             */
+            quantile?: number;
+            /**
+             * Format: double
+             * @description Allowed: this times legacy's quantile.
+             */
+            ratioMax?: number;
+            /**
+             * Format: double
+             * @description Harmful: this times legacy's quantile.
+             */
+            harmRatio?: number;
+        };
+        /**
          * ListRolloutChangesResponse
          * @description Response of ListRolloutChanges.
          */
@@ -2290,8 +2420,10 @@ export interface components {
          * @description Response of ListRolloutDifferences.
          */
         "banyan.rollout.v1.ListRolloutDifferencesResponse": {
-            /** @description The differences, the most frequent first. */
+            /** @description The differences of this page, the most frequent first. */
             differences?: components["schemas"]["banyan.rollout.v1.RolloutDifference"][];
+            /** @description Asks for the next page; empty at the end. */
+            nextPageToken?: string;
         };
         /**
          * ListRolloutsResponse
@@ -2317,6 +2449,32 @@ export interface components {
             percent?: number;
             /** @description Where it says so: a variable, a file; empty for an operator. */
             origin?: string;
+        };
+        /**
+         * RateBound
+         * @description How many more of gRPC's answers may be failures (5xx) than of legacy's.
+         */
+        "banyan.rollout.v1.RateBound": {
+            /**
+             * Format: double
+             * @description Allowed: this times legacy's rate ..
+             */
+            ratioMax?: number;
+            /**
+             * Format: double
+             * @description .. and this many per cent of the answers more.
+             */
+            moreMaxPercent?: number;
+            /**
+             * Format: double
+             * @description Harmful: this times legacy's rate ..
+             */
+            harmRatio?: number;
+            /**
+             * Format: double
+             * @description .. and at least this many per cent of the answers more.
+             */
+            harmMorePercent?: number;
         };
         /**
          * ReconcileRolloutResponse
@@ -2403,6 +2561,19 @@ export interface components {
             readonly algorithm?: string;
             /** @description What the automatic analysis last said, in words for people; empty before it said anything. */
             readonly verdict?: string;
+            /** @description What the automatic analysis last found, metric by metric; empty before it found anything. */
+            readonly evidence?: components["schemas"]["banyan.rollout.v1.Evidence"][];
+            /** @description What everybody says about the other settings: `shadow`, `noise`, `fallback`, `policy`. */
+            readonly settings?: components["schemas"]["banyan.rollout.v1.Setting"][];
+            /** @description How well the follower knows the legacy data; absent if nobody follows it, and in lists. */
+            readonly follower?: components["schemas"]["banyan.rollout.v1.FollowerState"];
+            /** @description Whether stage grpc, once entered, is never left: the legacy system takes no writes that keep ids. */
+            readonly oneWay?: boolean;
+            /**
+             * Format: double
+             * @description The highest percentage that the policy found good.
+             */
+            readonly lastGoodPercent?: number;
         };
         /**
          * Analysis
@@ -2506,6 +2677,8 @@ export interface components {
              *     its number, the time in microseconds since 1970, actor, action (such as "set"), reason, before, after, evidence.
              */
             hash?: string;
+            /** @description The settings that are others since, beside stage, owner of writes and percentage. */
+            settings?: components["schemas"]["banyan.rollout.v1.ChangedSetting"][];
         };
         /**
          * Action
@@ -2521,9 +2694,10 @@ export interface components {
          *     - `ACTION_ADVANCE`: The automatic analysis went one step further.
          *     - `ACTION_ROLL_BACK`: The automatic analysis went back.
          *     - `ACTION_CONFIGURE`: A variable, a mounted file or gateway.toml says something else than before.
+         *     - `ACTION_ADJUST`: Somebody set or unset shadow share, fallback or policy.
          * @enum {string}
          */
-        "banyan.rollout.v1.RolloutChange.Action": "ACTION_UNSPECIFIED" | "ACTION_SET" | "ACTION_UNSET" | "ACTION_PROMOTE" | "ACTION_PAUSE" | "ACTION_RESUME" | "ACTION_ABORT" | "ACTION_ADVANCE" | "ACTION_ROLL_BACK" | "ACTION_CONFIGURE";
+        "banyan.rollout.v1.RolloutChange.Action": "ACTION_UNSPECIFIED" | "ACTION_SET" | "ACTION_UNSET" | "ACTION_PROMOTE" | "ACTION_PAUSE" | "ACTION_RESUME" | "ACTION_ABORT" | "ACTION_ADVANCE" | "ACTION_ROLL_BACK" | "ACTION_CONFIGURE" | "ACTION_ADJUST";
         /**
          * RolloutDifference
          * @description One way in which the answers of both sides differ. Values are redacted: letters are `x`, digits `0`.
@@ -2587,6 +2761,56 @@ export interface components {
              * @description The probability of rolling back although both sides are equal, over all metrics and steps together.
              */
             falseRollbackProbability?: number;
+            /**
+             * Format: double
+             * @description The probability of taking a harmful release for a harmless one in a step, by one metric.
+             */
+            falseAdvanceProbability?: number;
+            /**
+             * Format: int64
+             * @description At least this many answers are compared in stage shadow.
+             */
+            shadowRequestsMin?: string;
+            /**
+             * @description Answers in the first moments of a step do not count.
+             *     Seconds with an `s` behind.
+             * @example 1.5s
+             */
+            settleTime?: string;
+            /** @description Whether it advances by itself. */
+            advance?: boolean;
+            /** @description Whether it rolls back by itself. */
+            rollBack?: boolean;
+            /** @description Whether it rolls back to the last percentage found good, instead of to nobody. */
+            backToLastGood?: boolean;
+            /** @description How many more of gRPC's answers may be failures. */
+            errors?: components["schemas"]["banyan.rollout.v1.RateBound"];
+            /** @description How much slower gRPC may be, quantile by quantile. */
+            latency?: components["schemas"]["banyan.rollout.v1.LatencyBound"][];
+            /** @description How many answers may differ. */
+            differences?: components["schemas"]["banyan.rollout.v1.DifferenceBound"];
+        };
+        /**
+         * Setting
+         * @description What everybody says about one setting.
+         */
+        "banyan.rollout.v1.Setting": {
+            /** @description Which: `shadow` and `noise` (per cent), `fallback` (`on` or `off`), `policy` (in words, or `off`). */
+            name?: string;
+            /** @description Strongest first; the first is in force. */
+            said?: components["schemas"]["banyan.rollout.v1.SettingValue"][];
+        };
+        /**
+         * SettingValue
+         * @description What one source says about a setting.
+         */
+        "banyan.rollout.v1.SettingValue": {
+            /** @description Which source. */
+            source?: components["schemas"]["banyan.rollout.v1.Rollout.Source"];
+            /** @description What it says. */
+            value?: string;
+            /** @description Where it says so: a file; empty for an operator and where nobody said anything. */
+            origin?: string;
         };
         /**
          * SideCounts
@@ -4613,6 +4837,70 @@ export interface operations {
             "5XX": components["responses"]["Error"];
         };
     };
+    RolloutService_ConfigureRollout: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
+                "x-request-timeout"?: components["parameters"]["RequestTimeout"];
+                /** @description Only if it still has this etag, as `etag` in the body. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description The `{rollout}` of `name`: `rollouts/{rollout}`. */
+                rollout: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: double
+                     * @description Per cent of comparable answers that are compared with the other side's, 0 to 100.
+                     */
+                    shadowPercent?: number;
+                    /**
+                     * Format: double
+                     * @description Per cent of these for which the side that answered is asked once more, 0 to 100.
+                     */
+                    noisePercent?: number;
+                    /** @description Whether a request that fails on gRPC is answered by legacy where that cannot do anything twice. */
+                    fallback?: boolean;
+                    /**
+                     * @description The policy; what it leaves out (lists that are empty, numbers that are 0) stays as it is in force, or is as usual
+                     *     where no policy is.
+                     */
+                    policy?: components["schemas"]["banyan.rollout.v1.RolloutPolicy"];
+                    /** @description No policy: people decide, whatever gateway.toml says. */
+                    policyOff?: boolean;
+                    /** @description Takes back what operators set, so that gateway.toml decides again: `shadow`, `noise`, `fallback`, `policy`. */
+                    unset?: string[];
+                    /** @description Who changes it, 1 to 100 characters. */
+                    actor: string;
+                    /** @description Why, at most 500 characters. */
+                    reason?: string;
+                    /** @description Only if the rollout still has this etag; unchecked where empty. */
+                    etag?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["banyan.rollout.v1.Rollout"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
     RolloutService_PromoteRollout: {
         parameters: {
             query?: never;
@@ -4901,6 +5189,11 @@ export interface operations {
             query?: {
                 /** @description At most this many, 0 for 50; more than 1000 is 1000; negative is INVALID_ARGUMENT. */
                 pageSize?: number;
+                /**
+                 * @description `next_page_token` of the page before. Counting goes on meanwhile: one that overtakes the place where a page ended
+                 *     is on none of those that follow.
+                 */
+                pageToken?: string;
             };
             header?: {
                 /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */

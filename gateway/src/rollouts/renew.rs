@@ -1,0 +1,68 @@
+//! A changed gateway.toml, taken up while the gateway runs.
+//!
+//! What it says of a rollout is in force here at once and told to the store, where it becomes an entry of the log by
+//! `settings`: so the other replicas go by it within a second, and history can tell why a request went where it went.
+//! What operators and the policy decided stays, and so do salt and algorithm, which are pinned in the state.
+//!
+//! A rollout that is in the file no more is shown to nobody and can be changed by nobody; requests that took their
+//! route before are still decided by it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use banyan_rollout::Percent;
+
+use super::{Definition, Live, Rollouts, follow::announce_change, mounted_percent};
+use crate::follow::Follower;
+
+impl Rollouts {
+    /// Puts what gateway.toml says now in force, all of it.
+    pub(crate) async fn renew(
+        &self,
+        definitions: Vec<Definition>,
+        followers: BTreeMap<String, Follower>,
+    ) {
+        let mut all = BTreeMap::clone(&self.inner.rollouts.load());
+        for live in all.values() {
+            if !definitions.iter().any(|it| it.name == live.name()) {
+                if live.is_configured() {
+                    tracing::info!(rollout = live.name(), "A rollout is configured no more");
+                }
+                live.gone();
+            }
+        }
+        for definition in definitions {
+            let known = all.get(&definition.name).cloned();
+            let mounted = mounted(known.as_deref(), &definition).await;
+            if let Some(live) = known {
+                if let Some(before) = live.redefine(definition, mounted) {
+                    announce_change(&live, &before);
+                }
+                continue;
+            }
+            tracing::info!(
+                rollout = definition.name,
+                "A rollout is new in gateway.toml"
+            );
+            let live = Live::new(definition, mounted, &self.inner.metrics);
+            all.insert(live.name().to_owned(), Arc::new(live));
+        }
+        self.inner.rollouts.store(Arc::new(all));
+        self.know_followers(followers);
+        // The store is told now, not at the next reading.
+        self.inner.configured.notify_one();
+    }
+}
+
+/// What the mounted file says: what was read last, unless it is another file now.
+async fn mounted(live: Option<&Live>, definition: &Definition) -> Option<Percent> {
+    let known = live.filter(|live| live.definition().percent_file == definition.percent_file);
+    match known {
+        Some(live) => live.mounted(),
+        None => {
+            let definition = definition.clone();
+            // A mounted folder may be a network's: nothing else waits for it.
+            let read = tokio::task::spawn_blocking(move || mounted_percent(&definition));
+            read.await.ok().flatten()
+        }
+    }
+}
