@@ -19,6 +19,18 @@ def _config(m: Manifests) -> dict[str, str]:
     return m.get("ConfigMap", _container(m)["envFrom"][0]["configMapRef"]["name"])["data"]
 
 
+def _percents(m: Manifests) -> dict[str, str]:
+    return m.get("ConfigMap", "rollouts")["data"]
+
+
+def _env(m: Manifests, name: str, **source: Any) -> None:
+    """Gives a variable another source, or none."""
+    container = _container(m)
+    container["env"] = [entry for entry in container["env"] if entry["name"] != name]
+    if source:
+        container["env"].append({"name": name, **source})
+
+
 def _policy(m: Manifests, name: str) -> Doc:
     return m.get("NetworkPolicy", name)["spec"]
 
@@ -79,9 +91,23 @@ BROKEN: list[tuple[str, str, Callable[[Manifests], Any]]] = [
     ("ops_stays_inside", "an Ingress elsewhere", lambda m: m.of("Ingress")[0]["spec"]["rules"][0]["http"]["paths"][0]
         ["backend"]["service"].update(name="webui")),
     ("ops_stays_inside", "an open ops port", lambda m: _policy(m, "gateway")["ingress"][1].pop("from")),
-    ("settings", "another percentage", lambda m: _config(m).update(MOVIES_MIGRATION_PERCENT="7")),
-    ("settings", "no percentage", lambda m: _config(m).pop("MOVIES_MIGRATION_PERCENT")),
+    ("settings", "a migration that is neither on nor off", lambda m: _config(m).update(GRADUAL_MIGRATION="maybe")),
     ("settings", "an undeclared port", lambda m: _config(m).update(OPS_LISTEN="0.0.0.0:9100")),
+    ("rollouts", "another percentage", lambda m: _percents(m).update(MOVIES_MIGRATION_PERCENT="7")),
+    ("rollouts", "no percentage", lambda m: _percents(m).pop("MOVIES_MIGRATION_PERCENT")),
+    ("rollouts", "a percentage above 100", lambda m: _percents(m).update(OTHER_PERCENT="150")),
+    ("rollouts", "a variable that beats the file", lambda m: _config(m).update(MOVIES_MIGRATION_PERCENT="0")),
+    ("rollouts", "no folder", lambda m: _config(m).pop("ROLLOUTS_FOLDER")),
+    ("rollouts", "a folder elsewhere", lambda m: _config(m).update(ROLLOUTS_FOLDER="/rollouts")),
+    ("rollouts", "a folder to write to", lambda m: _container(m)["volumeMounts"][0].pop("readOnly")),
+    ("rollouts", "a name with a hash", lambda m: _pod(m)["volumes"][0]["configMap"].update(name="rollouts-5d4f")),
+    ("renewed", "a mount that never changes", lambda m: _container(m)["volumeMounts"][0].update(subPath="x")),
+    ("steering", "a literal key", lambda m: _env(m, "STEERING_PIN_KEY", value="abc")),
+    ("steering", "no force token", lambda m: _env(m, "STEERING_FORCE_TOKEN")),
+    ("threads", "more threads than cores", lambda m: _env(m, "GATEWAY_THREADS", value="8")),
+    ("threads", "threads of the whole node", lambda m: _env(m, "GATEWAY_THREADS")),
+    ("threads", "thousandths of cores", lambda m: _env(m, "GATEWAY_THREADS", valueFrom={
+        "resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}})),
     ("network", "no default", lambda m: m.docs.remove(m.get("NetworkPolicy", "default-deny"))),
     ("network", "no policy", lambda m: m.docs.remove(m.get("NetworkPolicy", "webui"))),
     ("network", "a shut door", lambda m: _policy(m, "webui").update(ingress=[])),

@@ -36,10 +36,12 @@ COMBINATIONS: list[tuple[str, list[str], set[str]]] = [
     ("dev", ["without-analytics"], {"analytics-svc"}),
     ("dev", ["without-legacy", "without-analytics"], {"legacy", "analytics-svc"}),
     ("staging", ["external-secrets"], set()),
+    ("staging", ["token-keys"], set()),
     ("staging", ["without-legacy"], {"legacy"}),
     ("staging", ["without-analytics"], {"analytics-svc"}),
     ("production", ["external-secrets"], set()),
     ("production", ["without-legacy"], {"legacy"}),
+    ("production", ["external-secrets", "token-keys"], set()),
     ("production", ["external-secrets", "without-analytics"], {"analytics-svc"}),
     ("production", ["external-secrets", "without-legacy", "without-analytics"], {"legacy", "analytics-svc"}),
 ]

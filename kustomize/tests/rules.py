@@ -24,9 +24,12 @@ EXTERNAL_SECRETS = {
     "legacy-database": {"url", "password"},
     "postgres-superuser": {"password"},
     "banyan-ops": {"token"},
+    "gateway-steering": {"force-token", "pin-key"},
     "banyan-tls": {"tls.crt", "tls.key"},
 }
 EXTERNAL_CONFIG_MAPS = {"kube-root-ca.crt"}
+# Followed while the pods run.
+LIVE = {"rollouts", "token-keys"}
 VOLUME_KINDS = {"configMap", "secret", "emptyDir", "projected", "persistentVolumeClaim", "downwardAPI"}
 
 
@@ -252,10 +255,7 @@ def ops_stays_inside(case: Case) -> Iterator[str]:
 
 
 def settings(case: Case) -> Iterator[str]:
-    gateway = case.manifests.get("Deployment", "gateway")
-    found = case.manifests.settings(gateway["spec"]["template"]["spec"]["containers"][0])
-    if found.get("MOVIES_MIGRATION_PERCENT") != str(case.percent):
-        yield f"MOVIES_MIGRATION_PERCENT is {found.get('MOVIES_MIGRATION_PERCENT')}, not {case.percent}"
+    found = case.manifests.settings(_gateway(case))
     if found.get("GRADUAL_MIGRATION") not in ("true", "false"):
         yield "GRADUAL_MIGRATION is neither true nor false"
     for pod in filter(lambda pod: pod.serves, case.manifests.pods()):
@@ -264,6 +264,72 @@ def settings(case: Case) -> Iterator[str]:
             for key, value in case.manifests.settings(container).items():
                 if key.endswith("_LISTEN") and int(value.rpartition(":")[2]) not in opened:
                     yield f"{pod.name}: {key}={value}, a port that the container does not declare"
+
+
+def rollouts(case: Case) -> Iterator[str]:
+    """Percentages reach running pods: as a folder, by a name that stays, and nothing stronger stands before them."""
+    gateway = _gateway(case)
+    found = case.manifests.settings(gateway)
+    folder = found.get("ROLLOUTS_FOLDER")
+    mounts = {mount["mountPath"]: mount for mount in gateway.get("volumeMounts", [])}
+    mount = mounts.get(folder)
+    if mount is None:
+        yield f"ROLLOUTS_FOLDER is {folder}, where nothing is mounted"
+        return
+    if not mount.get("readOnly"):
+        yield "the folder of percentages can be written to"
+    volumes = case.manifests.get("Deployment", "gateway")["spec"]["template"]["spec"].get("volumes", [])
+    name = next((volume.get("configMap", {}).get("name") for volume in volumes if volume["name"] == mount["name"]), None)
+    if name != "rollouts":
+        yield f"the percentages are in {name}, a name that changes with them or that nobody knows"
+    percents = (case.manifests.get("ConfigMap", "rollouts") or {}).get("data", {})
+    if percents.get("MOVIES_MIGRATION_PERCENT") != str(case.percent):
+        yield f"MOVIES_MIGRATION_PERCENT is {percents.get('MOVIES_MIGRATION_PERCENT')}, not {case.percent}"
+    for key, value in percents.items():
+        if not re.fullmatch(r"(\d{1,2}(\.\d{1,2})?|100)", value):
+            yield f"ConfigMap/rollouts: {key} = {value!r} is no percentage"
+        if key in found:
+            yield f"{key} is a variable too, which beats the mounted file"
+
+
+def renewed(case: Case) -> Iterator[str]:
+    """What is taken up without a restart has to be mounted so that it changes."""
+    for pod in case.manifests.pods():
+        live = {volume["name"] for volume in pod.spec.get("volumes", []) if volume.get("configMap", {}).get("name") in LIVE}
+        for container in pod.containers:
+            for mount in container.get("volumeMounts", []):
+                if mount["name"] in live and ("subPath" in mount or "subPathExpr" in mount):
+                    yield f"{pod.name}: {mount['mountPath']} is mounted by subPath, which is never renewed"
+
+
+def steering(case: Case) -> Iterator[str]:
+    gateway = _gateway(case)
+    for name in ("STEERING_FORCE_TOKEN", "STEERING_PIN_KEY"):
+        variable = next((entry for entry in gateway.get("env", []) if entry["name"] == name), {})
+        if "secretKeyRef" not in variable.get("valueFrom", {}):
+            yield f"{name} does not come from a Secret"
+        if name in case.manifests.settings(gateway):
+            yield f"{name} is a literal"
+
+
+def threads(case: Case) -> Iterator[str]:
+    """A gateway with more threads than its limit lets run is throttled when it has most to do."""
+    gateway = _gateway(case)
+    limit = gateway["resources"]["limits"].get("cpu", "0")
+    cores = float(limit.removesuffix("m")) / 1000 if limit.endswith("m") else float(limit)
+    literal = case.manifests.settings(gateway).get("GATEWAY_THREADS")
+    variable = next((entry for entry in gateway.get("env", []) if entry["name"] == "GATEWAY_THREADS"), {})
+    field = variable.get("valueFrom", {}).get("resourceFieldRef", {})
+    if literal is None and field.get("resource") != "limits.cpu":
+        yield "GATEWAY_THREADS does not follow the limit of CPU"
+    if field and field.get("divisor", "1") not in ("1", 1, "0"):
+        yield "GATEWAY_THREADS counts something else than cores"
+    if literal is not None and not 1 <= int(literal) <= max(1, -(-cores // 1)):
+        yield f"GATEWAY_THREADS is {literal} with a limit of {limit} CPU"
+
+
+def _gateway(case: Case) -> dict:
+    return case.manifests.get("Deployment", "gateway")["spec"]["template"]["spec"]["containers"][0]
 
 
 def network(case: Case) -> Iterator[str]:
@@ -311,5 +377,5 @@ def left_out(case: Case) -> Iterator[str]:
 
 RULES: list[Rule] = [
     no_secret_in_git, restricted, resources, images, probes, selectors, disruption, replicas, references,
-    ops_stays_inside, settings, network, one_namespace, left_out,
+    ops_stays_inside, settings, rollouts, renewed, steering, threads, network, one_namespace, left_out,
 ]

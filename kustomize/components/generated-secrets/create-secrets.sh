@@ -41,6 +41,7 @@ database() { # database SERVICE [URL]
 
 create postgres-superuser password "$(random)"
 create banyan-ops token "$(random)"
+create gateway-steering force-token "$(random)" pin-key "$(random)"
 database gateway "${GATEWAY_DATABASE_URL:-}"
 database reservation "${RESERVATION_DATABASE_URL:-}"
 database analytics "${ANALYTICS_DATABASE_URL:-}"
