@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts the whole system on free ports and a throw-away folder, and books a room and a seat in a real browser.
+# Starts the whole system on free ports and a throw-away folder, and books a room and a seat in a real browser, and
+# steers a rollout there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,3 +43,4 @@ for _ in $(seq 300); do
 done
 
 BASE_URL="http://127.0.0.1:$public" OPS_URL="http://127.0.0.1:$ops" node webui/ui/e2e/booking.e2e.mjs
+BASE_URL="http://127.0.0.1:$public" OPS_URL="http://127.0.0.1:$ops" node webui/ui/e2e/rollout.e2e.mjs

@@ -41,6 +41,20 @@ export async function listRollouts(signal: AbortSignal): Promise<Rollout[]> {
   return answer.rollouts ?? [];
 }
 
+/** Asked again and again: a lost answer is not worth repeating. */
+export const getRollout = (rollout: string, signal: AbortSignal) =>
+  of(once.GET("/v1/rollouts/{rollout}", { params: { path: rolloutIn(rollout) }, signal }));
+
+export const verifyHistory = (rollout: string, signal?: AbortSignal) =>
+  of(api.GET("/v1/rollouts/{rollout}:verify", { params: { path: rolloutIn(rollout) }, ...(signal ? { signal } : {}) }));
+
+export const listDifferences = (rollout: string, pageToken: string, signal?: AbortSignal) => {
+  const query = { pageSize: 50, ...(pageToken ? { pageToken } : {}) };
+  return of(
+    api.GET("/v1/rollouts/{rollout}/differences", { params: { path: rolloutIn(rollout), query }, ...(signal ? { signal } : {}) }),
+  );
+};
+
 export const listChanges = (rollout: string, signal: AbortSignal) =>
   of(api.GET("/v1/rollouts/{rollout}/changes", { params: { path: rolloutIn(rollout), query: { pageSize: 20 } }, signal }));
 
@@ -63,6 +77,26 @@ export const setPercent = (rollout: string, percent: number, change: Change) =>
 
 export const unsetPercent = (rollout: string, change: Change) =>
   of(once.POST("/v1/rollouts/{rollout}:unsetPercent", { params: { path: rolloutIn(rollout) }, body: said(change) }));
+
+/** A step by hand. */
+export type Step = "shadow" | "promote" | "pause" | "resume" | "abort";
+
+export function steer(rollout: string, step: Step, change: Change, confirmOneWay: boolean): Promise<Rollout> {
+  const params = { path: rolloutIn(rollout) };
+  const body = said(change);
+  switch (step) {
+    case "shadow":
+      return of(once.POST("/v1/rollouts/{rollout}:set", { params, body: { ...body, stage: "STAGE_SHADOW" } }));
+    case "promote":
+      return of(once.POST("/v1/rollouts/{rollout}:promote", { params, body: { ...body, ...(confirmOneWay ? { confirmOneWay } : {}) } }));
+    case "pause":
+      return of(once.POST("/v1/rollouts/{rollout}:pause", { params, body }));
+    case "resume":
+      return of(once.POST("/v1/rollouts/{rollout}:resume", { params, body }));
+    case "abort":
+      return of(once.POST("/v1/rollouts/{rollout}:abort", { params, body }));
+  }
+}
 
 export const occupancy = (hotel: string, startDate: Civil, endDate: Civil, signal: AbortSignal) => {
   const path = { hotel: idIn(hotel, "hotels") };

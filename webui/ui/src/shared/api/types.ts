@@ -35,3 +35,6 @@ export type Source = Said<Rollouts<"Rollout.Source">>;
 export type SideCounts = Rollouts<"SideCounts">;
 export type Rollout = Rollouts<"Rollout">;
 export type RolloutChange = Rollouts<"RolloutChange">;
+export type RolloutDifference = Rollouts<"RolloutDifference">;
+export type VerifyRolloutResponse = Rollouts<"VerifyRolloutResponse">;
+export type Evidence = Rollouts<"Evidence">;
