@@ -59,7 +59,8 @@ Data:
 
 The legacy system:
   A cinema monolith runs inside the process, so that there is something to migrate. MONOLITH_URL=http://host:port
-  replaces it by a real one. MOVIES_MIGRATION_PERCENT and GRADUAL_MIGRATION start the split.
+  replaces it by a real one. MONOLITH_CAPABILITIES=change-feed,update,delete,keeps-ids says what it can do besides.
+  MOVIES_MIGRATION_PERCENT and GRADUAL_MIGRATION start the split.
 
 Ctrl-C drains and ends.";
 
@@ -72,8 +73,8 @@ MOVIES_MIGRATION_PERCENT (0 to 100), GRADUAL_MIGRATION (true or false).
 
 const RESERVATION_HELP: &str = "\
 Environment: RESERVATION_LISTEN (127.0.0.1:50051), OPS_LISTEN (127.0.0.1:9001), RESERVATION_DATABASE_URL
-(sqlite://./data/reservation.db), MONOLITH_URL (the legacy system whose movies are followed), BANYAN_DEMO (true fills an
-empty database), RESERVATION_REQUEST_ID_HOURS (48: how long a repeated request id gets the same answer),
+(sqlite://./data/reservation.db), MONOLITH_URL (the legacy system whose movies are followed), MONOLITH_CAPABILITIES (what
+it can do besides: change-feed,update,delete,keeps-ids), BANYAN_DEMO (true fills an empty database), RESERVATION_REQUEST_ID_HOURS (48: how long a repeated request id gets the same answer),
 RESERVATION_CONTACT_RETENTION_DAYS (365: guests' contacts are erased so long after the stay or the screening),
 RESERVATION_FEED_RETENTION_DAYS (unset: the feed is kept for ever; set: older events go into its snapshot).";
 

@@ -13,6 +13,7 @@ use banyan_mesh::{
     settings::{self, DatabaseUrl, std_env},
     telemetry,
 };
+use banyan_reservation::Capabilities;
 
 use crate::cli::UpOptions;
 
@@ -34,10 +35,9 @@ async fn start(options: &UpOptions, process: &Process) -> anyhow::Result<banyan_
     let mut config = Config::load(None, &std_env)?;
     // The gateway drains first: what it still has to answer, the others answer it.
     let backstage = &process.backstage();
-    let monolith = monolith(options, backstage).await?;
-
     let mut reservation: banyan_reservation::Settings =
         settings::load(None, banyan_reservation::ENV, &std_env)?;
+    let monolith = monolith(options, reservation.legacy_capabilities, backstage).await?;
     reservation.listen = any_port();
     reservation.database = database(options, "RESERVATION_DATABASE_URL", "reservation");
     reservation.demo = !options.no_demo;
@@ -91,25 +91,39 @@ fn file_url(options: &UpOptions, name: &str) -> DatabaseUrl {
 }
 
 /// The address of the monolith: a real one, or the one that is started here.
-async fn monolith(options: &UpOptions, process: &Process) -> anyhow::Result<Option<String>> {
+async fn monolith(
+    options: &UpOptions,
+    declared: Capabilities,
+    process: &Process,
+) -> anyhow::Result<Option<String>> {
     match std_env("MONOLITH_URL") {
         Some(url) => Ok(Some(url)),
-        None => embedded_monolith(options, process).await,
+        None => embedded_monolith(options, declared, process).await,
     }
 }
 
 #[cfg(feature = "demo")]
 async fn embedded_monolith(
     options: &UpOptions,
+    declared: Capabilities,
     process: &Process,
 ) -> anyhow::Result<Option<String>> {
+    use banyan_reservation::Capability;
+
     let database_url = std_env("LEGACY_DATABASE_URL")
         .unwrap_or_else(|| format!("{}?mode=rwc", file_url(options, "legacy").expose()));
     let settings = legacy_monolith::Settings {
         listen: any_port(),
         database_url,
         demo: !options.no_demo,
-        capabilities: legacy_monolith::Capabilities::default(),
+        // It offers what it is declared to.
+        capabilities: legacy_monolith::Capabilities {
+            change_feed: declared.has(Capability::ChangeFeed),
+            update: declared.has(Capability::Update),
+            delete: declared.has(Capability::Delete),
+            keeps_ids: declared.has(Capability::KeepsIds),
+            ..legacy_monolith::Capabilities::default()
+        },
     };
     let shutdown = process.shutdown().clone().cancelled_owned();
     let running = legacy_monolith::start(settings, shutdown)
@@ -127,7 +141,11 @@ async fn embedded_monolith(
 }
 
 #[cfg(not(feature = "demo"))]
-async fn embedded_monolith(_: &UpOptions, _: &Process) -> anyhow::Result<Option<String>> {
+async fn embedded_monolith(
+    _: &UpOptions,
+    _: Capabilities,
+    _: &Process,
+) -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 

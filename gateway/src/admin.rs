@@ -103,12 +103,12 @@ impl RolloutService for Admin {
             .rollouts
             .get(&name)
             .ok_or_else(|| refusal::no_such_rollout(&name))?;
-        let follower = match self.rollouts.follower(&name).map_err(refusal::of)? {
-            Some(follower) => settings::follower(follower.state().await),
-            None => None,
-        };
+        let data = self.rollouts.data(&name).await;
         Ok(Response::new(Rollout {
-            follower,
+            one_way: data
+                .as_ref()
+                .map_or(rollout.is_one_way, |data| !data.keeps_ids),
+            follower: data.map(settings::follower),
             ..convert::rollout(rollout)
         }))
     }

@@ -7,12 +7,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use banyan_proto::follow::v1::{
-    CatchUpRequest, ReconcileRequest, ReconcileResponse, StatusRequest,
-    follow_service_client::FollowServiceClient,
+    Authority, Capability, CatchUpRequest, ReconcileRequest, ReconcileResponse,
+    SetAuthorityRequest, StatusRequest, StatusResponse, follow_service_client::FollowServiceClient,
 };
 use banyan_rollout::Follower as State;
 use jiff::Timestamp;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::{
     config::Config,
@@ -21,7 +21,7 @@ use crate::{
 
 /// An operator waits at most this long to hear how far the follower is.
 const STATE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Both sides are read whole.
+/// Both sides are read whole, and one may be written.
 const RECONCILE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A follower whose last poll is younger has caught up: polls begin one after the other.
 const LAG_MAX: Duration = Duration::from_secs(10);
@@ -94,27 +94,72 @@ impl Follower {
         }
     }
 
-    /// How well it knows what the legacy side holds.
-    pub(crate) async fn state(&self) -> State {
+    /// What it knows; nothing if it cannot be asked.
+    pub(crate) async fn known(&self) -> Option<Known> {
         let request = StatusRequest {
             collection: self.collection.clone(),
         };
         let mut client = self.client.clone();
         let status = tokio::time::timeout(STATE_TIMEOUT, client.status(request)).await;
-        let Ok(Ok(status)) = status else {
-            return State::Unknown;
+        let status = status.ok()?.ok()?.into_inner();
+        Some(Known::new(&status, Timestamp::now()))
+    }
+
+    /// Says who gives ids, and waits until it is so. A follower that knows nothing of it has nothing to hand over.
+    ///
+    /// # Errors
+    /// What the follower says, or DEADLINE_EXCEEDED.
+    pub(crate) async fn set_authority(&self, authority: Authority) -> Result<(), Status> {
+        let request = SetAuthorityRequest {
+            collection: self.collection.clone(),
+            authority: authority.into(),
         };
-        let status = status.into_inner();
-        let lag = status.last_poll_time.and_then(|time| {
+        let mut client = self.client.clone();
+        match tokio::time::timeout(RECONCILE_TIMEOUT, client.set_authority(request)).await {
+            Ok(Err(status)) if status.code() == Code::Unimplemented => Ok(()),
+            Ok(answer) => answer.map(drop),
+            Err(_) => Err(Status::deadline_exceeded(
+                "the follower did not copy in time; what it has copied stays, so try again",
+            )),
+        }
+    }
+}
+
+/// What a follower knows of the legacy side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// How well.
+    pub state: State,
+    /// Who gives ids and is right where both sides differ.
+    pub authority: Authority,
+    /// What the legacy system is declared to be able to do.
+    pub capabilities: Vec<Capability>,
+}
+
+impl Known {
+    fn new(status: &StatusResponse, now: Timestamp) -> Self {
+        let since = status.last_poll_time.and_then(|time| {
             let time = Timestamp::new(time.seconds, time.nanos).ok()?;
             // A clock that is ahead is no lag.
-            Some(Timestamp::now().duration_since(time).unsigned_abs())
+            Some(now.duration_since(time).unsigned_abs())
         });
-        match lag {
+        let state = match since {
+            // There is nobody to be behind of.
+            _ if status.authority() == Authority::Own => State::Ready,
             Some(lag) if status.healthy && lag <= LAG_MAX => State::Ready,
             lag => State::Behind {
                 lag_ms: lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
             },
+        };
+        Self {
+            state,
+            authority: status.authority(),
+            capabilities: status.capabilities().collect(),
         }
+    }
+
+    /// Whether the legacy system takes entries under ids that others gave.
+    pub(crate) fn keeps_ids(&self) -> bool {
+        self.capabilities.contains(&Capability::KeepsIds)
     }
 }

@@ -16,6 +16,7 @@
 //! differ between replicas, restarts or restored backups; renaming a rollout makes it another one.
 
 mod change;
+mod data;
 mod decider;
 mod definition;
 mod explain;
@@ -46,6 +47,7 @@ use banyan_rollout::Percent;
 use http::HeaderMap;
 
 pub use change::{ChangeError, Operator};
+pub(crate) use data::Data;
 pub use definition::Definition;
 pub use explain::Question;
 pub use live::Counts;
@@ -131,6 +133,7 @@ impl Rollouts {
         rollouts.follow_store(process).await;
         rollouts.follow_files(process);
         rollouts.follow_policies(process);
+        rollouts.follow_authorities(process);
         rollouts
     }
 

@@ -7,6 +7,7 @@ mod cells;
 mod codings;
 mod content;
 mod contracts;
+mod data;
 mod forwarding;
 mod grpc;
 mod guests;

@@ -58,6 +58,15 @@ impl TestDatabase {
         }
     }
 
+    /// The same database, for another process; it lives as long as the first of them.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self {
+            url: self.url.clone(),
+            _folder: None,
+        }
+    }
+
     /// One of each kind.
     #[must_use]
     pub fn each() -> Vec<Self> {

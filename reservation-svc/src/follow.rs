@@ -1,8 +1,9 @@
 //! Follows the cinema monolith while it is being strangled, so that its movies can be served from here.
 //!
-//! The monolith owns the movies: it assigns their ids, and it has no feed of changes. So three things keep this service
-//! level with it. A task polls the whole list every second and adopts what is new or differs ([`poll`]). A movie that
-//! is asked for by id and is not here is read through. A movie that is created here is created there first, and kept
+//! The monolith owns the movies until this side is made the authority ([`authority`]): it assigns their ids, and most
+//! monoliths have no feed of changes. So three things keep this service level with it. A task polls the whole list every
+//! second and adopts what is new or differs ([`poll`]), or reads what changed where there is a feed ([`feed`]). A movie
+//! that is asked for by id and is not here is read through. A movie that is created here is created there first, and kept
 //! under the id that it got, once even if the answer is lost ([`create`]); while the monolith is down nothing can be
 //! created.
 //!
@@ -12,14 +13,19 @@
 //! Whoever wants to be sure that nothing is missing asks [`Follower::catch_up`]: it answers when a poll that began
 //! after the question has been adopted.
 //!
-//! Several replicas may follow one monolith; they write the same rows. What was adopted stays: the monolith neither
-//! changes nor removes movies, so that a poll never takes anything back.
+//! What the monolith can do besides is declared by an operator ([`Capabilities`]) and used where it is declared. What was
+//! adopted stays unless the monolith is declared to remove movies.
+//!
+//! Several replicas may follow one monolith; they write the same rows, each only as long as nobody else has moved on.
 
+mod authority;
 mod create;
+mod feed;
 mod metrics;
 pub(crate) mod monolith;
 mod poll;
 mod reconcile;
+mod write_back;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,9 +34,12 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 
 use crate::{
-    domain::followed_movie::FollowedMovie,
-    store::{FollowedMovies, StoreError},
+    capabilities::{Capabilities, Capability},
+    domain::followed_movie::{Authority, FollowedMovie},
+    store::{Adoption, FollowedMovies, Position, StoreError},
 };
+pub(crate) use authority::HandOverError;
+pub(crate) use create::create_own;
 use metrics::Metrics;
 use monolith::Monolith;
 pub(crate) use poll::{CatchUpError, Progress};
@@ -46,12 +55,14 @@ const FIRST_POLL_WAIT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Follower {
     monolith: Monolith,
+    capabilities: Capabilities,
     movies: FollowedMovies,
     metrics: Arc<Metrics>,
     catch_ups: poll::CatchUps,
     progress: watch::Receiver<Progress>,
     answered: Arc<Mutex<create::Answered>>,
     creating: Arc<create::Places>,
+    /// Held while both sides are compared, or while one of them becomes the authority.
     reconciling: Arc<Mutex<()>>,
 }
 
@@ -90,12 +101,19 @@ pub(crate) enum CreateError {
     Store(#[source] StoreError),
     #[error("failed to create a movie at the monolith")]
     Monolith(#[source] monolith::Error),
+    /// The monolith gets what was created here meanwhile.
+    #[error("the authority for movies is changing hands")]
+    HandingOver,
+    /// It is the authority, and nobody says where it is.
+    #[error("no monolith is configured to create movies at")]
+    NoMonolith,
 }
 
 impl Follower {
-    /// Starts to follow the monolith at `url`, and goes on until the process ends.
+    /// Starts to follow the monolith at `url`, which can do that, and goes on until the process ends.
     pub(crate) fn start(
         url: &str,
+        capabilities: Capabilities,
         movies: FollowedMovies,
         process: &Process,
     ) -> Result<Self, monolith::UrlError> {
@@ -105,6 +123,7 @@ impl Follower {
         let metrics = Arc::new(Metrics::register(process.metrics(), progress.clone()));
         let poller = poll::Poller {
             monolith: monolith.clone(),
+            capabilities,
             movies: movies.clone(),
             metrics: metrics.clone(),
             // Optional: everything but creating works without it.
@@ -117,8 +136,11 @@ impl Follower {
             poller.run(shutdown).await;
             Ok(())
         });
+        let told: Vec<_> = capabilities.iter().map(Capability::as_str).collect();
+        tracing::info!(capabilities = told.join(", "), "Following the monolith");
         Ok(Self {
             monolith,
+            capabilities,
             movies,
             metrics,
             catch_ups,
@@ -148,12 +170,25 @@ impl Follower {
         if let Some(movie) = self.movies.find(id).await.map_err(store)? {
             return Ok(Some(movie));
         }
+        let position = self.movies.position().await.map_err(store)?;
+        if position.authority != Authority::Legacy {
+            return Ok(None);
+        }
         let read = self.monolith.get_movie(id).await;
         let Some(movie) = read.map_err(|source| FindError::Monolith { id, source })? else {
             return Ok(None);
         };
-        self.keep(&movie).await;
+        // Not kept if something newer was adopted meanwhile: it may be the end of this one.
+        if let Err(error) = self.keep(&position, &movie).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(movie.id, error, "Left a movie to the next poll");
+        }
         Ok(Some(movie))
+    }
+
+    /// What the monolith can do.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.capabilities
     }
 
     /// Answers when a poll that began after this call has been adopted, with the moment at which it began.
@@ -169,19 +204,17 @@ impl Follower {
         *self.progress.borrow()
     }
 
-    /// The movie exists whether it can be kept here or not. A failure must not be answered as one: a create would be
-    /// repeated and make a second movie. The next poll adopts it.
-    async fn keep(&self, movie: &FollowedMovie) {
-        match self
-            .movies
-            .upsert(vec![movie.clone()], Timestamp::now())
-            .await
-        {
-            Ok(()) => self.metrics.adopted(1),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(movie.id, error, "Left a movie to the next poll");
-            }
+    /// Adopts what the monolith answered, unless something else was adopted since it was asked.
+    async fn keep(&self, position: &Position, movie: &FollowedMovie) -> Result<bool, StoreError> {
+        let adoption = Adoption {
+            upserts: vec![movie.clone()],
+            ..Adoption::default()
+        };
+        let kept = self.movies.adopt(position, adoption, Timestamp::now());
+        let kept = kept.await?;
+        if kept {
+            self.metrics.adopted(1);
         }
+        Ok(kept)
     }
 }

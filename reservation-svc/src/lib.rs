@@ -5,9 +5,10 @@
 //! - [`store`]: where it is kept
 //! - `grpc`: the contracts as answered here; `wire`: domain values as their messages
 //! - `feed`: how much of the feed is kept
-//! - `follow`: keeping level with the cinema monolith
+//! - `follow`: keeping level with the cinema monolith; `capabilities`: what that can do
 //! - `demo`: something to try it out on
 
+mod capabilities;
 mod demo;
 pub mod domain;
 mod feed;
@@ -38,6 +39,7 @@ use crate::{
     store::{FollowedMovies, Store},
 };
 
+pub use capabilities::{Capabilities, Capability};
 pub use settings::{ENV, Settings};
 
 /// Calls in progress at most. More than can wait for a decision, so that a crowd of buyers is told to come back rather
@@ -74,7 +76,7 @@ pub async fn start_by(
     let follower = settings
         .legacy_url
         .as_deref()
-        .map(|url| Follower::start(url, movies.clone(), process))
+        .map(|url| Follower::start(url, settings.legacy_capabilities, movies.clone(), process))
         .transpose()
         .context("setting legacy_url (MONOLITH_URL)")?;
     let answers_kept = SignedDuration::from_hours(settings.request_id_hours.get().into());

@@ -12,6 +12,7 @@ mod m0006_venue_rules;
 mod m0007_feed_snapshot;
 mod m0008_waitlist;
 mod m0009_rooms;
+mod m0010_following;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_feed_snapshot::Migration),
             Box::new(m0008_waitlist::Migration),
             Box::new(m0009_rooms::Migration),
+            Box::new(m0010_following::Migration),
         ]
     }
 }

@@ -8,12 +8,15 @@ use std::{
 use banyan_mesh::{database::DatabaseSettings, settings::EnvVar};
 use serde::{Deserialize, Serialize};
 
+use crate::capabilities::Capabilities;
+
 /// The environment variables and the settings that they fill.
 pub const ENV: &[EnvVar] = &[
     EnvVar::text("RESERVATION_LISTEN", "listen"),
     EnvVar::text("RESERVATION_DATABASE_URL", "database.url"),
     EnvVar::boolean("BANYAN_DEMO", "demo"),
     EnvVar::text("MONOLITH_URL", "legacy_url"),
+    EnvVar::text("MONOLITH_CAPABILITIES", "legacy_capabilities"),
     EnvVar::integer("RESERVATION_FEED_RETENTION_DAYS", "feed_retention_days"),
     EnvVar::integer(
         "RESERVATION_CONTACT_RETENTION_DAYS",
@@ -34,6 +37,9 @@ pub struct Settings {
     pub demo: bool,
     /// The cinema monolith that is followed; without one, nothing is followed.
     pub legacy_url: Option<String>,
+    /// What that monolith can do besides listing, reading and creating: any of `change-feed`, `update`, `delete` and
+    /// `keeps-ids`; nothing where absent.
+    pub legacy_capabilities: Capabilities,
     /// Events of the feed that are older than so many days, from 1, are put into its snapshot; all are kept where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feed_retention_days: Option<NonZeroU32>,
@@ -54,6 +60,7 @@ impl Default for Settings {
             database: DatabaseSettings::new("sqlite://./data/reservation.db"),
             demo: false,
             legacy_url: None,
+            legacy_capabilities: Capabilities::default(),
             feed_retention_days: None,
             contact_retention_days: YEAR,
             request_id_hours: TWO_DAYS,
@@ -80,6 +87,17 @@ mod tests {
         assert!(settings.demo);
         assert_eq!(settings.legacy_url, None);
         assert_eq!(settings.feed_retention_days.map(NonZeroU32::get), Some(90));
+    }
+
+    #[test]
+    fn an_unknown_capability_is_an_error_that_names_the_variable() {
+        let environment =
+            |name: &str| (name == "MONOLITH_CAPABILITIES").then(|| "change-feed,puts".to_owned());
+        let error = load::<Settings>(None, ENV, &environment).unwrap_err();
+        let error = error.to_string();
+        for word in ["MONOLITH_CAPABILITIES", "`puts`", "keeps-ids"] {
+            assert!(error.contains(word), "{error}");
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ mod it {
     mod starting;
     mod waitlist;
 
+    mod authority;
+    mod capabilities;
     mod compat_movies;
     mod compat_provider;
     mod follow_service;

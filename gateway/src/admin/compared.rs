@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use banyan_proto::{
-    follow::v1::{ReconcileResponse, difference::Kind},
+    follow::v1::{Capability, ReconcileResponse, difference::Kind},
     rollout::v1::{DataDifference, ReconcileRolloutResponse, RolloutDifference},
 };
 use tonic::{Code, Status};
@@ -11,6 +11,18 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::{convert::timestamp, refusal::DOMAIN};
 use crate::store::Difference;
+
+/// `keeps-ids`; nothing for none.
+pub(super) fn capability(capability: Capability) -> String {
+    match capability {
+        Capability::Unspecified => "",
+        Capability::ChangeFeed => "change-feed",
+        Capability::Update => "update",
+        Capability::Delete => "delete",
+        Capability::KeepsIds => "keeps-ids",
+    }
+    .to_owned()
+}
 
 pub(super) fn difference(found: Difference) -> RolloutDifference {
     RolloutDifference {
@@ -36,6 +48,7 @@ pub(super) fn reconciled(found: ReconcileResponse) -> ReconcileRolloutResponse {
             Kind::Different => "different",
         }
         .to_owned(),
+        needs: capability(it.needs()),
         id: it.id,
         fields: it.fields,
         mended: it.mended,

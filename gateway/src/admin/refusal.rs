@@ -3,6 +3,7 @@
 use std::{collections::HashMap, error::Error, time::Duration};
 
 use banyan_rollout::Refusal;
+use bytes::Bytes;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -45,6 +46,11 @@ pub(super) fn of(error: ChangeError) -> Status {
                 .unwrap_or_else(|| Status::internal(message))
         }
         ChangeError::Refused { name, source } => of_refused(&name, source, message),
+        ChangeError::Data { status, .. } => Status::with_details(
+            status.code(),
+            message,
+            Bytes::copy_from_slice(status.details()),
+        ),
         ChangeError::Change { name, source } | ChangeError::History { name, source } => {
             of_store(&name, &source, message)
         }

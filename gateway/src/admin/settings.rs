@@ -1,5 +1,6 @@
 //! Settings that can be changed at run time, in the contract's words and back.
 
+use banyan_proto::follow::v1::Authority;
 use banyan_proto::rollout::v1::{
     ChangedSetting, ConfigureRolloutRequest, DifferenceBound, Evidence as EvidenceMessage,
     FollowerState, LatencyBound as LatencyMessage, RateBound, RolloutPolicy,
@@ -7,9 +8,9 @@ use banyan_proto::rollout::v1::{
 };
 use banyan_rollout::{BackTo, Evidence, Follower, LatencyBound, Percent, Policy};
 
-use super::{check::Check, convert::source};
+use super::{check::Check, compared::capability, convert::source};
 use crate::{
-    rollouts::{Adjustment, PolicyChange, Wish},
+    rollouts::{Adjustment, Data, PolicyChange, Wish},
     store::{Changed, Setting},
 };
 
@@ -233,21 +234,39 @@ pub(super) fn evidence(found: &Evidence) -> EvidenceMessage {
     }
 }
 
-/// `None` where nobody follows.
-pub(super) fn follower(state: Follower) -> Option<FollowerState> {
-    let (readiness, lag_ms) = match state {
-        Follower::None => return None,
+/// What a follower knows.
+pub(super) fn follower(data: Data) -> FollowerState {
+    let Data {
+        known, warnings, ..
+    } = data;
+    let Some(known) = known else {
+        return FollowerState {
+            readiness: Readiness::Unknown.into(),
+            warnings,
+            ..FollowerState::default()
+        };
+    };
+    let (readiness, lag_ms) = match known.state {
+        Follower::None | Follower::Unknown => (Readiness::Unknown, None),
         Follower::Ready => (Readiness::Ready, None),
         Follower::Behind { lag_ms } => (Readiness::Behind, lag_ms),
-        Follower::Unknown => (Readiness::Unknown, None),
     };
-    Some(FollowerState {
+    FollowerState {
         readiness: readiness.into(),
         lag: lag_ms.map(|lag_ms| prost_types::Duration {
             seconds: i64::try_from(lag_ms / 1_000).unwrap_or(i64::MAX),
             nanos: i32::try_from(lag_ms % 1_000 * 1_000_000).unwrap_or_default(),
         }),
-    })
+        authority: match known.authority {
+            Authority::Unspecified => "",
+            Authority::Legacy => "legacy",
+            Authority::Own => "own",
+            Authority::Returning => "returning",
+        }
+        .to_owned(),
+        capabilities: known.capabilities.into_iter().map(capability).collect(),
+        warnings,
+    }
 }
 
 /// A setting of a policy by the name that callers sent it by.

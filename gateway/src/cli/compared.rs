@@ -55,12 +55,16 @@ pub(super) fn reconciled(rollout: &str, found: &ReconcileRolloutResponse) -> Str
                 clean(&it.kind),
                 clean(&it.fields.join(", ")),
                 mended.to_owned(),
+                clean(&it.needs),
             ]
         })
         .collect();
     let listed = match rows.is_empty() {
         true => String::new(),
-        false => table(&[">ID", "WHAT", "FIELDS", "MENDED"], &rows),
+        false => table(
+            &[">ID", "WHAT", "FIELDS", "MENDED", "LEGACY WOULD NEED"],
+            &rows,
+        ),
     };
     format!(
         "{listed}{}: {} entries in legacy, {} in gRPC, {} differ, {} mended\n",

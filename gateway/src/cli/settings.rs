@@ -46,6 +46,19 @@ pub(super) fn follower(follower: &FollowerState) -> String {
     }
 }
 
+/// `gives the ids; is declared to do change-feed, keeps-ids`
+pub(super) fn legacy(follower: &FollowerState) -> String {
+    let ids = match follower.authority.as_str() {
+        "own" => "does not give the ids: gRPC does",
+        "returning" => "gets what gRPC has created, then gives the ids",
+        _ => "gives the ids",
+    };
+    match follower.capabilities.join(", ") {
+        told if told.is_empty() => format!("{ids}; is declared to list, read and create only"),
+        told => format!("{ids}; is declared to do {told}"),
+    }
+}
+
 /// `errors: 0.012 against 0.01 (1200 and 1100 answers), undecided`
 pub(super) fn evidence(found: &Evidence) -> String {
     format!(

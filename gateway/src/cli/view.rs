@@ -105,6 +105,8 @@ pub(super) fn rollout(rollout: &Rollout) -> String {
     }
     if let Some(follower) = &rollout.follower {
         lines.push(("follower", settings::follower(follower)));
+        lines.push(("legacy", settings::legacy(follower)));
+        lines.extend(follower.warnings.iter().map(|it| ("warning", it.clone())));
     }
     if !rollout.verdict.is_empty() {
         lines.push(("verdict", rollout.verdict.clone()));

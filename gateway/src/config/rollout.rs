@@ -113,9 +113,11 @@ impl ShadowConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LegacyConfig {
-    /// It takes writes with ids that others gave. Without it stage `grpc` is one-way: it and the way back from it have to
-    /// be forced.
-    pub keeps_ids: bool,
+    /// It takes writes with ids that others gave. Without it stage `grpc` is one-way: entering it has to be confirmed, and
+    /// it is never left. Where somebody follows the legacy side this is declared there (`MONOLITH_CAPABILITIES`), and
+    /// need not be repeated here; where both say something else, it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keeps_ids: Option<bool>,
     /// It does a request once only, however often it comes with the same `Idempotency-Key`: a write that failed on gRPC
     /// may then be sent there.
     pub honours_request_ids: bool,

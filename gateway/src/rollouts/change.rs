@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use banyan_rollout::{Circumstances, Command, Follower, Percent, PolicyError, Refusal, transition};
+use banyan_proto::follow::v1::Authority;
+use banyan_rollout::{
+    Circumstances, Command, Follower, Percent, PolicyError, Refusal, Stage, transition,
+};
 use jiff::Timestamp;
 use serde_json::json;
+use tonic::Status;
 use tracing::info;
 
 use super::{Rollouts, Snapshot, live::Live};
@@ -67,6 +71,14 @@ pub enum ChangeError {
         /// Why.
         #[source]
         source: StoreError,
+    },
+    /// The follower could not do what has to be done first.
+    #[error("cannot change rollout `{name}`: the legacy side has to have all data first: {}", status.message())]
+    Data {
+        /// The rollout.
+        name: String,
+        /// What the follower says.
+        status: Status,
     },
     /// The store is away.
     #[error("cannot read the log of rollout `{name}`")]
@@ -136,7 +148,7 @@ impl Rollouts {
         let live = self.live(name)?;
         let store = self.store()?;
         let now = Timestamp::now();
-        let follower = self.follower_of(name, commands).await;
+        let (follower, keeps_ids) = self.follower_of(&live, commands).await;
         if operator.is_forced {
             evidence["forced"] = json!(true);
             evidence["follower"] = json!(format!("{follower:?}"));
@@ -151,7 +163,17 @@ impl Rollouts {
             evidence: evidence.to_string(),
             now,
         };
-        let change = |state: &State| moved(state, commands, &live, &operator, follower, now);
+        let change = |state: &State| {
+            moved(
+                state,
+                commands,
+                &live,
+                &operator,
+                (follower, keeps_ids),
+                now,
+            )
+        };
+        self.give_back(&live, &change).await?;
         let _in_step = self.inner.in_step.lock().await;
         let stored = store
             .change(entry, change)
@@ -274,18 +296,44 @@ impl Rollouts {
         Ok(self.inner.followers.load().get(name).cloned())
     }
 
-    /// How well the follower knows the legacy data; asked only where somebody wants to go on.
-    async fn follower_of(&self, name: &str, commands: &[Command]) -> Follower {
-        let goes_on = |command: &Command| {
-            matches!(
-                command,
-                Command::SetStage { .. } | Command::Promote | Command::Advance
-            )
+    /// How well the follower knows the legacy data, and whether legacy keeps ids; asked only where somebody wants to go on,
+    /// or back from the last stage.
+    async fn follower_of(&self, live: &Live, commands: &[Command]) -> (Follower, bool) {
+        let is_last = live.current().state.position.stage == Stage::Grpc;
+        let matters = |command: &Command| match command {
+            Command::SetStage { .. } | Command::Promote | Command::Advance => true,
+            Command::Abort(_) | Command::RollBack(_) => is_last,
+            _ => false,
         };
-        match self.inner.followers.load_full().get(name) {
-            Some(follower) if commands.iter().any(goes_on) => follower.state().await,
-            _ => Follower::None,
+        let declared = live.definition().legacy_keeps_ids;
+        match self.inner.followers.load_full().get(live.name()) {
+            None => (Follower::None, declared.unwrap_or_default()),
+            Some(follower) if commands.iter().any(matters) => match follower.known().await {
+                Some(known) => (known.state, known.keeps_ids() && declared != Some(false)),
+                None => (Follower::Unknown, false),
+            },
+            Some(_) => (Follower::None, false),
         }
+    }
+
+    /// Before the last stage is left, legacy gets everything that was created on the gRPC side, and gives the ids again:
+    /// while the rollout is still in that stage, whatever is created goes there first from then on.
+    async fn give_back(
+        &self,
+        live: &Live,
+        change: &impl Fn(&State) -> Result<State, Refusal>,
+    ) -> Result<(), ChangeError> {
+        let state = live.current().state.clone();
+        let leaves = state.position.stage == Stage::Grpc
+            && change(&state).is_ok_and(|after| after.position.stage != Stage::Grpc);
+        let Some(follower) = self.follower(live.name())?.filter(|_| leaves) else {
+            return Ok(());
+        };
+        let given = follower.set_authority(Authority::Legacy).await;
+        given.map_err(|status| ChangeError::Data {
+            name: live.name().to_owned(),
+            status,
+        })
     }
 
     pub(super) fn live(&self, name: &str) -> Result<Arc<Live>, ChangeError> {
@@ -308,7 +356,7 @@ fn moved(
     commands: &[Command],
     live: &Live,
     operator: &Operator,
-    follower: Follower,
+    (follower, legacy_keeps_ids): (Follower, bool),
     now: Timestamp,
 ) -> Result<State, Refusal> {
     let usual: Vec<Percent> = STEPS
@@ -322,7 +370,7 @@ fn moved(
         steps: policy.map_or(&usual, |policy| &policy.steps),
         follower,
         comparable: definition.is_comparable(),
-        legacy_keeps_ids: definition.legacy_keeps_ids,
+        legacy_keeps_ids,
         forced: operator.is_forced.then_some(operator.reason.as_str()),
         confirmed: operator.is_confirmed,
     };

@@ -37,8 +37,9 @@ pub struct Definition {
     pub noise: Percent,
     /// Whether a request that fails on gRPC without having happened is answered by legacy.
     pub has_fallback: bool,
-    /// Whether legacy can take back, under their ids, the writes that gRPC owns in stage `grpc`.
-    pub legacy_keeps_ids: bool,
+    /// Whether legacy can take back, under their ids, the writes that gRPC owns in stage `grpc`; where nothing is said, as
+    /// the follower says.
+    pub legacy_keeps_ids: Option<bool>,
     /// Whether legacy does a request once only, however often it comes with the same request id.
     pub legacy_honours_request_ids: bool,
     /// How it advances and returns by itself; people decide where there is none.
@@ -64,7 +65,7 @@ impl Definition {
             shadow: Percent::ZERO,
             noise: Percent::ZERO,
             has_fallback: false,
-            legacy_keeps_ids: false,
+            legacy_keeps_ids: None,
             legacy_honours_request_ids: false,
             policy: None,
         }

@@ -93,7 +93,7 @@ impl Snapshot {
             verdict: String::new(),
             evidence: Vec::new(),
             settings: state.settings(),
-            is_one_way: !definition.legacy_keeps_ids,
+            is_one_way: definition.legacy_keeps_ids != Some(true),
             last_good: state.position.last_good,
             is_stale,
         }

@@ -14,7 +14,7 @@ use std::{
 use axum::{Router, body::Body, extract::Request, response::Response, routing::post};
 use banyan_proto::follow::v1::{
     CatchUpRequest, CatchUpResponse, Difference, ReconcileRequest, ReconcileResponse,
-    StatusRequest, StatusResponse,
+    SetAuthorityRequest, SetAuthorityResponse, StatusRequest, StatusResponse,
     difference::Kind,
     follow_service_server::{FollowService, FollowServiceServer},
 };
@@ -231,12 +231,19 @@ impl FollowService for Follower {
             differences: vec![Difference {
                 id: "7".to_owned(),
                 kind: Kind::MissingHere.into(),
-                fields: Vec::new(),
                 mended,
+                ..Difference::default()
             }],
             differences_count: 1,
             mended_count: mended.into(),
             read_time: None,
         }))
+    }
+
+    async fn set_authority(
+        &self,
+        _: tonic::Request<SetAuthorityRequest>,
+    ) -> Result<tonic::Response<SetAuthorityResponse>, Status> {
+        Ok(tonic::Response::new(SetAuthorityResponse::default()))
     }
 }

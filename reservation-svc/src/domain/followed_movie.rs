@@ -1,12 +1,23 @@
 //! A movie of the cinema monolith, as it is followed here.
 //!
-//! The monolith owns these movies: it assigns their ids and never changes or removes one. They are a catalogue of their
-//! own, apart from the movies that screenings show.
+//! The monolith owns these movies until this side is made the authority: it assigns their ids, and most monoliths never
+//! change or remove one. They are a catalogue of their own, apart from the movies that screenings show.
 
-/// A movie that the monolith has given an id.
+/// Which side gives ids to movies, and is right where both differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// The monolith: movies are created there first.
+    Legacy,
+    /// This side: the monolith is not asked any more.
+    Own,
+    /// This side, until the monolith has all that was created here: nothing is created meanwhile.
+    Returning,
+}
+
+/// A movie that has been given an id.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FollowedMovie {
-    /// Assigned by the monolith.
+    /// Assigned by the authority of the time.
     pub id: i64,
     /// What is known of it.
     pub details: MovieDetails,

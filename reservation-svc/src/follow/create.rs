@@ -1,4 +1,4 @@
-//! A movie is created at the monolith once, even if its answer is lost.
+//! A movie is created once: at the monolith, even if its answer is lost, or here once this side is the authority.
 //!
 //! The monolith has no request ids, so a create whose answer did not come is looked for by content among its movies:
 //! what has the same content, was not here when the create began and has been answered to nobody else is the one. If
@@ -17,10 +17,14 @@ use std::{
 };
 
 use banyan_mesh::backoff::Backoff;
+use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{CreateError, Follower, monolith};
-use crate::domain::followed_movie::{FollowedMovie, MovieDetails};
+use crate::{
+    domain::followed_movie::{Authority, FollowedMovie, MovieDetails},
+    store::{FollowedMovies, Position, StoreError},
+};
 
 /// The monolith is looked at for this long; a monolith that was just restarted is back by then.
 const LOOK_UP_TIME_MAX: Duration = Duration::from_secs(3);
@@ -70,11 +74,35 @@ impl Answered {
     }
 }
 
+/// Creates a movie here, where this side is the authority.
+pub(crate) async fn create_own(
+    movies: &FollowedMovies,
+    details: &MovieDetails,
+) -> Result<FollowedMovie, CreateError> {
+    let created = movies.create_own(details, Timestamp::now()).await;
+    created
+        .map_err(CreateError::Store)?
+        .ok_or(CreateError::HandingOver)
+}
+
 impl Follower {
-    /// Creates a movie at the monolith, and keeps it here under the id that it got.
+    /// Creates a movie at the authority, and keeps it here under the id that it got.
     pub(crate) async fn create(
         &self,
         details: &MovieDetails,
+    ) -> Result<FollowedMovie, CreateError> {
+        let position = self.movies.position().await.map_err(CreateError::Store)?;
+        match position.authority {
+            Authority::Legacy => self.create_there(details, &position).await,
+            Authority::Own => create_own(&self.movies, details).await,
+            Authority::Returning => Err(CreateError::HandingOver),
+        }
+    }
+
+    async fn create_there(
+        &self,
+        details: &MovieDetails,
+        position: &Position,
     ) -> Result<FollowedMovie, CreateError> {
         let _alone = self.creating.enter(details).await;
         let known = self.movies.list().await.map_err(CreateError::Store)?;
@@ -92,7 +120,35 @@ impl Follower {
             Err(error) => Err(error),
         };
         let movie = movie.map_err(CreateError::Monolith)?;
-        self.keep(&movie).await;
+        Ok(self.keep_created(position, movie).await)
+    }
+
+    /// The movie exists whether it can be kept here or not. A failure must not be answered as one: a create would be
+    /// repeated and make a second movie. Later polls adopt it.
+    async fn keep_created(&self, position: &Position, movie: FollowedMovie) -> FollowedMovie {
+        let id = movie.id;
+        let kept = match self.keep(position, &movie).await {
+            Ok(true) => return movie,
+            Ok(false) => self.keep_after_a_move(movie.clone()).await,
+            Err(error) => Err(error),
+        };
+        kept.unwrap_or_else(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(movie.id = id, error, "Left a movie to the next poll");
+            movie
+        })
+    }
+
+    /// What was adopted since the monolith was asked may be newer than its answer: its feed says. Or this side has become
+    /// the authority.
+    async fn keep_after_a_move(&self, movie: FollowedMovie) -> Result<FollowedMovie, StoreError> {
+        if self.movies.position().await?.authority != Authority::Legacy {
+            return self.movies.keep_late(movie, Timestamp::now()).await;
+        }
+        if let Err(error) = self.catch_up().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(movie.id, error, "Left a movie to the next poll");
+        }
         Ok(movie)
     }
 

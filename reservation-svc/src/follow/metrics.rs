@@ -22,25 +22,34 @@ struct CollectionLabels {
     collection: &'static str,
 }
 
+type Count = Family<CollectionLabels, Counter>;
+
 #[derive(Debug)]
 pub(super) struct Metrics {
     polls: Family<PollLabels, Counter>,
-    adopted: Family<CollectionLabels, Counter>,
-    lost_answers: Family<CollectionLabels, Counter>,
+    adopted: Count,
+    lost_answers: Count,
+    removed: Count,
+    backfills: Count,
 }
 
 impl Metrics {
     pub(super) fn register(metrics: &Registered, progress: watch::Receiver<Progress>) -> Self {
-        let (polls, adopted, lost_answers) =
-            (Family::default(), Family::default(), Family::default());
+        let polls = Family::default();
+        let (adopted, lost_answers, removed, backfills): (Count, Count, Count, Count) =
+            Default::default();
         metrics.register(|registry| {
             let registry = registry.sub_registry_with_prefix("reservation");
             let about = "Polls of the monolith, by collection and result";
             registry.register("follow_polls", about, polls.clone());
             let about = "Entries adopted from the monolith since start";
             registry.register("follow_adopted", about, adopted.clone());
-            let about = "Creates at the monolith whose answers were lost and had to be looked for";
+            let about = "Writes at the monolith whose answers were lost and had to be looked for";
             registry.register("follow_lost_answers", about, lost_answers.clone());
+            let about = "Entries removed because the monolith removed them, since start";
+            registry.register("follow_removed", about, removed.clone());
+            let about = "Times that everything was read because the feed of changes could not say what changed";
+            registry.register("follow_backfills", about, backfills.clone());
             registry.register_collector(Box::new(Lag {
                 since: Timestamp::now(),
                 progress,
@@ -50,6 +59,8 @@ impl Metrics {
             polls,
             adopted,
             lost_answers,
+            removed,
+            backfills,
         }
     }
 
@@ -65,6 +76,22 @@ impl Metrics {
 
     pub(super) fn lost_answer(&self) {
         self.lost_answers
+            .get_or_create(&CollectionLabels {
+                collection: COLLECTION,
+            })
+            .inc();
+    }
+
+    pub(super) fn removed(&self, count: usize) {
+        self.removed
+            .get_or_create(&CollectionLabels {
+                collection: COLLECTION,
+            })
+            .inc_by(count as u64);
+    }
+
+    pub(super) fn backfill(&self) {
+        self.backfills
             .get_or_create(&CollectionLabels {
                 collection: COLLECTION,
             })

@@ -1,10 +1,11 @@
-//! The cinema monolith's API for movies, as a client sees it: list, get, create, and nothing else.
+//! The cinema monolith's API for movies, as a client sees it: list, get, create; and where it can do more, put, delete
+//! and its feed of changes.
 //!
 //! An [`Error`] says whether a create may have happened: only a connection that never stood, and a 503, say that it did
-//! not. Creates are never repeated from here, because the monolith has no request ids.
+//! not. Writes are never repeated from here, because the monolith has no request ids.
 //!
 //! A server may close a kept connection at any moment, also just when a request is on its way (RFC 9112, section 9.3.1).
-//! So a read that a kept connection broke off is repeated once on a new one, and a create always takes a new one: it
+//! So a read that a kept connection broke off is repeated once on a new one, and a write always takes a new one: it
 //! would otherwise be told as unknown when the monolith has merely stopped to wait for more.
 //!
 //! Limits: plain HTTP; a second to connect, five for a whole exchange, 16 MiB for an answer. A list has no pages there,
@@ -22,7 +23,11 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
-use crate::domain::followed_movie::{FollowedMovie, MovieDetails};
+pub(crate) use self::wire::{Change, Changes};
+use crate::{
+    capabilities::Capability,
+    domain::followed_movie::{FollowedMovie, MovieDetails},
+};
 
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 const EXCHANGE_TIME_MAX: Duration = Duration::from_secs(5);
@@ -66,13 +71,21 @@ pub(crate) enum Error {
     /// The answer is not in the shape of its API.
     #[error("the monolith's answer is not what its API promises")]
     Malformed(#[source] serde_json::Error),
+    /// It is declared to do what it does not know.
+    #[error("the monolith answered {status}: it does not offer `{capability}`, which is declared")]
+    NotOffered {
+        /// What it answered.
+        status: StatusCode,
+        /// What is declared.
+        capability: Capability,
+    },
 }
 
 impl Error {
     /// Whether what was asked for may have been done all the same.
     pub(crate) fn may_have_happened(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Refused { .. } => false,
+            Self::Unreachable(_) | Self::Refused { .. } | Self::NotOffered { .. } => false,
             Self::Failed { status } => {
                 status.is_server_error() && *status != StatusCode::SERVICE_UNAVAILABLE
             }
@@ -160,13 +173,62 @@ impl Monolith {
         &self,
         details: &MovieDetails,
     ) -> Result<FollowedMovie, Error> {
-        let answer = self.create(wire::request(details)).await?;
+        let answer = self.write(Method::POST, "", wire::request(details)).await?;
         match answer.status {
             // Only 201 is promised; other monoliths answer 200.
             StatusCode::CREATED | StatusCode::OK => {
                 wire::movie(&answer.body).map_err(Error::Malformed)
             }
             _ => Err(answer.into_error()),
+        }
+    }
+
+    /// Makes the movie of that id what it is here: changes it (`capability` is update) or adds it (keeps-ids).
+    pub(crate) async fn put_movie(
+        &self,
+        movie: &FollowedMovie,
+        capability: Capability,
+    ) -> Result<(), Error> {
+        let body = wire::request(&movie.details);
+        let query = format!("?id={}", movie.id);
+        let answer = self.write(Method::PUT, &query, body).await?;
+        match answer.status {
+            StatusCode::CREATED | StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
+            _ => Err(answer.unless_offered(capability)),
+        }
+    }
+
+    /// Removes the movie of that id; one that is not there is no failure.
+    pub(crate) async fn delete_movie(&self, id: i64) -> Result<(), Error> {
+        let query = format!("?id={id}");
+        let answer = self.write(Method::DELETE, &query, Bytes::new()).await?;
+        match answer.status {
+            StatusCode::OK | StatusCode::NO_CONTENT | StatusCode::NOT_FOUND => Ok(()),
+            _ => Err(answer.unless_offered(Capability::Delete)),
+        }
+    }
+
+    /// What changed since a cursor, at most `limit` of it; without one where its feed is now. None if it does not know
+    /// the cursor any more.
+    pub(crate) async fn changes(
+        &self,
+        since: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Changes>, Error> {
+        let since = since.map_or_else(String::new, |cursor| {
+            format!("&since={}", wire::encoded(cursor))
+        });
+        let answer = self.read(&format!("/changes?limit={limit}{since}")).await?;
+        match answer.status {
+            StatusCode::OK => wire::changes(&answer.body)
+                .map(Some)
+                .map_err(Error::Malformed),
+            StatusCode::GONE => Ok(None),
+            StatusCode::NOT_FOUND => Err(Error::NotOffered {
+                status: answer.status,
+                capability: Capability::ChangeFeed,
+            }),
+            _ => Err(answer.unless_offered(Capability::ChangeFeed)),
         }
     }
 
@@ -187,8 +249,8 @@ impl Monolith {
         in_time(exchange).await
     }
 
-    async fn create(&self, body: Bytes) -> Result<Answer, Error> {
-        in_time(self.send(&self.fresh, Method::POST, "", body)).await
+    async fn write(&self, method: Method, query: &str, body: Bytes) -> Result<Answer, Error> {
+        in_time(self.send(&self.fresh, method, query, body)).await
     }
 
     async fn send(
@@ -230,6 +292,16 @@ async fn in_time(exchange: impl Future<Output = Result<Answer, Error>>) -> Resul
 }
 
 impl Answer {
+    /// A method or path that it does not know is no fault of the request.
+    fn unless_offered(self, capability: Capability) -> Error {
+        match self.status {
+            status @ (StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) => {
+                Error::NotOffered { status, capability }
+            }
+            _ => self.into_error(),
+        }
+    }
+
     fn into_error(self) -> Error {
         let status = self.status;
         // These speak of the moment, not of the request.

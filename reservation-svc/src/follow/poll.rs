@@ -1,14 +1,21 @@
 //! The task that polls the monolith, and those who wait for it.
 //!
-//! One poll runs at a time. It begins a second after the last one, or at once when somebody asks to catch up; all who
+//! A poll reads the whole list, or what changed since the last one where the monolith has a feed of changes
+//! ([`feed`](super::feed)). While this side is the authority it reads nothing and succeeds.
+//!
+//! One poll runs at a time. It begins a second after the last one (a fifth of that with a feed), or at once when somebody asks to catch up; all who
 //! asked before it began share its outcome, and who asks while it runs waits for the next. So any number of questions
 //! costs at most one poll after another. While the monolith is down, polls are spread up to five seconds apart.
 //!
 //! A poll succeeds when the whole list has been adopted, not when it was merely read. Adopting is by pieces, each durable
 //! by itself: a first poll of a large catalogue shows how far it is, and one that is broken off goes on where it was,
 //! because what is here already is not adopted again.
+//!
+//! What the monolith no longer lists is removed only where it is declared to remove movies; and not if most of them are
+//! gone at once, because a database that was lost looks just like that: then the poll fails until somebody has mended it
+//! or confirmed it by `reconcile`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use banyan_mesh::{backoff::Backoff, readiness::Dependency};
 use jiff::Timestamp;
@@ -22,15 +29,25 @@ use super::{
     metrics::Metrics,
     monolith::{self, Monolith},
 };
-use crate::store::{FollowedMovies, StoreError};
+use crate::{
+    capabilities::{Capabilities, Capability},
+    domain::followed_movie::{Authority, FollowedMovie},
+    store::{Adoption, FollowedMovies, Position, StoreError},
+};
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// To ask a feed for what is new costs next to nothing.
+const FEED_INTERVAL: Duration = Duration::from_millis(200);
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Who waits beyond that is told to try again later.
 const QUESTIONS_MAX: usize = 1024;
 /// Movies that are adopted in one transaction.
 const PIECE: usize = 500;
+/// More than that, and more than half of all, are not removed at once.
+const GONE_MAX: usize = 10;
+/// How often others may adopt something in the middle of a poll before it fails.
+const LOST_MAX: usize = 20;
 
 /// Why a poll failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +56,17 @@ pub(crate) enum PollError {
     List(#[source] monolith::Error),
     #[error("failed to adopt the monolith's movies")]
     Adopt(#[source] StoreError),
+    #[error("failed to read what changed at the monolith")]
+    Feed(#[source] monolith::Error),
+    #[error("the monolith does not say where its feed begins")]
+    NoHead,
+    #[error("other replicas adopt faster")]
+    Overtaken,
+    #[error(
+        "{gone} of {known} movies are gone from the monolith's list: if that is right, `reconcile` with mending removes \
+         them here"
+    )]
+    TooManyGone { gone: usize, known: usize },
 }
 
 /// Why nobody can say whether everything has been adopted.
@@ -64,7 +92,7 @@ pub(crate) struct Progress {
     pub last_success: Option<Timestamp>,
     /// When that poll began: everything older is here.
     pub known_since: Option<Timestamp>,
-    /// How many movies the monolith had then.
+    /// How many movies the monolith had when they were last counted.
     pub legacy_count: Option<usize>,
     /// Movies adopted by the poll under way, and how many it has to adopt.
     pub adopting: Option<(usize, usize)>,
@@ -101,6 +129,7 @@ impl CatchUps {
 /// The task's belongings.
 pub(super) struct Poller {
     pub monolith: Monolith,
+    pub capabilities: Capabilities,
     pub movies: FollowedMovies,
     pub metrics: Arc<Metrics>,
     pub dependency: Dependency,
@@ -117,6 +146,11 @@ impl Poller {
     async fn follow(&mut self) {
         self.movies.ready().await;
         let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
+        let interval = if self.capabilities.has(Capability::ChangeFeed) {
+            FEED_INTERVAL
+        } else {
+            INTERVAL
+        };
         let mut next = Instant::now();
         loop {
             let mut asked = self.wait(next).await;
@@ -126,7 +160,7 @@ impl Poller {
                 + match &polled {
                     Ok(_) => {
                         backoff.reset();
-                        INTERVAL
+                        interval
                     }
                     Err(_) => backoff.next_wait(),
                 };
@@ -152,27 +186,103 @@ impl Poller {
         asked
     }
 
-    /// How many movies the monolith has.
-    async fn poll(&self) -> Result<usize, PollError> {
+    /// How many movies the monolith has, if the poll found out.
+    async fn poll(&self) -> Result<Option<usize>, PollError> {
+        for _ in 0..LOST_MAX {
+            match self.poll_once().await {
+                Err(PollError::Overtaken) => {}
+                polled => return polled,
+            }
+        }
+        Err(PollError::Overtaken)
+    }
+
+    async fn poll_once(&self) -> Result<Option<usize>, PollError> {
+        if self.position().await?.authority != Authority::Legacy {
+            return Ok(None);
+        }
+        if self.capabilities.has(Capability::ChangeFeed) {
+            return self.read_feed().await;
+        }
+        let position = self.position().await?;
+        self.adopt_all(&position, None).await.map(Some)
+    }
+
+    pub(super) async fn position(&self) -> Result<Position, PollError> {
+        self.movies.position().await.map_err(PollError::Adopt)
+    }
+
+    /// Adopts the whole list, and with the last of it `cursor`. How many movies the monolith has.
+    pub(super) async fn adopt_all(
+        &self,
+        position: &Position,
+        cursor: Option<String>,
+    ) -> Result<usize, PollError> {
+        // Ours first: what is here by then was there before the list was made.
+        let before = if self.capabilities.removes() {
+            self.movies.ids().await.map_err(PollError::Adopt)?
+        } else {
+            BTreeSet::new()
+        };
         let movies = self.monolith.list_movies().await.map_err(PollError::List)?;
         let count = movies.len();
+        let removals = gone(before, &movies)?;
         let news = self.movies.news(movies).await.map_err(PollError::Adopt)?;
-        for (nth, piece) in news.chunks(PIECE).enumerate() {
+        let total = news.len();
+        let mut pieces = news.chunks(PIECE).peekable();
+        for nth in 0.. {
+            let piece = pieces.next().unwrap_or_default();
             self.report.send_modify(|progress| {
-                progress.adopting = Some((nth * PIECE, news.len()));
+                progress.adopting = Some((nth * PIECE, total));
             });
-            let upserted = self.movies.upsert(piece.to_vec(), Timestamp::now()).await;
-            upserted.map_err(PollError::Adopt)?;
-            self.metrics.adopted(piece.len());
+            let is_last = pieces.peek().is_none();
+            let adoption = Adoption {
+                upserts: piece.to_vec(),
+                removals: if is_last {
+                    removals.clone()
+                } else {
+                    Vec::new()
+                },
+                cursor: cursor.clone().filter(|_| is_last),
+            };
+            self.adopt(position, adoption).await?;
+            if is_last {
+                break;
+            }
         }
-        if !news.is_empty() {
-            tracing::info!(adopted = news.len(), "Adopted movies from the monolith");
+        if total + removals.len() > 0 {
+            tracing::info!(
+                adopted = total,
+                removed = removals.len(),
+                "Adopted movies from the monolith"
+            );
         }
         Ok(count)
     }
 
+    pub(super) async fn adopt(
+        &self,
+        position: &Position,
+        adoption: Adoption,
+    ) -> Result<(), PollError> {
+        if adoption.is_empty() {
+            return Ok(());
+        }
+        let (upserts, removals) = (adoption.upserts.len(), adoption.removals.len());
+        let adopted = self
+            .movies
+            .adopt(position, adoption, Timestamp::now())
+            .await;
+        if !adopted.map_err(PollError::Adopt)? {
+            return Err(PollError::Overtaken);
+        }
+        self.metrics.adopted(upserts);
+        self.metrics.removed(removals);
+        Ok(())
+    }
+
     /// The dependency logs when it goes up or down, so that a monolith that is down for hours is one line.
-    fn tell(&self, began: Timestamp, polled: &Result<usize, Arc<PollError>>) {
+    fn tell(&self, began: Timestamp, polled: &Result<Option<usize>, Arc<PollError>>) {
         self.metrics.polled(polled.is_ok());
         let now = Timestamp::now();
         self.report.send_modify(|progress| {
@@ -181,7 +291,7 @@ impl Poller {
             if let Ok(count) = polled {
                 progress.last_success = Some(now);
                 progress.known_since = Some(began);
-                progress.legacy_count = Some(*count);
+                progress.legacy_count = count.or(progress.legacy_count);
             }
         });
         match polled {
@@ -189,6 +299,18 @@ impl Poller {
             Err(error) => self.dependency.down(chain(error.as_ref())),
         }
     }
+}
+
+/// What was here and is not listed.
+fn gone(before: BTreeSet<i64>, listed: &[FollowedMovie]) -> Result<Vec<i64>, PollError> {
+    let known = before.len();
+    let listed: BTreeSet<i64> = listed.iter().map(|it| it.id).collect();
+    let gone: Vec<i64> = before.difference(&listed).copied().collect();
+    if gone.len() > GONE_MAX && gone.len() * 2 > known {
+        let gone = gone.len();
+        return Err(PollError::TooManyGone { gone, known });
+    }
+    Ok(gone)
 }
 
 /// An error with all its sources in one line.

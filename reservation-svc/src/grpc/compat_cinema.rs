@@ -1,10 +1,10 @@
 //! The cinema monolith's movies over gRPC: what the gateway sends here of `/api/movies`.
 //!
 //! Answered from what has been adopted ([`follow`](crate::follow)). Without a monolith to follow, what was adopted
-//! before is still served, and nothing can be created.
+//! before is still served, and nothing can be created unless this side is the authority.
 //!
-//! A create that fails is UNAVAILABLE with one of two reasons: `MONOLITH_UNAVAILABLE` (nothing was created, try again)
-//! or `OUTCOME_UNKNOWN` (the request was sent, and a repetition may create a second movie).
+//! A create that fails is UNAVAILABLE with one of three reasons: `MONOLITH_UNAVAILABLE` and `HANDING_OVER` (nothing was
+//! created, try again) or `OUTCOME_UNKNOWN` (the request was sent, and a repetition may create a second movie).
 
 pub(crate) mod follow;
 
@@ -22,11 +22,9 @@ use super::{
 };
 use crate::{
     domain::followed_movie::{FollowedMovie, MovieDetails},
-    follow::{CreateError, FindError, Follower, ListError, monolith},
+    follow::{CreateError, FindError, Follower, ListError, create_own, monolith},
     store::FollowedMovies,
 };
-
-const NO_MONOLITH: &str = "no monolith is configured to create movies at";
 
 /// The movies of the monolith.
 #[derive(Debug)]
@@ -105,16 +103,16 @@ impl MovieService for Movies {
             violations.add(flaw.field, kind, flaw.rule);
         }
         violations.check()?;
-        let Some(follower) = &self.follower else {
-            return Err(reasoned(
-                Code::Unavailable,
-                "MONOLITH_UNAVAILABLE",
-                NO_MONOLITH,
-                [],
-            ));
+        let movie = match &self.follower {
+            Some(follower) => follower.create(&details).await,
+            None => create_own(&self.movies, &details)
+                .await
+                .map_err(|error| match error {
+                    CreateError::HandingOver => CreateError::NoMonolith,
+                    error => error,
+                }),
         };
-        let movie = follower.create(&details).await.map_err(create_failed)?;
-        Ok(Response::new(view(movie)))
+        Ok(Response::new(view(movie.map_err(create_failed)?)))
     }
 
     async fn check_health(
@@ -175,6 +173,15 @@ fn find_failed(error: FindError) -> Status {
 fn create_failed(error: CreateError) -> Status {
     match error {
         CreateError::Store(source) => source.into(),
+        CreateError::HandingOver => {
+            reasoned(Code::Unavailable, "HANDING_OVER", error.to_string(), [])
+        }
+        CreateError::NoMonolith => reasoned(
+            Code::Unavailable,
+            "MONOLITH_UNAVAILABLE",
+            error.to_string(),
+            [],
+        ),
         CreateError::Monolith(monolith::Error::Refused { message }) => {
             reasoned(Code::InvalidArgument, "MONOLITH_REFUSED", message, [])
         }

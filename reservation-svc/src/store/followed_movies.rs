@@ -1,14 +1,15 @@
-//! The table `followed_movies`: what has been adopted from the monolith. Rows are added and overwritten, never removed,
-//! because the monolith removes nothing.
+//! The table `followed_movies`: what has been adopted from the monolith. Rows are added and overwritten, and removed where
+//! the monolith removes its own; by [`following`](super::following), which guards what is written.
 //!
 //! It stands apart from everything that is sold here: adopting takes no part in the commit order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use banyan_mesh::database::Database;
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveValue::Set, EntityTrait, PaginatorTrait as _, QueryOrder as _, TransactionTrait as _,
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, DeleteMany, EntityTrait,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::OnConflict,
 };
 
@@ -50,6 +51,18 @@ impl FollowedMovies {
         row.map(TryInto::try_into).transpose()
     }
 
+    /// The ids of all of them.
+    pub(crate) async fn ids(&self) -> Result<BTreeSet<i64>, StoreError> {
+        let ids: Vec<i64> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Id)
+            .into_tuple()
+            .all(self.connection()?)
+            .await
+            .during("list the ids of followed movies")?;
+        Ok(ids.into_iter().collect())
+    }
+
     /// How many there are.
     pub(crate) async fn count(&self) -> Result<u64, StoreError> {
         entity::Entity::find()
@@ -76,37 +89,6 @@ impl FollowedMovies {
         Ok(news.collect())
     }
 
-    /// Writes movies whether they are known or not, in one transaction; each id once.
-    pub(crate) async fn upsert(
-        &self,
-        movies: Vec<FollowedMovie>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let transaction = self
-            .connection()?
-            .begin()
-            .await
-            .during("begin to adopt movies")?;
-        for chunk in movies.chunks(ROWS_PER_INSERT) {
-            let rows = chunk.iter().map(|movie| entity::row(movie, now));
-            let overwrite = OnConflict::column(entity::Column::Id)
-                .update_columns([
-                    entity::Column::Title,
-                    entity::Column::Description,
-                    entity::Column::Genres,
-                    entity::Column::Rating,
-                    entity::Column::AdoptedAt,
-                ])
-                .to_owned();
-            let insert = entity::Entity::insert_many(rows).on_conflict(overwrite);
-            insert
-                .exec_without_returning(&transaction)
-                .await
-                .during("adopt movies")?;
-        }
-        transaction.commit().await.during("commit adopted movies")
-    }
-
     /// Waits until the table can be there, or the process ends.
     pub(crate) async fn ready(&self) {
         self.database.ready().await;
@@ -117,13 +99,64 @@ impl FollowedMovies {
         self.connection().map(|_| ())
     }
 
-    fn connection(&self) -> Result<&sea_orm::DatabaseConnection, StoreError> {
+    pub(super) fn connection(&self) -> Result<&sea_orm::DatabaseConnection, StoreError> {
         if self.database.is_ready() {
             Ok(self.database.connection())
         } else {
             Err(StoreError::NotReady)
         }
     }
+}
+
+/// Writes movies whether they are known or not; each id once.
+pub(super) async fn write(
+    transaction: &DatabaseTransaction,
+    movies: &[FollowedMovie],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for chunk in movies.chunks(ROWS_PER_INSERT) {
+        let rows = chunk.iter().map(|movie| entity::row(movie, now));
+        let overwrite = OnConflict::column(entity::Column::Id)
+            .update_columns([
+                entity::Column::Title,
+                entity::Column::Description,
+                entity::Column::Genres,
+                entity::Column::Rating,
+                entity::Column::AdoptedAt,
+            ])
+            .to_owned();
+        let insert = entity::Entity::insert_many(rows).on_conflict(overwrite);
+        insert
+            .exec_without_returning(transaction)
+            .await
+            .during("adopt movies")?;
+    }
+    Ok(())
+}
+
+/// Removes them, those that are there.
+pub(super) fn remove(ids: &[i64]) -> DeleteMany<entity::Entity> {
+    entity::Entity::delete_many().filter(entity::Column::Id.is_in(ids.iter().copied()))
+}
+
+/// One of them, as the transaction sees it.
+pub(super) async fn one(
+    transaction: &DatabaseTransaction,
+    id: i64,
+) -> Result<Option<FollowedMovie>, StoreError> {
+    let row = entity::Entity::find_by_id(id).one(transaction).await;
+    let row = row.during("read a followed movie")?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// The highest id that is here; 0 if none is.
+pub(super) async fn highest_id(transaction: &DatabaseTransaction) -> Result<i64, StoreError> {
+    let highest = entity::Entity::find()
+        .order_by_desc(entity::Column::Id)
+        .one(transaction)
+        .await
+        .during("read the highest id")?;
+    Ok(highest.map_or(0, |row| row.id))
 }
 
 mod entity {

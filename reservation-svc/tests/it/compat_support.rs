@@ -16,7 +16,7 @@ use banyan_mesh::{
     process::Process,
     testing::TestDatabase,
 };
-use banyan_reservation::Settings;
+use banyan_reservation::{Capability, Settings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
@@ -44,13 +44,37 @@ impl Service {
         legacy_url: Option<String>,
         demo: bool,
     ) -> Self {
+        let settings = Settings {
+            demo,
+            ..Settings::default()
+        };
+        Self::start_with(database, legacy_url, settings).await
+    }
+
+    /// As [`Service::start`], of a monolith that is declared to be able to do that.
+    pub(crate) async fn following(
+        database: TestDatabase,
+        legacy_url: String,
+        capabilities: &[Capability],
+    ) -> Self {
+        let settings = Settings {
+            legacy_capabilities: capabilities.iter().copied().collect(),
+            ..Settings::default()
+        };
+        Self::start_with(database, Some(legacy_url), settings).await
+    }
+
+    async fn start_with(
+        database: TestDatabase,
+        legacy_url: Option<String>,
+        settings: Settings,
+    ) -> Self {
         let process = Process::new();
         let settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database: DatabaseSettings::new(&database.url),
-            demo,
             legacy_url,
-            ..Settings::default()
+            ..settings
         };
         let running = banyan_reservation::start(settings, &process).await.unwrap();
         let mut ready = process.readiness().watch();
@@ -74,7 +98,13 @@ impl Service {
     }
 
     pub(crate) async fn stop(self) {
+        self.end().await;
+    }
+
+    /// Stops it, and keeps its database.
+    pub(crate) async fn end(self) -> TestDatabase {
         self.process.stop(LIMIT).await.unwrap();
+        self.database
     }
 }
 
@@ -154,6 +184,40 @@ impl Legacy {
             .unwrap();
         let movie: Value = answer.error_for_status().unwrap().json().await.unwrap();
         movie["id"].as_i64().unwrap()
+    }
+
+    /// Makes a movie of that id and title, if it offers that.
+    pub(crate) async fn put(&self, id: i64, title: &str) {
+        let body = json!({ "title": title, "description": "", "genres": ["drama"], "rating": 7.5 });
+        let url = format!("{}/api/movies?id={id}", self.url());
+        let answer = self.http.put(url).json(&body).send().await.unwrap();
+        answer.error_for_status().unwrap();
+    }
+
+    /// Removes a movie, if it offers that.
+    pub(crate) async fn delete(&self, id: i64) {
+        let url = format!("{}/api/movies?id={id}", self.url());
+        let answer = self.http.delete(url).send().await.unwrap();
+        answer.error_for_status().unwrap();
+    }
+
+    /// The ids and titles of all movies.
+    pub(crate) async fn titles(&self) -> Vec<(i64, String)> {
+        let url = format!("{}/api/movies", self.url());
+        let movies: Vec<Value> = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        let title = |it: &Value| {
+            let title = it["title"].as_str().unwrap().to_owned();
+            (it["id"].as_i64().unwrap(), title)
+        };
+        movies.iter().map(title).collect()
     }
 
     pub(crate) async fn get(&self, id: i64) -> Value {
@@ -262,7 +326,7 @@ pub(crate) async fn silent_monolith() -> String {
     url
 }
 
-/// What a lossy network does to a create.
+/// What a lossy network does to a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
     /// It never arrives.
@@ -271,7 +335,42 @@ pub(crate) enum Loss {
     Answer,
 }
 
-/// A network between the service and the monolith at `legacy` that loses every second create, the first to
+/// A network between the service and the monolith at `legacy` that carries so many requests and breaks all others off,
+/// until it is given more; and in which a page of changes has two of them at most.
+pub(crate) async fn failing_network(legacy: String, carried: &Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let carried = Arc::clone(carried);
+    let carry = move |request: axum::extract::Request| {
+        let (legacy, carried) = (legacy.clone(), Arc::clone(&carried));
+        async move {
+            let left = carried.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+            if left.is_err() {
+                let cut = futures::stream::once(async { Err::<Vec<u8>, _>("cut") });
+                return http::Response::new(axum::body::Body::from_stream(cut));
+            }
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            let target = parts.uri.to_string().replace("limit=500", "limit=2");
+            let answer = reqwest::Client::new()
+                .request(parts.method, format!("{legacy}{target}"))
+                .body(body)
+                .send()
+                .await
+                .unwrap();
+            let status = answer.status();
+            let body = axum::body::Body::from(answer.bytes().await.unwrap());
+            http::Response::builder().status(status).body(body).unwrap()
+        }
+    };
+    let router = axum::Router::new().fallback(carry);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// A network between the service and the monolith at `legacy` that loses every second write, the first to
 /// begin with.
 pub(crate) async fn lossy_network(legacy: String, loss: Loss) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -280,8 +379,8 @@ pub(crate) async fn lossy_network(legacy: String, loss: Loss) -> String {
     let carry = move |request: axum::extract::Request| {
         let (legacy, creates) = (legacy.clone(), Arc::clone(&creates));
         async move {
-            let is_create = request.method() == http::Method::POST;
-            let lose = is_create && creates.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+            let is_write = request.method() != http::Method::GET;
+            let lose = is_write && creates.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
             // Ends the connection in the middle of the exchange.
             let broken = || {
                 let cut = futures::stream::once(async { Err::<Vec<u8>, _>("cut") });

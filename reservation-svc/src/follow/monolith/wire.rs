@@ -24,6 +24,49 @@ struct Refusal {
     error: String,
 }
 
+/// What happened to a movie there.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Change {
+    Upsert(FollowedMovie),
+    Delete(i64),
+}
+
+/// Some of what changed, in the order in which it did.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Changes {
+    pub changes: Vec<Change>,
+    /// Where to go on.
+    pub next: String,
+    /// Whether there was more at the time.
+    pub more: bool,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default, deserialize_with = "or_nothing")]
+    changes: Vec<Told>,
+    next: String,
+    #[serde(default)]
+    more: bool,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    id: i64,
+    #[serde(flatten)]
+    kind: Kind,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Kind {
+    Upsert { movie: Movie },
+    Delete,
+}
+
+/// Longer cursors are not kept.
+const CURSOR_BYTES_MAX: usize = 1_024;
+
 fn or_nothing<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -75,6 +118,43 @@ pub(super) fn movies(body: &[u8]) -> Result<Vec<FollowedMovie>, serde_json::Erro
         .collect())
 }
 
+pub(super) fn changes(body: &[u8]) -> Result<Changes, serde_json::Error> {
+    use serde::de::Error as _;
+    let Page {
+        changes,
+        next,
+        more,
+    } = serde_json::from_slice(body)?;
+    if next.is_empty() || next.len() > CURSOR_BYTES_MAX || next.contains('\0') {
+        let wrong = format!("`next` must have 1 to {CURSOR_BYTES_MAX} bytes and no NUL characters");
+        return Err(serde_json::Error::custom(wrong));
+    }
+    let change = |told: Told| match told.kind {
+        Kind::Delete => Ok(Change::Delete(told.id)),
+        Kind::Upsert { movie } if movie.id == told.id => Ok(Change::Upsert(movie.into())),
+        Kind::Upsert { .. } => Err(serde_json::Error::custom("a change of another movie's id")),
+    };
+    Ok(Changes {
+        changes: changes.into_iter().map(change).collect::<Result<_, _>>()?,
+        next,
+        more,
+    })
+}
+
+/// A cursor as part of a query: it is the monolith's, and may hold anything.
+pub(super) fn encoded(cursor: &str) -> String {
+    let mut text = String::with_capacity(cursor.len());
+    for byte in cursor.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte));
+            }
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
 /// What a refusal says, if it is in the monolith's shape.
 pub(super) fn error(body: &[u8]) -> Option<String> {
     let refusal: Refusal = serde_json::from_slice(body).ok()?;
@@ -117,6 +197,33 @@ mod tests {
             sent,
             r#"{"title":"Roots","description":"A forest","genres":["drama"],"rating":8.0}"#
         );
+    }
+
+    #[test]
+    fn changes_are_read_in_their_order() {
+        let body = br#"{"changes":[
+            {"cursor":"a-1","id":7,"kind":"upsert","movie":{"id":7,"title":"Roots","description":"A forest","genres":["drama"],"rating":8}},
+            {"cursor":"a-2","id":9,"kind":"delete"}],"next":"a-2","more":true}"#;
+        let want = Changes {
+            changes: vec![Change::Upsert(roots()), Change::Delete(9)],
+            next: "a-2".to_owned(),
+            more: true,
+        };
+        assert_eq!(changes(body).unwrap(), want);
+        let quiet = changes(br#"{"changes":null,"next":"a-2"}"#).unwrap();
+        assert_eq!((quiet.changes.len(), quiet.more), (0, false));
+        let long = format!(r#"{{"changes":[],"next":"{}"}}"#, "x".repeat(1_025));
+        for body in [
+            r#"{"changes":[]}"#,
+            r#"{"changes":[],"next":""}"#,
+            r#"{"changes":[{"id":1,"kind":"renamed"}],"next":"a"}"#,
+            r#"{"changes":[{"id":1,"kind":"upsert"}],"next":"a"}"#,
+            r#"{"changes":[{"id":1,"kind":"upsert","movie":{"id":2,"title":""}}],"next":"a"}"#,
+            &long,
+        ] {
+            assert!(changes(body.as_bytes()).is_err(), "{body}");
+        }
+        assert_eq!(encoded("a-1 &\u{e9}"), "a-1%20%26%C3%A9");
     }
 
     #[test]

@@ -1,15 +1,21 @@
 //! What the gateway asks a service that follows a legacy system: how well it does, and to catch up.
 
 use banyan_proto::follow::v1::{
-    CatchUpRequest, CatchUpResponse, Difference, ReconcileRequest, ReconcileResponse,
-    StatusRequest, StatusResponse, difference, follow_service_server::FollowService,
+    Authority, Capability, CatchUpRequest, CatchUpResponse, Difference, ReconcileRequest,
+    ReconcileResponse, SetAuthorityRequest, SetAuthorityResponse, StatusRequest, StatusResponse,
+    difference, follow_service_server::FollowService,
 };
 use jiff::{SignedDuration, Timestamp};
 use tonic::{Code, Request, Response, Status};
 
-use super::super::status::{crowded, reasoned};
+use super::super::status::{crowded, reasoned, wrong};
 use crate::{
-    follow::{COLLECTION, CatchUpError, Follower, Kind, ReconcileError, Reconciled},
+    capabilities,
+    domain::{followed_movie, violation::Fault},
+    follow::{
+        COLLECTION, CatchUpError, Follower, HandOverError, Kind, ReconcileError, Reconciled,
+        monolith,
+    },
     store::FollowedMovies,
     wire::timestamp,
 };
@@ -48,8 +54,10 @@ impl FollowService for Following {
         &self,
         request: Request<StatusRequest>,
     ) -> Result<Response<StatusResponse>, Status> {
-        let progress = self.follower(&request.into_inner().collection)?.progress();
+        let follower = self.follower(&request.into_inner().collection)?;
+        let progress = follower.progress();
         let adopted = self.movies.count().await?;
+        let position = self.movies.position().await?;
         Ok(Response::new(StatusResponse {
             healthy: progress.healthy,
             last_poll_time: progress.last_success.map(timestamp),
@@ -58,6 +66,12 @@ impl FollowService for Following {
             legacy_count: progress.legacy_count.map_or(-1, count),
             poll_done: progress.adopting.map_or(0, |(done, _)| count(done)),
             poll_total: progress.adopting.map_or(0, |(_, total)| count(total)),
+            authority: authority(position.authority).into(),
+            capabilities: follower
+                .capabilities()
+                .iter()
+                .map(|it| capability(it).into())
+                .collect(),
         }))
     }
 
@@ -79,6 +93,42 @@ impl FollowService for Following {
         let ReconcileRequest { collection, mend } = request.into_inner();
         let reconciled = self.follower(&collection)?.reconcile(mend).await;
         Ok(Response::new(view(reconciled.map_err(reconcile_failed)?)))
+    }
+
+    async fn set_authority(
+        &self,
+        request: Request<SetAuthorityRequest>,
+    ) -> Result<Response<SetAuthorityResponse>, Status> {
+        let request = request.into_inner();
+        let follower = self.follower(&request.collection)?;
+        let copied = match request.authority() {
+            Authority::Own => follower.take_over().await.map(|()| 0),
+            Authority::Legacy => follower.give_back().await,
+            Authority::Unspecified | Authority::Returning => {
+                let allowed = "must be AUTHORITY_LEGACY or AUTHORITY_OWN";
+                return Err(wrong("authority", Fault::Range, allowed));
+            }
+        };
+        Ok(Response::new(SetAuthorityResponse {
+            copied_count: count(copied.map_err(hand_over_failed)?),
+        }))
+    }
+}
+
+fn authority(authority: followed_movie::Authority) -> Authority {
+    match authority {
+        followed_movie::Authority::Legacy => Authority::Legacy,
+        followed_movie::Authority::Own => Authority::Own,
+        followed_movie::Authority::Returning => Authority::Returning,
+    }
+}
+
+fn capability(capability: capabilities::Capability) -> Capability {
+    match capability {
+        capabilities::Capability::ChangeFeed => Capability::ChangeFeed,
+        capabilities::Capability::Update => Capability::Update,
+        capabilities::Capability::Delete => Capability::Delete,
+        capabilities::Capability::KeepsIds => Capability::KeepsIds,
     }
 }
 
@@ -124,6 +174,7 @@ fn view(reconciled: Reconciled) -> ReconcileResponse {
                 .into(),
                 fields: it.fields.into_iter().map(str::to_owned).collect(),
                 mended: it.mended,
+                needs: it.needs.map_or(Capability::Unspecified, capability).into(),
             })
             .collect(),
     }
@@ -133,9 +184,46 @@ fn reconcile_failed(error: ReconcileError) -> Status {
     let (code, reason) = match error {
         ReconcileError::Store(source) => return source.into(),
         ReconcileError::Monolith(_) => (Code::Unavailable, "MONOLITH_UNAVAILABLE"),
+        ReconcileError::Write(source) => return write_failed(&source),
         ReconcileError::Running => (Code::Aborted, "RECONCILE_RUNNING"),
+        ReconcileError::Overtaken => (Code::Aborted, "RECONCILE_OVERTAKEN"),
     };
     reasoned(code, reason, error.to_string(), [])
+}
+
+/// The monolith was written to, and did not do it, or nobody knows.
+fn write_failed(error: &monolith::Error) -> Status {
+    let message = format!("failed to write to the monolith: {error}");
+    match error {
+        monolith::Error::NotOffered { capability, .. } => cannot(*capability, message),
+        monolith::Error::Refused { .. } => {
+            reasoned(Code::FailedPrecondition, "MONOLITH_REFUSED", message, [])
+        }
+        _ => reasoned(Code::Unavailable, "MONOLITH_UNAVAILABLE", message, []),
+    }
+}
+
+fn cannot(capability: capabilities::Capability, message: String) -> Status {
+    let metadata = [("capability", capability.to_string())];
+    reasoned(Code::FailedPrecondition, "LEGACY_CANNOT", message, metadata)
+}
+
+fn hand_over_failed(error: HandOverError) -> Status {
+    tracing::warn!(
+        error = &error as &dyn std::error::Error,
+        "The authority for movies did not change hands"
+    );
+    let message = error.to_string();
+    match error {
+        HandOverError::Store(source) => source.into(),
+        HandOverError::Copy(source) => reconcile_failed(source),
+        HandOverError::CatchUp(source) => catch_up_failed(source),
+        HandOverError::Needs { needs, .. } => cannot(needs, message),
+        HandOverError::Monolith(_) => {
+            reasoned(Code::Unavailable, "MONOLITH_UNAVAILABLE", message, [])
+        }
+        HandOverError::Busy => reasoned(Code::Aborted, "HAND_OVER_RUNNING", message, []),
+    }
 }
 
 /// Not logged here: the poller's dependency was.
