@@ -5,6 +5,7 @@
 
 mod it {
     pub(crate) mod compat_support;
+    pub(crate) mod networks;
 
     pub(crate) mod support;
     pub(crate) mod way;

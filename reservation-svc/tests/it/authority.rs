@@ -11,7 +11,8 @@ use tonic_types::StatusExt as _;
 
 use super::{
     capabilities::{catch_up, create, reconcile, status, titles},
-    compat_support::{Legacy, Loss, Service, lossy_network, reason},
+    compat_support::{Legacy, Service, reason},
+    networks::{Loss, lossy_network},
 };
 
 const ALL: &[Capability] = &Capability::ALL;

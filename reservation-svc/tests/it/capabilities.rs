@@ -21,8 +21,9 @@ use legacy_monolith::Capabilities;
 use sea_orm::ConnectionTrait as _;
 use tonic::Status;
 
-use super::compat_support::{
-    Legacy, Loss, Service, broken_monolith, eventually, failing_network, lossy_network, reason,
+use super::{
+    compat_support::{Legacy, Service, eventually, reason},
+    networks::{Loss, broken_monolith, failing_network, lossy_network},
 };
 
 const BACKFILLS: &str = r#"reservation_follow_backfills_total{collection="movies"}"#;

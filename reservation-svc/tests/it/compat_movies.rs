@@ -8,10 +8,8 @@ use banyan_proto::compat::cinema::v1::{
 use tonic::{Code, Status, transport::Channel};
 
 use super::{
-    compat_support::{
-        Legacy, Loss, Service, broken_monolith, eventually, lossy_network, reason, silent_monolith,
-        violations,
-    },
+    compat_support::{Legacy, Service, eventually, reason, violations},
+    networks::{Loss, broken_monolith, lossy_network, silent_monolith},
     support,
 };
 

@@ -13,8 +13,9 @@ use banyan_proto::{
 use sea_orm::ConnectionTrait as _;
 use tonic::{Code, Status, transport::Channel};
 
-use super::compat_support::{
-    Legacy, Service, broken_monolith, eventually, impatient_monolith, reason,
+use super::{
+    compat_support::{Legacy, Service, eventually, reason},
+    networks::{broken_monolith, impatient_monolith},
 };
 
 type Client = FollowServiceClient<Channel>;
