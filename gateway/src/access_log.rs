@@ -91,6 +91,14 @@ impl Record {
         })
     }
 
+    /// Puts a word before what is in the line already.
+    pub(crate) fn note(&mut self, why: String) {
+        self.trouble = Some(match self.trouble.take() {
+            Some(trouble) => format!("{why}; {trouble}"),
+            None => why,
+        });
+    }
+
     /// Counts an answer by what it was.
     fn judge(&self, status: StatusCode) {
         self.route.answered(&self.metrics, self.side(), status);

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
@@ -198,9 +199,53 @@ where
     }
 }
 
+/// What was read of a body, and then the rest of it.
+pub(crate) struct Again {
+    begun: Option<Bytes>,
+    rest: Body,
+}
+
+impl Again {
+    pub(crate) fn body(begun: Bytes, rest: Body) -> Body {
+        Body::new(Again {
+            begun: Some(begun),
+            rest,
+        })
+    }
+}
+
+impl http_body::Body for Again {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.begun.take() {
+            Some(begun) => Poll::Ready(Some(Ok(Frame::data(begun)))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.begun.is_none() && http_body::Body::is_end_stream(&self.rest)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let begun = self.begun.as_ref().map_or(0, Bytes::len) as u64;
+        let rest = http_body::Body::size_hint(&self.rest);
+        let mut hint = SizeHint::new();
+        hint.set_lower(begun + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(begun + upper);
+        }
+        hint
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
     use futures::StreamExt as _;
     use http_body_util::BodyExt as _;
 

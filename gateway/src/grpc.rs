@@ -13,6 +13,7 @@
 //! | [`metadata`] | what a service is told beside the messages, and what a client is |
 //! | [`pass`], [`messages`], [`answer`] | a call to a service: the way there, the way back |
 //! | [`legacy`] | a call to the legacy side, over REST |
+//! | [`held`] | what a rollout has to know of a call before it is sent or answered |
 //! | [`web`] | gRPC-Web: trailers in the body, base64 |
 //! | [`outcome`] | what became of a call, which its HTTP status does not say |
 //! | [`own`] | the gateway's own services: health, reflection |
@@ -20,6 +21,7 @@
 mod answer;
 mod dialect;
 mod flow;
+mod held;
 mod legacy;
 mod messages;
 mod metadata;
@@ -30,8 +32,9 @@ mod table;
 mod web;
 
 pub(crate) use dialect::Dialect;
-pub(crate) use legacy::{answer as from_legacy, failed, message, rest};
+pub(crate) use held::{glance, hold, only_message};
+pub(crate) use legacy::{Answered, failed, message, rest};
 pub(crate) use outcome::{Outcome, finished};
-pub(crate) use pass::{Terms, ask_own, pass};
+pub(crate) use pass::{Terms, ask_own, copied, pass};
 pub(crate) use table::{Answerer, Entry, Table};
 pub(crate) use web::request as messages;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::refusal::Refusal;
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Longest key; as long as a request id may be.
 const CHARS_MAX: usize = 128;

@@ -6,6 +6,7 @@ mod grpc;
 
 use std::collections::HashMap;
 
+use banyan_rollout::Failure;
 use banyan_transcode::{Code, ErrorShape, StatusParts};
 use http::{
     HeaderName, HeaderValue, Method, StatusCode,
@@ -30,6 +31,8 @@ pub(crate) struct Refusal {
     pub(crate) header: Option<Box<(HeaderName, HeaderValue)>>,
     /// For the access log only: addresses and error chains are not for clients.
     pub(crate) trouble: Option<String>,
+    /// How an upstream failed, where one did.
+    pub(crate) failure: Option<Failure>,
 }
 
 impl Refusal {
@@ -48,6 +51,15 @@ impl Refusal {
             message,
             header: None,
             trouble: None,
+            failure: None,
+        }
+    }
+
+    /// The same with how the upstream failed, for whoever may answer instead.
+    pub(crate) fn after(self, failure: Failure) -> Refusal {
+        Refusal {
+            failure: Some(failure),
+            ..self
         }
     }
 

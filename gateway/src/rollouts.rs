@@ -51,8 +51,9 @@ pub(crate) use data::Data;
 pub use definition::Definition;
 pub use explain::Question;
 pub use live::Counts;
+pub(crate) use pins::{PIN, WROTE};
 pub use request::Asked;
-pub(crate) use request::{FORCE_SIDE, FORCE_TOKEN};
+pub(crate) use request::{FORCE_SIDE, FORCE_TOKEN, Message};
 pub(crate) use ruling::Comparison;
 pub use ruling::Ruling;
 pub use settings::{Adjustment, PolicyChange, Wish};
@@ -174,6 +175,12 @@ impl Rollouts {
         let rollouts = self.inner.rollouts.load();
         let live = rollouts.get(name);
         live.is_some_and(|live| live.current().subjects.want_body())
+    }
+
+    /// Whether the message of a gRPC call has to be looked at before the call can be decided.
+    pub(crate) fn wants_message(&self, name: &str) -> bool {
+        let live = self.inner.rollouts.get(name);
+        live.is_some_and(|live| live.definition.subjects.want_request())
     }
 
     /// What requests may say about their side.

@@ -11,7 +11,8 @@ mod services;
 use std::sync::Arc;
 
 use axum::body::Body;
-use banyan_transcode::{Comparer, HttpRule, RouteTable};
+use banyan_rollout::Side;
+use banyan_transcode::{Comparer, HttpRule, RequestView, Reverse, RouteTable};
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -72,6 +73,18 @@ pub(crate) struct Split {
     pub(crate) follower: Option<Follower>,
     /// Whether both sides say the same; nothing while the contract is not there.
     pub(crate) comparer: Option<Comparer>,
+    /// How a write is sent to be validated only, where its message can say so.
+    pub(crate) validation: Option<Validation>,
+    /// Whether legacy understands such a request.
+    pub(crate) legacy_validates: bool,
+}
+
+/// A method that changes something, looked at as messages.
+#[derive(Debug)]
+pub(crate) struct Validation {
+    pub(crate) view: RequestView,
+    /// The REST calls of its messages, for legacy.
+    pub(crate) rules: Vec<Reverse>,
 }
 
 #[derive(Debug)]
@@ -179,6 +192,16 @@ impl Served {
     /// Whether callers are guests with a secret cookie.
     pub(crate) fn guest(&self) -> bool {
         self.call().is_some_and(|call| call.guest)
+    }
+}
+
+impl Split {
+    /// Whether a side does nothing but look at a write that says so.
+    pub(crate) fn may_be_validated(&self, side: Side) -> bool {
+        match side {
+            Side::Grpc => true,
+            Side::Legacy => self.legacy_validates,
+        }
     }
 }
 

@@ -3,30 +3,24 @@
 //!
 //! It can never slow, fail or change the client's answer: it begins when the last byte of that answer has been handed
 //! over, has a place among a limited number, a time limit and a body limit, and whatever goes wrong with it is only
-//! counted. It never repeats a write: only safe requests are compared.
+//! counted. It never repeats a write: only safe requests are compared, and writes that the other side is only asked to
+//! validate ([`Question::Validated`]).
 //!
 //! Where the rollout says so the side that answered is asked once more too. What differs between its own two answers
 //! is noise: paths where that was ever seen do not count as differences any more.
 
 mod book;
 mod capture;
+mod job;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use banyan_mesh::process::Process;
 use banyan_rollout::Side;
-use banyan_transcode::{Captures, Finding, Seen};
+use banyan_transcode::StatusParts;
 use bytes::Bytes;
-use http::{
-    HeaderName, HeaderValue, Response, StatusCode,
-    header::{
-        ACCEPT_ENCODING, CONTENT_ENCODING, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-        IF_UNMODIFIED_SINCE, RANGE,
-    },
-    request::Parts,
-};
-use http_body_util::{BodyExt as _, Limited};
+use http::{HeaderMap, Response, StatusCode, header::CONTENT_ENCODING};
 use jiff::Timestamp;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -34,17 +28,15 @@ use prometheus_client::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
+pub(crate) use self::job::{Job, Question, Rest, validated};
 use self::{
     book::{Book, Place},
     capture::Capture,
 };
 use crate::{
-    body::BodyLimits, compression::Compression, context::Context, guest::Guests, metrics::Metrics,
-    profile::Profile, rollouts::Comparison, routes::Split, store::Store, transcoded::Caller,
+    store::Store,
+    transcoded::{Told, of_headers},
 };
-
-/// Told to both sides, so that they can tell such a request from a client's.
-const MARK: HeaderName = HeaderName::from_static("x-banyan-shadow");
 
 /// Requests that wait or are being compared; more are not compared.
 const PENDING_MAX: usize = 256;
@@ -73,22 +65,6 @@ struct Inner {
 struct Labels {
     rollout: String,
     result: &'static str,
-}
-
-/// A request that is to be compared once it is answered.
-pub(crate) struct Job {
-    pub(crate) comparison: Comparison,
-    pub(crate) split: Arc<Split>,
-    /// The route, as operators see it.
-    pub(crate) route: Arc<str>,
-    pub(crate) profile: Arc<Profile>,
-    pub(crate) captures: Captures,
-    pub(crate) parts: Parts,
-    pub(crate) context: Context,
-    pub(crate) guests: Guests,
-    pub(crate) limits: BodyLimits,
-    pub(crate) compression: Compression,
-    pub(crate) metrics: Metrics,
 }
 
 /// How a comparison ended.
@@ -130,25 +106,45 @@ impl Shadows {
         shadows
     }
 
-    /// Lets a response pass, and compares it with the other side's once it has passed.
-    pub(crate) fn follow(&self, job: Job, response: Response<Body>) -> Response<Body> {
+    /// Lets a response pass, and compares it with the other side's once it has passed. `told`: what the side that answered
+    /// has said over REST, where that is known already.
+    pub(crate) fn follow(
+        &self,
+        job: Job,
+        told: Option<Told>,
+        response: Response<Body>,
+    ) -> Response<Body> {
         let shadows = self.clone();
-        let status = response.status();
-        let is_plain = !response.headers().contains_key(CONTENT_ENCODING);
+        let said = match told {
+            Some(told) => Said::Known(told),
+            None if job.question.is_message() => Said::Message(of_headers(response.headers())),
+            None => Said::Body(response.status()),
+        };
+        let is_kept = match &said {
+            Said::Known(_) => false,
+            Said::Message(_) | Said::Body(_) => !response.headers().contains_key(CONTENT_ENCODING),
+        };
         response.map(|body| {
-            Body::new(Capture::new(body, is_plain, move |captured| {
-                shadows.begin(job, status, captured);
+            Body::new(Capture::new(body, is_kept, move |captured| {
+                shadows.begin(job, said, captured);
             }))
         })
     }
 
-    fn begin(&self, job: Job, status: StatusCode, captured: Captured) {
-        let answer = match captured {
-            Captured::Whole(body) => Some((status, body)),
+    fn begin(&self, job: Job, said: Said, captured: Captured) {
+        let answer = match (said, captured) {
+            (_, Captured::Unfit) => return self.count(&job, Outcome::Unfit),
+            (Said::Known(told), _) => Some(told),
+            (Said::Body(status), Captured::Whole(body, _)) => Some((status, body)),
+            (Said::Message(status), Captured::Whole(sent, trailers)) => {
+                job.told(&sent, status.or_else(|| of_headers(&trailers?)))
+            }
             // It was compressed for this client: the side is asked once more, for the plain one.
-            Captured::Encoded => None,
-            Captured::Unfit => return self.count(&job, Outcome::Unfit),
+            (_, Captured::Encoded) => None,
         };
+        if answer.is_none() && !job.question.is_repeatable() {
+            return self.count(&job, Outcome::Unfit);
+        }
         let Ok(place) = Arc::clone(&self.inner.pending).try_acquire_owned() else {
             return self.count(&job, Outcome::Crowded);
         };
@@ -164,7 +160,7 @@ impl Shadows {
         });
     }
 
-    async fn compare(&self, job: &Job, answer: Option<(StatusCode, Bytes)>) -> Outcome {
+    async fn compare(&self, job: &Job, answer: Option<Told>) -> Outcome {
         let answered = job.comparison.answered();
         let first = match answer {
             Some(first) => Some(first),
@@ -178,6 +174,7 @@ impl Shadows {
             route: Arc::clone(&job.route),
         };
         if job.comparison.wants_noise()
+            && job.question.is_repeatable()
             && let Some(again) = job.ask(answered).await
         {
             let noise = job.judge(&first, &again);
@@ -215,82 +212,19 @@ impl Shadows {
     }
 }
 
-/// What was seen of an answer on its way to the client.
-enum Captured {
-    Whole(Bytes),
-    Encoded,
-    Unfit,
+/// How to read what passes to the client.
+enum Said {
+    /// Not at all: what the side said is known.
+    Known(Told),
+    /// As the body of a REST answer.
+    Body(StatusCode),
+    /// As a message and the status after it, unless that came first.
+    Message(Option<StatusParts>),
 }
 
-impl Job {
-    /// A copy of the request, for a side that answers nobody. What asks for a part, or for nothing unless it changed, is
-    /// left out: both are to say all they know.
-    pub(crate) fn prepared(mut self) -> Self {
-        for name in [
-            ACCEPT_ENCODING,
-            IF_MATCH,
-            IF_MODIFIED_SINCE,
-            IF_NONE_MATCH,
-            IF_UNMODIFIED_SINCE,
-            RANGE,
-        ] {
-            self.parts.headers.remove(name);
-        }
-        self.parts
-            .headers
-            .insert(MARK, HeaderValue::from_static("1"));
-        self
-    }
-
-    async fn ask(&self, side: Side) -> Option<(StatusCode, Bytes)> {
-        let caller = Caller {
-            context: &self.context,
-            guests: &self.guests,
-            limits: self.limits,
-            compression: &self.compression,
-            metrics: &self.metrics,
-            listener: "shadow",
-            begun: std::time::Instant::now(),
-        };
-        let split = &self.split;
-        let answer = match side {
-            Side::Grpc => {
-                let call = split.grpc.as_ref().ok()?.answer(
-                    &self.parts,
-                    Body::empty(),
-                    &self.captures,
-                    &self.profile,
-                    &caller,
-                );
-                call.await
-            }
-            Side::Legacy => {
-                let forwarded = split.legacy.forward(
-                    &self.parts,
-                    Body::empty(),
-                    &self.context,
-                    self.limits,
-                    &self.guests,
-                );
-                forwarded.await
-            }
-        };
-        let (parts, body) = answer.ok()?.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.ok()?;
-        Some((parts.status, body.to_bytes()))
-    }
-
-    /// What differs; nothing where there is no contract to judge by.
-    fn judge(&self, owner: &(StatusCode, Bytes), other: &(StatusCode, Bytes)) -> Vec<Finding> {
-        fn seen((status, body): &(StatusCode, Bytes)) -> Seen<'_> {
-            Seen {
-                status: status.as_u16(),
-                body,
-            }
-        }
-        let comparer = self.split.comparer.as_ref();
-        comparer.map_or_else(Vec::new, |comparer| {
-            comparer.compare(seen(owner), seen(other))
-        })
-    }
+/// What was seen of an answer on its way to the client.
+enum Captured {
+    Whole(Bytes, Option<HeaderMap>),
+    Encoded,
+    Unfit,
 }

@@ -8,6 +8,7 @@
 //! | [`frames`], [`status`] | messages on a byte stream, and how a call ended |
 //! | [`exchange`] | one call on the wire |
 //! | `answer` | one message, or a failure, as a response |
+//! | `told` | the same of a message that is there already |
 //! | `streams`, `upload`, `download`, `form` | calls that stream; what a client sends; what a service sends; how that looks |
 
 mod answer;
@@ -17,6 +18,7 @@ mod form;
 pub(crate) mod frames;
 mod status;
 mod streams;
+mod told;
 mod upload;
 
 use std::{
@@ -56,7 +58,11 @@ use crate::{
     upstreams::GrpcService,
 };
 
-pub(crate) use self::status::{BASE64, GRPC_STATUS, not_grpc};
+pub(crate) use self::{
+    answer::failure_of,
+    status::{BASE64, GRPC_STATUS, not_grpc, of_headers},
+    told::Told,
+};
 
 /// Largest answer of a service.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;

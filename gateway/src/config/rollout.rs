@@ -65,8 +65,9 @@ pub struct RolloutConfig {
     pub legacy: LegacyConfig,
 }
 
-/// How many requests the other side is asked too, once the client has its answer, and what may differ. Only GET requests
-/// are compared, in the stages `shadow` and `split`. Paths name fields of the response by their proto names, the elements
+/// How many requests the other side is asked too, once the client has its answer, and what may differ. Compared are GET
+/// requests and gRPC calls of such routes, and whether a write would be done of which the other side can be asked with
+/// `validate_only`; in the stages `shadow` and `split`. Paths name fields of the response by their proto names, the elements
 /// of a list by `[]`: `movies[].rating`; each stands for everything below it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -121,6 +122,9 @@ pub struct LegacyConfig {
     /// It does a request once only, however often it comes with the same `Idempotency-Key`: a write that failed on gRPC
     /// may then be sent there.
     pub honours_request_ids: bool,
+    /// It does nothing but look at a request whose field `validate_only` is true: writes that gRPC has answered may then be
+    /// compared too.
+    pub honours_validate_only: bool,
 }
 
 impl LegacyConfig {

@@ -1,14 +1,16 @@
 //! The way of a gRPC call through a listener: the same steps as a REST request's, without a body to read.
 
+mod split;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::body::Body;
-use banyan_rollout::Side;
 use http::{HeaderValue, Method, Response, Version, request::Parts};
 
+use self::split::Moved;
 use super::Edge;
 use crate::{
     access_log::Record,
@@ -18,8 +20,7 @@ use crate::{
     guest::Guest,
     metrics::Counts,
     refusal::Refusal,
-    rollouts::Asked as Request,
-    routes::{Routes, Split},
+    routes::Routes,
     site,
     transcoded::{Call, Caller},
     upstreams::GrpcService,
@@ -39,7 +40,9 @@ struct Asked<'a> {
     caller: &'a Caller<'a>,
     guest: Option<&'a Guest>,
     deadline: tokio::time::Instant,
-    /// The same for the service.
+    /// Until when the client waits, where it says so.
+    until: Option<tokio::time::Instant>,
+    /// The deadline for the service.
     timeout: HeaderValue,
 }
 
@@ -137,59 +140,31 @@ impl Edge {
             true => caller.guests.of(&parts.headers, caller.context),
             false => None,
         };
+        let deadline = tokio::time::Instant::now() + left;
         let asked = Asked {
             parts,
             caller,
             guest: guest.as_ref(),
-            deadline: tokio::time::Instant::now() + left,
+            deadline,
+            until: wanted.map(|wanted| tokio::time::Instant::from_std(caller.begun) + wanted),
             timeout,
         };
         let mut response = match answerer {
             Answerer::Service(_) => self.service(entry, call, body, &asked).await?,
             Answerer::Split(split) => {
-                self.split_call(entry, split, call, body, &asked, record)
-                    .await?
+                let moved = Moved {
+                    entry,
+                    split,
+                    call,
+                    asked: &asked,
+                };
+                // In a box: it is much larger than a call that nobody moves.
+                Box::pin(self.split_call(&moved, body, record)).await?
             }
         };
         if let Some(guest) = guest {
             guest.remember(response.headers_mut());
         }
-        Ok(response)
-    }
-
-    /// Asks the rollout, and tells the client and the record which side answered.
-    async fn split_call(
-        &self,
-        entry: &Entry,
-        split: &Split,
-        call: &Call,
-        body: Body,
-        asked: &Asked<'_>,
-        record: &mut Record,
-    ) -> Result<Response<Body>, Refusal> {
-        let request = Request {
-            is_safe: entry.is_safe,
-            address: asked.caller.context.client_address(),
-            is_operators: self.operators.is_some(),
-            ..Request::of(&asked.parts.headers)
-        };
-        let ruling = self.rollouts.rule(&split.rollout, &request);
-        let ruling = ruling.ok_or_else(Refusal::no_method)?;
-        let (side, set_cookie) = (ruling.side, ruling.set_cookie.clone());
-        record.ruling = Some(ruling);
-        let answer = match side {
-            Side::Grpc => self.service(entry, call, body, asked).await,
-            Side::Legacy => {
-                let answer = self.legacy_call(entry, split, body, asked, record);
-                tokio::time::timeout_at(asked.deadline, answer)
-                    .await
-                    .unwrap_or_else(|_| Err(Refusal::upstream_slow(split.legacy.name())))
-            }
-        };
-        let context = asked.caller.context;
-        // A failure has a side too.
-        let mut response = answer.unwrap_or_else(|refusal| self.refuse_call(refusal, record));
-        super::mark(&mut response, side, set_cookie, context);
         Ok(response)
     }
 
@@ -210,32 +185,5 @@ impl Edge {
             silence_max: Duration::from_millis(call.streams.idle_timeout_ms),
         };
         grpc::pass(call.into(), asked.parts, body, &terms).await
-    }
-
-    /// The call as a REST call to the legacy side.
-    async fn legacy_call(
-        &self,
-        entry: &Entry,
-        split: &Split,
-        body: Body,
-        asked: &Asked<'_>,
-        record: &mut Record,
-    ) -> Result<Response<Body>, Refusal> {
-        if entry.streams() {
-            return Err(Refusal::stream_on_legacy());
-        }
-        if entry.rules.is_empty() {
-            return Err(Refusal::no_rest_form());
-        }
-        let message = grpc::message(body, asked.caller.limits).await?;
-        let rest = grpc::rest(&entry.rules, &message, asked.parts, asked.caller.guests);
-        let (parts, body, rule) = match rest {
-            Ok(rest) => rest,
-            Err(unfit) => return Ok(grpc::failed(&unfit)),
-        };
-        let response = self
-            .legacy(split, &parts, body, asked.caller, record)
-            .await?;
-        grpc::from_legacy(rule, &parts.method, response, split.legacy.name()).await
     }
 }

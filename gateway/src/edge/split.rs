@@ -3,28 +3,26 @@
 //! A body is looked at only where the rollout's subjects may stand in it, and kept only where legacy might have to answer
 //! for gRPC; either way no more of it than [`BODY_BYTES_MAX`].
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
 
 use axum::body::Body;
 use banyan_rollout::{BODY_BYTES_MAX, Failure, Side};
 use banyan_transcode::Captures;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Response, header::SET_COOKIE, request::Parts};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
 use super::{Edge, mark, secure};
 use crate::{
     access_log::Record,
-    body::limited,
+    body::{Again, limited},
     context::Context,
     idempotency,
     refusal::Refusal,
-    rollouts::{Asked, FORCE_SIDE, FORCE_TOKEN, Ruling},
+    rollouts::{Asked, Comparison, FORCE_SIDE, FORCE_TOKEN, Ruling},
     routes::{Route, Split},
-    shadow::Job,
+    shadow::{self, Job, Question},
     transcoded::Caller,
 };
 
@@ -52,9 +50,11 @@ impl Edge {
         let asked = Asked {
             headers: &parts.headers,
             is_safe: parts.method.is_safe(),
+            is_comparable: parts.method == Method::GET || split.validation.is_some(),
             captures: Some(captures),
             query: parts.uri.query(),
             body: read.as_deref(),
+            message: None,
             address: caller.context.client_address(),
             is_operators: self.operators.is_some(),
         };
@@ -66,6 +66,11 @@ impl Edge {
         parts.headers.remove(FORCE_SIDE);
         parts.headers.remove(FORCE_TOKEN);
 
+        let is_validated = split.validation.is_some() && ruling.shadow.is_some();
+        let (read, body) = match is_validated && !wants_body {
+            true => begin(body, caller).await,
+            false => (read, body),
+        };
         let set_cookie = ruling.set_cookie.clone();
         let answer = match ruling.side {
             Side::Grpc => {
@@ -80,23 +85,13 @@ impl Edge {
         // A failure has a side too, and its client is to stay there.
         let mut response = answer
             .unwrap_or_else(|refusal| self.refuse(&route.profile, refusal, caller.context, record));
-        if parts.method == Method::GET
-            && let Some(comparison) = record.ruling.as_ref().and_then(Ruling::comparison)
-        {
-            let job = Job {
-                comparison,
-                split: Arc::clone(split),
-                route: route.label.as_str().into(),
-                profile: Arc::clone(&route.profile),
-                captures: captures.clone(),
-                parts,
-                context: caller.context.clone(),
-                guests: caller.guests.clone(),
-                limits: self.limits.body,
-                compression: caller.compression.clone(),
-                metrics: self.metrics.clone(),
-            };
-            response = self.rollouts.shadows().follow(job.prepared(), response);
+        if let Some(comparison) = record.ruling.as_ref().and_then(Ruling::comparison) {
+            let other = comparison.answered().other();
+            if let Some(question) = question(split, other, captures, parts, read, caller) {
+                let job = self.job(comparison, split, route, question, caller);
+                let shadows = self.rollouts.shadows();
+                response = shadows.follow(job.prepared(), None, response);
+            }
         }
         let side = record
             .ruling
@@ -104,6 +99,29 @@ impl Edge {
             .map_or(Side::Legacy, |ruling| ruling.side);
         mark(&mut response, side, set_cookie, caller.context);
         Ok(response)
+    }
+
+    /// A request that is to be compared once it is answered.
+    pub(super) fn job(
+        &self,
+        comparison: Comparison,
+        split: &Arc<Split>,
+        route: &Route,
+        question: Question,
+        caller: &Caller<'_>,
+    ) -> Job {
+        Job {
+            comparison,
+            split: Arc::clone(split),
+            route: route.label.as_str().into(),
+            profile: Arc::clone(&route.profile),
+            question,
+            context: caller.context.clone(),
+            guests: caller.guests.clone(),
+            limits: self.limits.body,
+            compression: caller.compression.clone(),
+            metrics: self.metrics.clone(),
+        }
     }
 
     /// Lets gRPC answer, or legacy where that failed without having happened.
@@ -148,11 +166,7 @@ impl Edge {
                 let answer = self
                     .legacy(split, parts, Body::from(kept), caller, record)
                     .await;
-                let why = format!("legacy answered: gRPC failed ({failure:?})");
-                record.trouble = Some(match record.trouble.take() {
-                    Some(trouble) => format!("{why}; {trouble}"),
-                    None => why,
-                });
+                record.note(format!("legacy answered: gRPC failed ({failure:?})"));
                 return answer;
             }
         }
@@ -189,7 +203,7 @@ impl Edge {
     }
 
     /// Gives the client what makes its next reads find this write.
-    fn after_write(
+    pub(super) fn after_write(
         &self,
         response: &mut Response<Body>,
         ruling: &Ruling,
@@ -205,6 +219,47 @@ impl Edge {
             }
         }
     }
+}
+
+/// What the other side is asked too, if it can be.
+fn question(
+    split: &Split,
+    other: Side,
+    captures: &Captures,
+    parts: Parts,
+    read: Option<Bytes>,
+    caller: &Caller<'_>,
+) -> Option<Question> {
+    match parts.method == Method::GET {
+        true => Some(Question::Rest {
+            parts,
+            captures: captures.clone(),
+        }),
+        false => validated(split, other, captures, &parts, read?, caller),
+    }
+}
+
+/// A write, to be validated by the side that has not done it.
+fn validated(
+    split: &Split,
+    side: Side,
+    captures: &Captures,
+    parts: &Parts,
+    body: Bytes,
+    caller: &Caller<'_>,
+) -> Option<Question> {
+    let validation = split.validation.as_ref()?;
+    split.may_be_validated(side).then_some(())?;
+    let call = split.grpc.as_ref().ok()?;
+    let (message, metadata) = call.message_of(parts, captures, &body, caller)?;
+    let (view, rules) = (&validation.view, &validation.rules);
+    let (message, rest) = shadow::validated(view, rules, &message, parts, caller.guests)?;
+    Some(Question::Validated {
+        message,
+        metadata,
+        rest,
+        is_call: false,
+    })
 }
 
 fn give_cookie(response: &mut Response<Body>, cookie: HeaderValue, context: &Context) {
@@ -235,54 +290,11 @@ async fn begin(body: Body, caller: &Caller<'_>) -> (Option<Bytes>, Body) {
             }
             Some(Err(error)) => {
                 let rest = Body::from_stream(futures::stream::iter([Err::<Bytes, _>(error)]));
-                return (None, again(begun, rest));
+                return (None, Again::body(begun.freeze(), rest));
             }
         }
         if begun.len() > BODY_BYTES_MAX {
-            return (None, again(begun, Body::new(body)));
+            return (None, Again::body(begun.freeze(), Body::new(body)));
         }
-    }
-}
-
-fn again(begun: BytesMut, rest: Body) -> Body {
-    Body::new(Again {
-        begun: Some(begun.freeze()),
-        rest,
-    })
-}
-
-/// What was read of a body, and then the rest of it.
-struct Again {
-    begun: Option<Bytes>,
-    rest: Body,
-}
-
-impl http_body::Body for Again {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match self.begun.take() {
-            Some(begun) => Poll::Ready(Some(Ok(Frame::data(begun)))),
-            None => Pin::new(&mut self.rest).poll_frame(context),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.begun.is_none() && self.rest.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let begun = self.begun.as_ref().map_or(0, Bytes::len) as u64;
-        let rest = self.rest.size_hint();
-        let mut hint = SizeHint::new();
-        hint.set_lower(begun + rest.lower());
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(begun + upper);
-        }
-        hint
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use banyan_transcode::{Reverse, StatusParts, reverse};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{
-    HeaderValue, Method, Response, StatusCode, Uri, Version,
+    HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
     request::Parts,
 };
@@ -15,17 +15,23 @@ use http_body_util::{BodyExt as _, Limited};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::{Dialect, answer::whole, flow::Flow, messages::Messages, metadata};
+use super::{
+    Dialect,
+    answer::whole,
+    flow::Flow,
+    held::broken_off,
+    messages::{Messages, PREFIX},
+    metadata,
+};
 use crate::{
-    body::{BodyLimits, Broken, limited},
+    body::{BodyLimits, limited},
     guest::Guests,
+    idempotency::IDEMPOTENCY_KEY,
     refusal::Refusal,
 };
 
 /// Largest answer of a legacy system.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
-const PREFIX: usize = 5;
-
 /// The one message of a unary call.
 pub(crate) async fn message(body: Body, limits: BodyLimits) -> Result<Bytes, Refusal> {
     let flow = Flow::default();
@@ -38,11 +44,7 @@ pub(crate) async fn message(body: Body, limits: BodyLimits) -> Result<Bytes, Ref
     let (body, watch) = limited(Body::new(messages), whole);
     let collected = body.collect().await;
     let mut bytes = collected
-        .map_err(|_| match flow.broken().or_else(|| watch.broken()) {
-            Some(Broken::TooLarge) => Refusal::message_too_large(),
-            Some(Broken::Idle) => Refusal::client_slow(),
-            None => Refusal::client_gone(),
-        })?
+        .map_err(|_| broken_off(flow.broken().or_else(|| watch.broken())))?
         .to_bytes();
     let Some(&[flag, a, b, c, d]) = bytes.first_chunk::<PREFIX>() else {
         return Err(Refusal::broken_message("one message is expected"));
@@ -58,13 +60,15 @@ pub(crate) async fn message(body: Body, limits: BodyLimits) -> Result<Bytes, Ref
     Ok(bytes.split_off(PREFIX))
 }
 
-/// The REST call of a message, with the client's metadata as its headers, and the rule that its answer is read by.
+/// The REST call of a message, with the client's metadata as its headers, and the rule that its answer is read by. The
+/// id that a message has for itself is the one that a REST client says in a header.
 pub(crate) fn rest<'r>(
     rules: &'r [Reverse],
     message: &[u8],
+    request_id: Option<&str>,
     call: &Parts,
     guests: &Guests,
-) -> Result<(Parts, Body, &'r Reverse), StatusParts> {
+) -> Result<(Parts, Bytes, &'r Reverse), StatusParts> {
     let (index, rest) =
         reverse::call(rules, message).map_err(|violations| violations.to_status())?;
     let uri: Uri = rest.target.parse().map_err(|_| StatusParts {
@@ -82,7 +86,10 @@ pub(crate) fn rest<'r>(
     {
         parts.headers.insert(CONTENT_TYPE, kind);
     }
-    Ok((parts, Body::from(rest.body), &rules[index]))
+    if let Some(id) = request_id.and_then(|id| HeaderValue::try_from(id).ok()) {
+        parts.headers.insert(IDEMPOTENCY_KEY, id);
+    }
+    Ok((parts, rest.body, &rules[index]))
 }
 
 /// A message that has no REST form, in gRPC's way.
@@ -91,37 +98,52 @@ pub(crate) fn failed(status: &StatusParts) -> Response<Body> {
     Status::with_details(code, &status.message, status.details.clone()).into_http()
 }
 
-/// The answer to the call as gRPC has it; `legacy` names the system in errors.
-pub(crate) async fn answer(
-    rule: &Reverse,
-    method: &Method,
-    response: Response<Body>,
-    legacy: &str,
-) -> Result<Response<Body>, Refusal> {
-    let (parts, body) = response.into_parts();
-    if parts.headers.contains_key(CONTENT_ENCODING) {
-        let trouble = "it is compressed, which was not asked for".to_owned();
-        return Err(Refusal::bad_answer(legacy, trouble));
+/// What the legacy system answered, read whole.
+pub(crate) struct Answered {
+    headers: HeaderMap,
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+impl Answered {
+    /// `legacy` names the system in errors.
+    pub(crate) async fn read(response: Response<Body>, legacy: &str) -> Result<Answered, Refusal> {
+        let (parts, body) = response.into_parts();
+        if parts.headers.contains_key(CONTENT_ENCODING) {
+            let trouble = "it is compressed, which was not asked for".to_owned();
+            return Err(Refusal::bad_answer(legacy, trouble));
+        }
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| Refusal::bad_answer(legacy, error.to_string()))?;
+        Ok(Answered {
+            headers: parts.headers,
+            status: parts.status,
+            body: body.to_bytes(),
+        })
     }
-    let body = Limited::new(body, ANSWER_BYTES_MAX)
-        .collect()
-        .await
-        .map_err(|error| Refusal::bad_answer(legacy, error.to_string()))?
-        .to_bytes();
-    let mut response = if parts.status.is_success() {
-        let kind = parts.headers.get(CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let message = rule
-            .response(kind, &body)
-            .map_err(|violations| Refusal::bad_answer(legacy, violations.to_string()))?;
-        Response::new(whole(framed(&message), &Status::ok("")))
-    } else {
-        failure(method, parts.status, &body).into_http()
-    };
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, Dialect::Grpc.content_type());
-    headers.extend(metadata::from_legacy(&parts.headers));
-    Ok(response)
+
+    /// The answer to the call as gRPC has it.
+    pub(crate) fn into_grpc(
+        self,
+        rule: &Reverse,
+        method: &Method,
+        legacy: &str,
+    ) -> Result<Response<Body>, Refusal> {
+        let mut response = if self.status.is_success() {
+            let kind = self.headers.get(CONTENT_TYPE);
+            let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+            let message = rule
+                .response(kind, &self.body)
+                .map_err(|violations| Refusal::bad_answer(legacy, violations.to_string()))?;
+            Response::new(whole(framed(&message), &Status::ok("")))
+        } else {
+            failure(method, self.status, &self.body).into_http()
+        };
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, Dialect::Grpc.content_type());
+        headers.extend(metadata::from_legacy(&self.headers));
+        Ok(response)
+    }
 }
 
 /// An error of the legacy side as a status that says where it is from.

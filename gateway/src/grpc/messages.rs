@@ -17,7 +17,8 @@ use tokio::time::{Instant, Sleep};
 use super::flow::Flow;
 use crate::body::{BodyLimits, Broken};
 
-const PREFIX: usize = 5;
+/// Before each message: whether it is packed, and its length.
+pub(super) const PREFIX: usize = 5;
 /// A message takes at most so many of the longest pauses, and what its size earns it.
 const PAUSES_MAX: u32 = 4;
 /// A sender this fast is never cut off.
@@ -92,6 +93,11 @@ impl Messages {
             sleep: None,
             flow,
         }
+    }
+
+    /// What has not been read yet.
+    pub(super) fn into_body(self) -> Body {
+        self.body
     }
 
     /// Waits for more, at most until a limit.

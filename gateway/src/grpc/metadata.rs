@@ -11,13 +11,14 @@ use http::{
     header::{
         ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
         CONTENT_TYPE, DATE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-        SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+        RETRY_AFTER, SERVER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
     },
 };
 
 use crate::{
     context::{Context, REQUEST_ID},
     guest::Guests,
+    rollouts::{PIN, WROTE},
     transcoded::BASE64,
 };
 
@@ -80,6 +81,18 @@ pub(super) fn for_service(
     out.insert(TE, HeaderValue::from_static("trailers"));
     out.insert(REQUEST_ID, context.request_id.clone());
     context.trace.child().inject(&mut out);
+    out
+}
+
+/// The same for a copy of a call: it asks for an answer that can be read here.
+pub(super) fn for_copy(
+    headers: &HeaderMap,
+    context: &Context,
+    guests: &Guests,
+    is_operators: bool,
+) -> HeaderMap {
+    let mut out = for_service(headers, context, guests, is_operators);
+    out.remove("grpc-accept-encoding");
     out
 }
 
@@ -149,10 +162,11 @@ pub(super) fn without_debug_info(headers: &mut HeaderMap) {
     };
 }
 
-/// What of a legacy system's headers a gRPC client can use: its cookies, and when to come back.
+/// What of a legacy system's headers a gRPC client can use: its cookies, when to come back, and what the gateway added
+/// for a client that has no cookies.
 pub(super) fn from_legacy(headers: &HeaderMap) -> HeaderMap {
     let mut out = HeaderMap::new();
-    for name in [http::header::SET_COOKIE, http::header::RETRY_AFTER] {
+    for name in [SET_COOKIE, RETRY_AFTER, PIN, WROTE] {
         for value in headers.get_all(&name) {
             out.append(&name, value.clone());
         }

@@ -51,8 +51,13 @@ impl Outcome {
 }
 
 fn status(headers: &HeaderMap) -> Option<u8> {
+    code(headers).map(Code::number)
+}
+
+/// The code in trailers, or in the headers of an answer that has nothing else.
+pub(super) fn code(headers: &HeaderMap) -> Option<Code> {
     let number: i32 = headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()?;
-    Some(Code::from_number(number).number())
+    Some(Code::from_number(number))
 }
 
 /// An answer as its client reads it, and what will become of it. `None` for an answer that is not gRPC's.

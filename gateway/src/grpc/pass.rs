@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use banyan_rollout::Failure;
 use http::{
-    HeaderName, HeaderValue, Request, Response, Uri, Version, request::Parts, uri::PathAndQuery,
+    HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version, request::Parts,
+    uri::PathAndQuery,
 };
 use tokio::time::Instant;
 use tower::{Service as _, ServiceExt as _};
@@ -19,7 +21,7 @@ use crate::{
     body::Broken,
     guest::Guest,
     refusal::Refusal,
-    transcoded::{Call, Caller, GRPC_STATUS, not_grpc},
+    transcoded::{Call, Caller, GRPC_STATUS, failure_of, not_grpc},
     upstreams::GrpcService,
 };
 
@@ -130,6 +132,21 @@ pub(crate) async fn pass(
     Ok(Response::from_parts(parts, Body::new(answer)))
 }
 
+/// The metadata of a call that is asked once more, by the gateway for itself.
+pub(crate) fn copied(
+    parts: &Parts,
+    caller: &Caller<'_>,
+    guest: Option<&Guest>,
+    is_operators: bool,
+) -> HeaderMap {
+    let mut headers =
+        metadata::for_copy(&parts.headers, caller.context, caller.guests, is_operators);
+    if let Some(guest) = guest {
+        caller.guests.introduce(guest, &mut headers);
+    }
+    headers
+}
+
 /// Waits for the answer to begin: until the deadline, or until nothing has moved for too long.
 async fn begun(
     target: Target<'_>,
@@ -151,12 +168,19 @@ async fn begun(
                 return Err(match flow.broken() {
                     Some(Broken::TooLarge) => Refusal::message_too_large(),
                     Some(Broken::Idle) => Refusal::client_slow(),
-                    None => Refusal::upstream_unreachable(target.upstream, chain(&error)),
+                    None => Refusal::upstream_unreachable(target.upstream, chain(&error)).after(
+                        match error.is_never_sent() {
+                            true => Failure::Unreachable,
+                            false => Failure::Broken,
+                        },
+                    ),
                 });
             }
             Err(_)
                 if deadline.is_none_or(|deadline| until < deadline) && flow.frames() > frames => {}
-            Err(_) => return Err(Refusal::upstream_slow(target.upstream)),
+            Err(_) => {
+                return Err(Refusal::upstream_slow(target.upstream).after(Failure::TimedOut));
+            }
         }
     };
     let headers = response.headers();
@@ -167,7 +191,7 @@ async fn begun(
         None => Ok(response),
         Some(code) => {
             let trouble = format!("it answered {}", response.status());
-            Err(Refusal::not_grpc(target.upstream, code, trouble))
+            Err(Refusal::not_grpc(target.upstream, code, trouble).after(failure_of(code)))
         }
     }
 }

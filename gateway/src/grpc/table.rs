@@ -12,7 +12,7 @@ use std::{
 };
 
 use banyan_mesh::readiness::Readiness;
-use banyan_transcode::Reverse;
+use banyan_transcode::{RequestView, Reverse};
 use http::HeaderValue;
 
 use super::own::{self, Reflection};
@@ -39,13 +39,15 @@ pub(crate) struct Entry {
     name: String,
     /// By `gRPC package.Service/Method`.
     pub(crate) counts: Arc<Counts>,
-    route: Arc<Route>,
+    pub(crate) route: Arc<Route>,
     pub(crate) client_streams: bool,
     pub(crate) server_streams: bool,
     /// Whether its route says that it changes nothing.
     pub(crate) is_safe: bool,
     /// The method as REST calls, under the same rollout; empty where none is known.
     pub(crate) rules: Vec<Reverse>,
+    /// What its message shows where a REST request would show it, by the same routes.
+    views: Vec<RequestView>,
 }
 
 /// Who answers a call.
@@ -53,7 +55,7 @@ pub(crate) enum Answerer<'e> {
     /// Its service.
     Service(&'e Call),
     /// Its service or the legacy system, as the rollout decides.
-    Split(&'e Split),
+    Split(&'e Arc<Split>),
 }
 
 impl Table {
@@ -84,6 +86,7 @@ impl Table {
                 .as_ref()
                 .is_some_and(http::Method::is_safe),
             rules: Vec::new(),
+            views: Vec::new(),
         };
         let entry = self.calls.entry(path).or_insert_with(new);
         match (entry.rollout(), rollout(&served.route)) {
@@ -93,6 +96,8 @@ impl Table {
         }
         if entry.rollout().is_some() {
             let json = &served.route.profile.json;
+            let view = RequestView::new(method, &served.rule, &served.query, json);
+            entry.views.push(view);
             match Reverse::new(method, &served.rule, &served.query, json) {
                 Ok(rule) => entry.rules.push(rule),
                 Err(error) => tracing::info!(
@@ -162,6 +167,19 @@ impl Entry {
         };
         cap.left(asked, || begun.elapsed())
             .ok_or_else(Refusal::out_of_time)
+    }
+
+    /// How a message is looked at: by the first route that it fits.
+    pub(crate) fn view(&self, message: &[u8]) -> Option<&RequestView> {
+        let mut views = self.views.iter();
+        views
+            .find(|view| view.is_met(message))
+            .or_else(|| self.views.first())
+    }
+
+    /// Whether it can be asked to change nothing.
+    pub(crate) fn can_validate_only(&self) -> bool {
+        self.views.iter().any(RequestView::can_validate_only)
     }
 
     fn rollout(&self) -> Option<&str> {

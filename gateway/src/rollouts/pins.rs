@@ -16,8 +16,8 @@ use http::{HeaderName, HeaderValue, header::SET_COOKIE};
 use super::request::Asked;
 use crate::cookies;
 
-const PIN: HeaderName = HeaderName::from_static("x-banyan-pin");
-const WROTE: HeaderName = HeaderName::from_static("x-banyan-wrote");
+pub(crate) const PIN: HeaderName = HeaderName::from_static("x-banyan-pin");
+pub(crate) const WROTE: HeaderName = HeaderName::from_static("x-banyan-wrote");
 
 /// A mark outlives most rollouts.
 pub(super) const MARK: Duration = Duration::from_secs(90 * 24 * 60 * 60);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use banyan_rollout::{Facts, field_of_body};
-use banyan_transcode::Captures;
+use banyan_transcode::{Captures, RequestView};
 use http::{HeaderMap, HeaderName};
 
 use crate::cookies;
@@ -20,16 +20,27 @@ pub struct Asked<'a> {
     pub headers: &'a HeaderMap,
     /// Whether its method changes nothing.
     pub is_safe: bool,
+    /// Whether the other side may be asked the same without effect.
+    pub(crate) is_comparable: bool,
     /// Parameters of its path.
     pub(crate) captures: Option<&'a Captures>,
     /// Its query, as it came.
     pub query: Option<&'a str>,
     /// Its body, where that is JSON and short enough.
     pub body: Option<&'a [u8]>,
+    /// The message of a gRPC call, in place of path, query and body.
+    pub(crate) message: Option<Message<'a>>,
     /// The client's address.
     pub address: Option<&'a str>,
     /// Whether it came from an operator, who may ask for a side without more.
     pub is_operators: bool,
+}
+
+/// A message on the wire, and what its route makes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message<'a> {
+    pub(crate) view: &'a RequestView,
+    pub(crate) wire: &'a [u8],
 }
 
 impl<'a> Asked<'a> {
@@ -39,9 +50,11 @@ impl<'a> Asked<'a> {
         Self {
             headers,
             is_safe: true,
+            is_comparable: true,
             captures: None,
             query: None,
             body: None,
+            message: None,
             address: None,
             is_operators: false,
         }
@@ -62,10 +75,16 @@ impl Facts for Asked<'_> {
     }
 
     fn path(&self, name: &str) -> Option<Cow<'_, str>> {
+        if let Some(message) = self.message {
+            return message.view.path(message.wire, name).map(Cow::Owned);
+        }
         self.captures?.get(name).map(Cow::Borrowed)
     }
 
     fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        if let Some(message) = self.message {
+            return message.view.query(message.wire, name).map(Cow::Owned);
+        }
         let pairs = url::form_urlencoded::parse(self.query?.as_bytes());
         pairs
             .into_iter()
@@ -73,6 +92,9 @@ impl Facts for Asked<'_> {
     }
 
     fn body(&self, path: &str) -> Option<Cow<'_, str>> {
+        if let Some(message) = self.message {
+            return message.view.body(message.wire, path).map(Cow::Owned);
+        }
         field_of_body(self.body?, path).map(Cow::Owned)
     }
 

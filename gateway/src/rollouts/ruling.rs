@@ -73,7 +73,7 @@ impl Ruling {
             &Request {
                 subject: &subject,
                 safe: asked.is_safe,
-                comparable: asked.is_safe,
+                comparable: asked.is_comparable,
                 forced: forced(asked, steering),
                 pin,
                 wrote_on: wrote
@@ -140,6 +140,12 @@ impl Ruling {
         Ok(())
     }
 
+    /// Whether subjects that write on this side are told so.
+    pub(crate) fn marks_writers(&self) -> bool {
+        let state = self.rollout.current();
+        self.side == Side::Grpc && state.decides_by.going_down == GoingDown::StayWithWriter
+    }
+
     /// Headers for the answer to a write that succeeded. `is_known`: whether the other side knows of it.
     #[must_use]
     pub fn after_write(
@@ -153,10 +159,9 @@ impl Ruling {
             self.rollout.pinned();
             return pins.pin.give(self.side, now_ms, steering.pin, &keys);
         }
-        let stay = self.rollout.current().decides_by.going_down == GoingDown::StayWithWriter;
-        match self.side {
-            Side::Grpc if stay => pins.mark.give(self.side, now_ms, MARK, &keys),
-            _ => Vec::new(),
+        match self.marks_writers() {
+            true => pins.mark.give(self.side, now_ms, MARK, &keys),
+            false => Vec::new(),
         }
     }
 

@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use banyan_transcode::{Comparer, HttpRule, Transcoder};
+use banyan_transcode::{Comparer, HttpRule, RequestView, Reverse, Transcoder};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, uri::PathAndQuery};
 use prost_reflect::MethodDescriptor;
 
 use super::{
-    Absent, Action, Fixed, Split,
+    Absent, Action, Fixed, Split, Validation,
     compile::{Compiler, rule_of},
 };
 use crate::{
@@ -77,10 +77,13 @@ impl Compiler<'_> {
                     .rollouts
                     .get(rollout)
                     .map(|it| it.shadow.allowances());
+                let validation = method
+                    .as_ref()
+                    .and_then(|method| validation(method, rule, &route.query, profile));
                 let comparer = method.zip(allowances).map(|(method, allowances)| {
                     Comparer::new(&method, &rule.response_body, &profile.json, allowances)
                 });
-                self.split(rollout, legacy, call, comparer)
+                self.split(rollout, legacy, call, comparer, validation)
             }
             _ => bail!("`rollout` and `legacy` belong together"),
         }
@@ -119,6 +122,7 @@ impl Compiler<'_> {
         legacy: &str,
         grpc: Result<Call, Absent>,
         comparer: Option<Comparer>,
+        validation: Option<Validation>,
     ) -> anyhow::Result<Action> {
         let known = || {
             self.config
@@ -153,8 +157,29 @@ impl Compiler<'_> {
             legacy,
             follower,
             comparer,
+            validation,
+            legacy_validates: config.legacy.honours_validate_only,
         })))
     }
+}
+
+/// How a write is sent to be validated only; `None` for what changes nothing or cannot be.
+fn validation(
+    method: &MethodDescriptor,
+    rule: &HttpRule,
+    query: &[String],
+    profile: &Profile,
+) -> Option<Validation> {
+    let is_write = rule.method.as_ref().is_some_and(|method| !method.is_safe());
+    let is_unary = !method.is_client_streaming() && !method.is_server_streaming();
+    (is_write && is_unary).then_some(())?;
+    let view = RequestView::new(method, rule, query, &profile.json);
+    view.can_validate_only().then(|| Validation {
+        view,
+        rules: Reverse::new(method, rule, query, &profile.json)
+            .into_iter()
+            .collect(),
+    })
 }
 
 /// A call with the defaults of its upstream.

@@ -7,6 +7,7 @@ use std::{
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 
 use super::{ANSWER_BYTES_MAX, Captured};
@@ -15,14 +16,17 @@ use super::{ANSWER_BYTES_MAX, Captured};
 pub(super) struct Capture<F: FnOnce(Captured)> {
     body: Body,
     kept: BytesMut,
+    trailers: Option<HeaderMap>,
     state: State,
+    /// Whether the last frame has passed.
+    has_ended: bool,
     done: Option<F>,
 }
 
 #[derive(PartialEq, Eq)]
 enum State {
     Keeping,
-    /// Not kept, because it is not plain.
+    /// Not kept, because it cannot be read or need not be.
     Passing,
     /// Too large.
     Overflowed,
@@ -31,15 +35,17 @@ enum State {
 }
 
 impl<F: FnOnce(Captured)> Capture<F> {
-    pub(super) fn new(body: Body, is_plain: bool, done: F) -> Self {
+    pub(super) fn new(body: Body, is_kept: bool, done: F) -> Self {
         Capture {
             body,
             kept: BytesMut::new(),
-            state: if is_plain {
+            trailers: None,
+            state: if is_kept {
                 State::Keeping
             } else {
                 State::Passing
             },
+            has_ended: false,
             done: Some(done),
         }
     }
@@ -71,9 +77,12 @@ impl<F: FnOnce(Captured) + Unpin> http_body::Body for Capture<F> {
                 if let Some(data) = frame.data_ref() {
                     self.keep(data);
                 }
+                self.trailers = frame.trailers_ref().cloned();
+                self.has_ended = self.trailers.is_some();
             }
             Poll::Ready(Some(Err(_))) => self.state = State::Broken,
-            Poll::Ready(None) | Poll::Pending => {}
+            Poll::Ready(None) => self.has_ended = true,
+            Poll::Pending => {}
         }
         polled
     }
@@ -91,9 +100,13 @@ impl<F: FnOnce(Captured) + Unpin> http_body::Body for Capture<F> {
 impl<F: FnOnce(Captured)> Drop for Capture<F> {
     fn drop(&mut self) {
         let Some(done) = self.done.take() else { return };
-        let is_whole = self.body.is_end_stream() || self.body.size_hint().exact() == Some(0);
+        let is_whole =
+            self.has_ended || self.body.is_end_stream() || self.body.size_hint().exact() == Some(0);
         done(match self.state {
-            State::Keeping if is_whole => Captured::Whole(std::mem::take(&mut self.kept).freeze()),
+            State::Keeping if is_whole => {
+                let kept = std::mem::take(&mut self.kept).freeze();
+                Captured::Whole(kept, self.trailers.take())
+            }
             State::Passing if is_whole => Captured::Encoded,
             _ => Captured::Unfit,
         });

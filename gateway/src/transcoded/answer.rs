@@ -103,6 +103,16 @@ impl Call {
     }
 }
 
+/// How a call failed that ended with a code.
+pub(crate) fn failure_of(code: Code) -> Failure {
+    match code {
+        Code::Unavailable => Failure::Unavailable,
+        Code::DeadlineExceeded => Failure::TimedOut,
+        Code::Internal | Code::Unknown | Code::DataLoss | Code::Unimplemented => Failure::Failed,
+        _ => Failure::Refused,
+    }
+}
+
 /// Whether the client has this version already (RFC 9110, 13.1.2): compared weakly, by what is between the quotes.
 fn knows(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     fn strong(tag: &[u8]) -> &[u8] {
@@ -153,16 +163,8 @@ impl Fault {
 
     /// How it failed, for whoever may answer instead.
     fn kind(&self) -> Failure {
-        let of_code = |code| match code {
-            Code::Unavailable => Failure::Unavailable,
-            Code::DeadlineExceeded => Failure::TimedOut,
-            Code::Internal | Code::Unknown | Code::DataLoss | Code::Unimplemented => {
-                Failure::Failed
-            }
-            _ => Failure::Refused,
-        };
         match self {
-            Fault::Status(said) => of_code(said.0.code),
+            Fault::Status(said) => failure_of(said.0.code),
             Fault::Unconnected(_) => Failure::Unreachable,
             Fault::Reset(..) | Fault::Unreachable(_) => Failure::Broken,
             Fault::TooSlow | Fault::Idle => Failure::TimedOut,

@@ -4,5 +4,7 @@ mod calls;
 mod legacy;
 mod limits;
 mod own;
+mod parity;
 mod talk;
+mod validated;
 mod web;

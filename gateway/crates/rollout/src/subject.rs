@@ -170,6 +170,17 @@ impl Subjects {
             .any(|source| matches!(source, SubjectSource::Body(_)))
     }
 
+    /// Whether a subject may stand in what is asked: for a call without path, query and JSON, in its message.
+    #[must_use]
+    pub fn want_request(&self) -> bool {
+        self.sources.iter().any(|source| {
+            matches!(
+                source,
+                SubjectSource::Path(_) | SubjectSource::Query(_) | SubjectSource::Body(_)
+            )
+        })
+    }
+
     /// The sources in the order tried.
     pub fn sources(&self) -> impl Iterator<Item = &SubjectSource> {
         self.sources.iter()
@@ -263,6 +274,10 @@ mod tests {
     fn only_a_list_with_a_body_field_wants_the_body() {
         assert!(subjects(&["body:id", "cookie:c"]).want_body());
         assert!(!subjects(&["query:id", "cookie:c"]).want_body());
+        for source in ["path:id", "query:id", "body:id"] {
+            assert!(subjects(&[source, "cookie:c"]).want_request(), "{source}");
+        }
+        assert!(!subjects(&["header:id", "token:sub", "cookie:c"]).want_request());
     }
 
     proptest! {

@@ -11,6 +11,7 @@
 //! | [`options`] | [`Options`]: how JSON looks on a route, and how strict its reading is |
 //! | [`transcoder`] | [`Transcoder`]: path, query and body -> wire bytes; wire bytes -> JSON |
 //! | [`reverse`] | [`Reverse`]: the other direction, wire bytes -> REST call, JSON answer -> wire bytes |
+//! | [`view`] | [`RequestView`]: single fields of a message by where a REST request has them |
 //! | [`json`] | [`Plans`]: the compiled codec under it, for whole messages |
 //! | [`violation`] | [`Violations`]: everything wrong with a request, field by field |
 //! | [`compare`] | [`Comparer`]: whether two answers say the same |
@@ -66,6 +67,7 @@ pub mod status;
 pub mod table;
 pub mod template;
 pub mod transcoder;
+pub mod view;
 pub mod violation;
 mod wire;
 
@@ -78,4 +80,5 @@ pub use status::{Code, ErrorOptions, ErrorShape, HttpStatus, Rendered, Renderer,
 pub use table::{BadPath, Captures, Conflict, Lookup, RouteTable, TrailingSlash};
 pub use template::{PathTemplate, TemplateError};
 pub use transcoder::{BindError, HttpBody, Incoming, Transcoder, entity_tag};
+pub use view::RequestView;
 pub use violation::{Violation, ViolationKind, Violations};

@@ -29,9 +29,11 @@ use crate::template::{PathTemplate, Segment, Variable};
 use crate::violation::{ViolationKind, Violations};
 use crate::wire;
 
-use fields::{Fields, Steps};
+use fields::Fields;
 
 pub use answer::status_of;
+pub(crate) use fields::{Steps, nested, resolve};
+pub(crate) use text::one as single_text;
 
 /// What stands for any bytes with a content type of their own.
 const HTTP_BODY: &str = "google.api.HttpBody";

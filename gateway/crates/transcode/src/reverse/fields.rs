@@ -4,7 +4,7 @@ use crate::json::{DecodeError, Kind, MessageId, Plans, Shape, Special};
 use crate::wire::{Cursor, WireType};
 
 /// The way from a message to a field: message and index of the field in it, step by step.
-pub(super) type Steps = Vec<(MessageId, usize)>;
+pub(crate) type Steps = Vec<(MessageId, usize)>;
 
 /// The records of every field of a message, tags included, in the order of the fields. Unknown fields are left out, and
 /// of a oneof only the last member is there.
@@ -67,7 +67,7 @@ impl Fields {
 }
 
 /// Walks proto names, or JSON names where those are none, from a message down through single messages.
-pub(super) fn resolve<'n>(
+pub(crate) fn resolve<'n>(
     plans: &Plans,
     root: MessageId,
     names: impl Iterator<Item = &'n str>,
@@ -84,7 +84,7 @@ pub(super) fn resolve<'n>(
 }
 
 /// The message that a single field holds, where its JSON form is an object of its fields.
-pub(super) fn nested(plans: &Plans, message: MessageId, index: usize) -> Option<MessageId> {
+pub(crate) fn nested(plans: &Plans, message: MessageId, index: usize) -> Option<MessageId> {
     let field = &plans.message(message).fields[index];
     match (field.shape, field.kind) {
         (Shape::Single, Kind::Message(id)) if plans.message(id).special == Special::None => {

@@ -79,7 +79,8 @@ fn texts(json: &[u8], is_null: bool) -> Option<Vec<String>> {
     Some(all)
 }
 
-fn one(lexer: &mut Lexer<'_>, is_null: bool) -> Option<String> {
+/// Text, number or boolean; nothing else has a text, but a null where that is a value.
+pub(crate) fn one(lexer: &mut Lexer<'_>, is_null: bool) -> Option<String> {
     let literal = |lexer: &mut Lexer<'_>, text: &'static str| {
         lexer.literal(text).ok()?;
         Some(text.to_owned())

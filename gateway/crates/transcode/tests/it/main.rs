@@ -21,3 +21,4 @@ mod route;
 mod rules;
 mod streams;
 mod support;
+mod view;
