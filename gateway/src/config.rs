@@ -327,6 +327,16 @@ fn check_upstream(name: &str, upstream: &UpstreamConfig) -> Result<(), ConfigErr
             "exactly one of `grpc` and `http` is allowed",
         ));
     }
+    if !(1_000..=3_600_000).contains(&upstream.resolve_every_ms) {
+        let value = upstream.resolve_every_ms.to_string();
+        let key = format!("{key}.resolve_every_ms");
+        return Err(bad_value(&key, &value, "1000 to 3600000 is allowed"));
+    }
+    if upstream.calls_waiting_max > 100_000 {
+        let value = upstream.calls_waiting_max.to_string();
+        let key = format!("{key}.calls_waiting_max");
+        return Err(bad_value(&key, &value, "0 to 100000 is allowed"));
+    }
     let url = url::Url::parse(upstream.url()).ok();
     let is_base = |url: &url::Url| {
         url.scheme() == "http"

@@ -254,6 +254,18 @@ impl Refusal {
         }
     }
 
+    /// As many calls wait for the service as may.
+    pub(crate) fn upstream_full(upstream: &str) -> Refusal {
+        let message = format!("too many calls wait for {upstream}, try again");
+        let refusal = Refusal {
+            code: Code::ResourceExhausted,
+            reason: "UPSTREAM_FULL",
+            message,
+            ..Refusal::overloaded()
+        };
+        refusal.after(Failure::NotSent)
+    }
+
     pub(crate) fn upstream_slow(upstream: &str) -> Refusal {
         let message = format!("{upstream} did not answer in time");
         let status = StatusCode::GATEWAY_TIMEOUT;
@@ -311,6 +323,7 @@ impl Refusal {
             "BODY_TOO_LARGE" => Some("body_bytes"),
             "ITEM_TOO_LARGE" => Some("item_bytes"),
             "BODY_TOO_SLOW" => Some("body_idle"),
+            "UPSTREAM_FULL" => Some("upstream_waiting"),
             "UPSTREAM_TOO_SLOW" | "OUT_OF_TIME" => Some("upstream_time"),
             _ => None,
         }

@@ -20,7 +20,7 @@ use crate::{
     rollouts::{Definition, Rollouts, Steering},
     routes,
     store::Store,
-    upstreams::{GrpcService, Upstreams},
+    upstreams::{GrpcService, Metrics as UpstreamMetrics, Upstreams},
 };
 
 /// A gateway that listens.
@@ -51,7 +51,8 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     let rollouts = Rollouts::start(definitions(&config), Some(store), steering, process).await;
 
     let admin = admin::service(rollouts.clone());
-    let upstreams = Upstreams::new(&config, GrpcService::local(admin.clone()))?;
+    let metrics = process.metrics().register(UpstreamMetrics::register);
+    let upstreams = Upstreams::new(&config, GrpcService::local(admin.clone()), metrics)?;
     rollouts.know_followers(follow::followers(&config, &upstreams)?);
     let sets = descriptors::load(&config, &upstreams, &Sets::default(), true).await?;
     let routes = routes::compile(&config, &upstreams, &sets)
@@ -115,7 +116,11 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
 /// Those of [`start`] that are in the configuration.
 pub async fn check(config: &Config) -> anyhow::Result<String> {
     let nobody = tower::service_fn(|_| std::future::pending());
-    let upstreams = Upstreams::new(config, GrpcService::local(nobody))?;
+    let upstreams = Upstreams::new(
+        config,
+        GrpcService::local(nobody),
+        UpstreamMetrics::default(),
+    )?;
     let sets = descriptors::load(config, &upstreams, &Sets::default(), true).await?;
     let routes =
         routes::compile(config, &upstreams, &sets).context("gateway.toml does not fit together")?;
@@ -129,7 +134,11 @@ pub async fn check(config: &Config) -> anyhow::Result<String> {
 pub async fn openapi(config: &Config, listener: ListenerName) -> anyhow::Result<serde_json::Value> {
     check(config).await?;
     let nobody = tower::service_fn(|_| std::future::pending());
-    let upstreams = Upstreams::new(config, GrpcService::local(nobody))?;
+    let upstreams = Upstreams::new(
+        config,
+        GrpcService::local(nobody),
+        UpstreamMetrics::default(),
+    )?;
     let sets = descriptors::load(config, &upstreams, &Sets::default(), true).await?;
     Ok(crate::openapi::document(
         config,

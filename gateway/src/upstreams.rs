@@ -1,9 +1,12 @@
 //! What stands behind the gateway, connected lazily: one set of connections a name, shared by all routes.
 
+mod addresses;
 mod body;
 mod connection;
 mod connections;
 mod error;
+mod metrics;
+mod queue;
 
 use std::{
     collections::BTreeMap, convert::Infallible, fmt, pin::Pin, sync::Arc, task::Poll,
@@ -15,8 +18,11 @@ use http::{Request, Response};
 use tonic::body::Body;
 use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
-use self::connections::Connections;
-pub(crate) use self::error::GrpcError;
+use self::{
+    addresses::{Resolve, System},
+    connections::{Connections, Terms},
+};
+pub(crate) use self::{error::GrpcError, metrics::Metrics};
 use crate::{
     config::{Config, UpstreamConfig},
     forward::HttpUpstream,
@@ -46,6 +52,7 @@ pub(crate) struct Upstreams {
     http: BTreeMap<String, HttpUpstream>,
     /// What each was made from.
     configs: BTreeMap<String, UpstreamConfig>,
+    metrics: Metrics,
 }
 
 /// A gRPC service behind the gateway.
@@ -102,8 +109,15 @@ impl Service<Request<Body>> for GrpcService {
 
 impl Upstreams {
     /// `itself` takes the calls of the upstream `gateway`.
-    pub(crate) fn new(config: &Config, itself: GrpcService) -> anyhow::Result<Upstreams> {
-        let mut upstreams = Upstreams::default();
+    pub(crate) fn new(
+        config: &Config,
+        itself: GrpcService,
+        metrics: Metrics,
+    ) -> anyhow::Result<Upstreams> {
+        let mut upstreams = Upstreams {
+            metrics,
+            ..Upstreams::default()
+        };
         let itself = GrpcUpstream {
             name: ITSELF.to_owned(),
             service: itself,
@@ -115,7 +129,10 @@ impl Upstreams {
 
     /// Those of another configuration. One that is configured as before is the same one, with its connections.
     pub(crate) fn renewed(&self, config: &Config) -> anyhow::Result<Upstreams> {
-        let mut upstreams = Upstreams::default();
+        let mut upstreams = Upstreams {
+            metrics: self.metrics.clone(),
+            ..Upstreams::default()
+        };
         let threads = config.listener.threads();
         let itself = self.grpc.get_key_value(ITSELF);
         upstreams
@@ -150,8 +167,15 @@ impl Upstreams {
     fn add(&mut self, name: &str, config: &UpstreamConfig, threads: usize) -> anyhow::Result<()> {
         match &config.grpc {
             Some(url) => {
-                let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
-                let connections = Connections::new(url, connect_timeout, threads)
+                let resolver: Arc<dyn Resolve> = Arc::new(System);
+                let terms = Terms {
+                    connect_timeout: Duration::from_millis(config.connect_timeout_ms),
+                    resolve_every: Duration::from_millis(config.resolve_every_ms),
+                    waiting_max: config.calls_waiting_max,
+                    resolver,
+                    gauges: self.metrics.of(name),
+                };
+                let connections = Connections::new(url, terms, threads)
                     .context("`http://host:port` is allowed")?;
                 let upstream = GrpcUpstream {
                     name: name.to_owned(),

@@ -20,6 +20,14 @@ pub struct UpstreamConfig {
     pub connect_timeout_ms: u64,
     /// gRPC: how long a call may take in all.
     pub deadline_ms: u64,
+    /// gRPC: how often the name is resolved anew, 1,000 to 3,600,000. Connections are spread over all of its addresses; one
+    /// that is gone takes no new calls. It is resolved after a failed connection too.
+    #[schemars(range(min = 1_000, max = 3_600_000))]
+    pub resolve_every_ms: u64,
+    /// gRPC: how many calls may wait, in all, when every connection has as many as the service takes at once, 0 to 100,000;
+    /// more are refused.
+    #[schemars(range(max = 100_000))]
+    pub calls_waiting_max: usize,
     /// HTTP: how long until the answer begins.
     pub first_byte_timeout_ms: u64,
     /// HTTP: how long the answer may pause.
@@ -34,6 +42,8 @@ impl Default for UpstreamConfig {
             env: None,
             connect_timeout_ms: 1_000,
             deadline_ms: 5_000,
+            resolve_every_ms: 30_000,
+            calls_waiting_max: 1_000,
             first_byte_timeout_ms: 5_000,
             body_idle_timeout_ms: 15_000,
         }

@@ -22,7 +22,7 @@ use crate::{
     guest::Guest,
     refusal::Refusal,
     transcoded::{Call, Caller, GRPC_STATUS, failure_of, not_grpc},
-    upstreams::GrpcService,
+    upstreams::{GrpcError, GrpcService},
 };
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -168,6 +168,9 @@ async fn begun(
                 return Err(match flow.broken() {
                     Some(Broken::TooLarge) => Refusal::message_too_large(),
                     Some(Broken::Idle) => Refusal::client_slow(),
+                    None if matches!(error, GrpcError::Saturated { .. }) => {
+                        Refusal::upstream_full(target.upstream)
+                    }
                     None => Refusal::upstream_unreachable(target.upstream, chain(&error)).after(
                         match error.is_never_sent() {
                             true => Failure::Unreachable,

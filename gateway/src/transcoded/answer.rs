@@ -84,6 +84,11 @@ impl Call {
         if let Some(trouble) = fault.trouble() {
             return Err(Refusal::bad_answer(&self.upstream, trouble.to_owned()));
         }
+        if matches!(fault, Fault::Full) {
+            let mut response = ask.profile.refuse(&Refusal::upstream_full(&self.upstream));
+            response.extensions_mut().insert(fault.kind());
+            return Ok(response);
+        }
         let status = fault.to_status(&self.upstream);
         let is_guarded = ask.if_match.is_some() && self.transcoder.takes_etag();
         let mut response = match status.code {
@@ -146,6 +151,7 @@ impl Fault {
             Fault::Reset(_, error) | Fault::Unreachable(error) | Fault::Unconnected(error) => {
                 tracing::warn!(upstream, error, "Call failed");
             }
+            Fault::Full => metrics.limit_hit(listener, "upstream_waiting"),
             Fault::TooSlow => metrics.limit_hit(listener, "upstream_time"),
             Fault::Idle => metrics.limit_hit(listener, "stream_idle"),
             Fault::TooLarge(_) => metrics.limit_hit(listener, "answer_bytes"),
@@ -165,6 +171,7 @@ impl Fault {
     fn kind(&self) -> Failure {
         match self {
             Fault::Status(said) => failure_of(said.0.code),
+            Fault::Full => Failure::NotSent,
             Fault::Unconnected(_) => Failure::Unreachable,
             Fault::Reset(..) | Fault::Unreachable(_) => Failure::Broken,
             Fault::TooSlow | Fault::Idle => Failure::TimedOut,
@@ -176,6 +183,7 @@ impl Fault {
     pub(super) fn to_status(&self, upstream: &str) -> StatusParts {
         let (code, what) = match self {
             Fault::Status(said) => return said.0.clone(),
+            Fault::Full => (Code::ResourceExhausted, "has too many calls that wait"),
             Fault::Reset(code, _) => (*code, "broke the call off"),
             Fault::Unreachable(_) | Fault::Unconnected(_) => {
                 (Code::Unavailable, "cannot be reached")

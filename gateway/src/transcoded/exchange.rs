@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     Status(Box<(StatusParts, HeaderMap)>),
     /// The stream was broken off with a code.
     Reset(Code, String),
+    /// As many calls wait for the service as may.
+    Full,
     /// No connection, or one that was refused: the service has seen nothing.
     Unconnected(String),
     /// A connection that went away.
@@ -174,6 +176,9 @@ fn failed(error: &(dyn Error + 'static)) -> Fault {
         if let Some(error) = error.downcast_ref::<GrpcError>()
             && error.is_never_sent()
         {
+            if matches!(error, GrpcError::Saturated { .. }) {
+                return Fault::Full;
+            }
             let why = error.source().map(|source| format!(": {source}"));
             return Fault::Unconnected(text + &why.unwrap_or_default());
         }

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -15,6 +16,8 @@ use h2::{
     client::{Builder, SendRequest},
 };
 use tokio::{net::TcpStream, task::AbortHandle};
+
+use super::queue::Queue;
 
 /// What one stream may have on its way to us unread. Slow readers hold this much each.
 const STREAM_WINDOW: u32 = 128 * 1024;
@@ -38,10 +41,12 @@ pub(super) struct Connection {
     state: Arc<State>,
 }
 
-#[derive(Default)]
 struct State {
+    peer: SocketAddr,
     calls: AtomicUsize,
     is_closed: AtomicBool,
+    /// Who waits for a place.
+    queue: Arc<Queue>,
 }
 
 /// One call's place among those of its connection.
@@ -49,14 +54,15 @@ pub(super) struct Place(Arc<State>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+        self.0.calls.fetch_sub(1, Ordering::SeqCst);
+        self.0.queue.freed();
     }
 }
 
 impl Connection {
     /// Connects; the connection is driven by the runtime that this is called on.
-    pub(super) async fn open(host: &str, port: u16) -> io::Result<Connection> {
-        let stream = TcpStream::connect((host, port)).await?;
+    pub(super) async fn open(peer: SocketAddr, queue: Arc<Queue>) -> io::Result<Connection> {
+        let stream = TcpStream::connect(peer).await?;
         stream.set_nodelay(true)?;
         let handshake = Builder::new()
             .enable_push(false)
@@ -66,7 +72,12 @@ impl Connection {
             .max_header_list_size(HEADER_BYTES_MAX)
             .handshake::<_, Bytes>(stream);
         let (send, mut connection) = handshake.await.map_err(io::Error::other)?;
-        let state = Arc::<State>::default();
+        let state = Arc::new(State {
+            peer,
+            calls: AtomicUsize::new(0),
+            is_closed: AtomicBool::new(false),
+            queue,
+        });
         let pings = connection.ping_pong();
         let shared = Arc::clone(&state);
         let driver = tokio::spawn(async move {
@@ -81,6 +92,11 @@ impl Connection {
         Ok(Connection { send, state })
     }
 
+    /// Whom it leads to.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.state.peer
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.state.is_closed.load(Ordering::Acquire)
     }
@@ -91,7 +107,7 @@ impl Connection {
     }
 
     pub(super) fn calls(&self) -> usize {
-        self.state.calls.load(Ordering::Relaxed)
+        self.state.calls.load(Ordering::SeqCst)
     }
 
     /// Whether one more call would have to wait for another to end.
@@ -101,7 +117,7 @@ impl Connection {
 
     /// Takes a place for one call.
     pub(super) fn take(&self) -> (SendRequest<Bytes>, Place) {
-        self.state.calls.fetch_add(1, Ordering::Relaxed);
+        self.state.calls.fetch_add(1, Ordering::SeqCst);
         (self.send.clone(), Place(Arc::clone(&self.state)))
     }
 }
@@ -109,6 +125,7 @@ impl Connection {
 impl State {
     fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
+        self.queue.all_freed();
     }
 }
 

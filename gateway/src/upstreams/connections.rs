@@ -1,9 +1,14 @@
-//! The connections to one gRPC service: each serving thread has its own.
+//! The connections to one gRPC service: each serving thread has its own, to as many of the service's addresses as it may.
 //!
 //! A thread connects when it first has a call to send, and again whenever it must; calls that come meanwhile wait for
 //! the same attempt. A service that cannot be reached is tried again at once the first time and then ever less often,
 //! at most [`BACKOFF_MAX`] apart; calls in between fail with what the last attempt has found. A connection that has as
-//! many calls as its peer takes gets another beside it, up to [`CONNECTIONS_MAX`].
+//! many calls as its peer takes gets another beside it, up to [`CONNECTIONS_MAX`]; when all are full, calls wait
+//! ([`super::queue`]).
+//!
+//! The first connection serves at once; those to the other addresses are opened beside it, and calls go round among those
+//! that have the fewest. A connection to an address that the name no longer has takes no new calls and ends with its
+//! last one.
 //!
 //! A call that a closing connection has provably not taken (RFC 9113, 8.7) is sent again on another, once: a service
 //! that is restarted in order loses none.
@@ -15,17 +20,25 @@ use std::{
 };
 
 use http::{Request, Response, Uri, uri::Authority};
+use tokio::time::timeout;
 use tonic::body::Body;
 
 use super::{
+    addresses::{Addresses, Resolve},
     body::{Answer, Pump, Upload, pump},
     connection::Connection,
     error::GrpcError,
+    queue::{Gauges, Queue, Room},
 };
 use crate::per_thread::PerThread;
 
-/// Connections of one thread to one service.
+/// Connections that one thread opens to one service because others are full, and addresses that it spreads over. Threads
+/// begin with different ones.
 const CONNECTIONS_MAX: usize = 8;
+/// Addresses that one attempt to connect tries, one after the other.
+const ATTEMPTS_MAX: usize = 3;
+/// Between attempts to connect to one more address while others serve.
+const SPREAD_PAUSE: Duration = Duration::from_secs(1);
 /// Between the attempts to connect to a service that cannot be reached.
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
 const BACKOFF_MAX: Duration = Duration::from_millis(500);
@@ -37,20 +50,49 @@ const PASSING: [&str; 3] = ["x-request-id", "traceparent", "grpc-timeout"];
 /// The connections to one service.
 #[derive(Debug)]
 pub(super) struct Connections {
-    host: String,
-    port: u16,
+    addresses: Arc<Addresses>,
     authority: Authority,
     connect_timeout: Duration,
+    room: Room,
     threads: PerThread<Thread>,
+}
+
+/// How a service is found and waited for.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) connect_timeout: Duration,
+    pub(super) resolve_every: Duration,
+    /// Calls that may wait for a place.
+    pub(super) waiting_max: usize,
+    pub(super) resolver: Arc<dyn Resolve>,
+    pub(super) gauges: Gauges,
 }
 
 /// What one thread has.
 #[derive(Default)]
 struct Thread {
     open: Vec<Connection>,
+    queue: Arc<Queue>,
     /// Held by whoever connects.
     connecting: Arc<tokio::sync::Mutex<()>>,
     failed: Option<Failed>,
+    /// Which addresses it has seen.
+    version: u64,
+    /// How many of them it connects to.
+    spread: usize,
+    /// Whether somebody connects to one more of them, and when the next may.
+    is_spreading: bool,
+    spread_after: Option<Instant>,
+    /// Whose turn it is among those with as few calls.
+    next: usize,
+}
+
+/// What a call may do.
+enum Choice {
+    Use(Connection),
+    Open,
+    /// All are full.
+    Wait,
 }
 
 /// The attempts that have failed since the last that has not.
@@ -76,7 +118,7 @@ impl Failed {
 
 impl Connections {
     /// `None` if the URL is not `http://host[:port]`.
-    pub(super) fn new(url: &str, connect_timeout: Duration, threads: usize) -> Option<Connections> {
+    pub(super) fn new(url: &str, terms: Terms, threads: usize) -> Option<Connections> {
         let uri: Uri = url.parse().ok()?;
         if uri.scheme_str() != Some("http") {
             return None;
@@ -86,17 +128,23 @@ impl Connections {
             .host()
             .trim_start_matches('[')
             .trim_end_matches(']');
+        (!host.is_empty()).then_some(())?;
+        let port = authority.port_u16().unwrap_or(80);
+        let addresses = Addresses::new(host, port, terms.resolver, terms.resolve_every);
         Some(Connections {
-            host: (!host.is_empty()).then(|| host.to_owned())?,
-            port: authority.port_u16().unwrap_or(80),
+            addresses: Arc::new(addresses),
             authority,
-            connect_timeout,
+            connect_timeout: terms.connect_timeout,
+            room: Room::new(terms.waiting_max, terms.gauges),
             threads: PerThread::new(threads, Thread::default),
         })
     }
 
     /// Sends a call and waits for its answer to begin.
-    pub(super) async fn call(&self, request: Request<Body>) -> Result<Response<Body>, GrpcError> {
+    pub(super) async fn call(
+        self: &Arc<Self>,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, GrpcError> {
         let (mut parts, body) = request.into_parts();
         parts.uri = self.uri(&parts.uri)?;
         for name in PASSING {
@@ -126,7 +174,7 @@ impl Connections {
     }
 
     async fn attempt(
-        &self,
+        self: &Arc<Self>,
         head: Request<()>,
         upload: Upload,
     ) -> Result<Response<Body>, GrpcError> {
@@ -171,29 +219,94 @@ impl Connections {
         Uri::from_parts(parts).map_err(|_| GrpcError::NoPath)
     }
 
-    /// A connection with room for a call, or the one with the fewest where there may be no more.
-    async fn connection(&self) -> Result<Connection, GrpcError> {
-        if let Some(connection) = self.threads.lock().best() {
-            return Ok(connection);
+    /// A connection with room for a call, once there is one.
+    async fn connection(self: &Arc<Self>) -> Result<Connection, GrpcError> {
+        let mut waiting = None;
+        let mut may_open = true;
+        loop {
+            match self.choose() {
+                Choice::Use(connection) => return Ok(connection),
+                Choice::Open if may_open => match self.connect().await {
+                    Ok(connection) => return Ok(connection),
+                    Err(source) if self.threads.lock().open.is_empty() => {
+                        return Err(GrpcError::Connect {
+                            address: self.authority.to_string(),
+                            source,
+                        });
+                    }
+                    // To wait for one that is full is better than nothing.
+                    Err(_) => may_open = false,
+                },
+                Choice::Open if self.threads.lock().open.is_empty() => may_open = true,
+                Choice::Open | Choice::Wait => match &waiting {
+                    None => {
+                        let queue = Arc::clone(&self.threads.lock().queue);
+                        let entered = self.room.enter(&queue);
+                        waiting = Some(entered.ok_or_else(|| GrpcError::Saturated {
+                            address: self.authority.to_string(),
+                        })?);
+                    }
+                    Some(waiting) => {
+                        waiting.freed().await;
+                        may_open = true;
+                    }
+                },
+            }
         }
+    }
+
+    fn choose(self: &Arc<Self>) -> Choice {
+        let mut thread = self.threads.lock();
+        if thread.version != self.addresses.version() {
+            thread.follow(&self.addresses);
+        }
+        let choice = thread.choose();
+        if thread.spread > 1 && !thread.is_spreading && thread.is_short() {
+            let now = Instant::now();
+            if thread.spread_after.is_none_or(|after| now >= after) {
+                thread.is_spreading = true;
+                thread.spread_after = Some(now + SPREAD_PAUSE);
+                drop(thread);
+                self.spread();
+            }
+        }
+        choice
+    }
+
+    /// Connects to one more address, while others serve.
+    fn spread(self: &Arc<Self>) {
+        let connections = Arc::clone(self);
+        tokio::spawn(async move {
+            let opened = connections.open().await;
+            let mut thread = connections.threads.lock();
+            thread.is_spreading = false;
+            match opened {
+                Ok(connection) => {
+                    thread.spread_after = None;
+                    thread.open.push(connection);
+                    thread.queue.all_freed();
+                }
+                Err(error) => tracing::debug!(%error, "Cannot spread over one more address"),
+            }
+        });
+    }
+
+    /// Opens a connection, or lets the calls that come meanwhile wait for whoever does.
+    async fn connect(self: &Arc<Self>) -> Result<Connection, Arc<io::Error>> {
         let since = Instant::now();
         let connecting = Arc::clone(&self.threads.lock().connecting);
         let _alone = connecting.lock().await;
         let known = {
             let mut thread = self.threads.lock();
-            if let Some(connection) = thread.best() {
+            if let Choice::Use(connection) = thread.choose() {
                 return Ok(connection);
             }
             thread.failed.clone()
         };
         if let Some(failed) = known.filter(|failed| failed.holds(since)) {
-            return Err(self.cannot_connect(failed.source));
+            return Err(failed.source);
         }
-        let opening = Connection::open(&self.host, self.port);
-        let opened = match tokio::time::timeout(self.connect_timeout, opening).await {
-            Ok(opened) => opened,
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        };
+        let opened = self.open().await;
         let mut thread = self.threads.lock();
         match opened {
             Ok(connection) => {
@@ -208,31 +321,74 @@ impl Connections {
                     times: thread.failed.as_ref().map_or(0, |failed| failed.times) + 1,
                     source: Arc::clone(&source),
                 });
-                // One that is full is better than none.
-                let any = thread.least();
-                drop(thread);
-                any.ok_or_else(|| self.cannot_connect(source))
+                Err(source)
             }
         }
     }
 
-    fn cannot_connect(&self, source: Arc<io::Error>) -> GrpcError {
-        GrpcError::Connect {
-            address: self.authority.to_string(),
-            source,
+    /// A connection to an address that has none yet, or to whichever is next.
+    async fn open(&self) -> io::Result<Connection> {
+        let (used, queue) = {
+            let thread = self.threads.lock();
+            let used: Vec<_> = thread.open.iter().map(Connection::peer).collect();
+            (used, Arc::clone(&thread.queue))
+        };
+        let to_try = timeout(self.connect_timeout, self.addresses.to_try(&used)).await;
+        let to_try = to_try.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        let attempts = to_try.len().clamp(1, ATTEMPTS_MAX);
+        let each = self.connect_timeout / u32::try_from(attempts).unwrap_or(1);
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for peer in to_try.into_iter().take(attempts) {
+            let opening = Connection::open(peer, Arc::clone(&queue));
+            match timeout(each, opening)
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            {
+                Ok(connection) => return Ok(connection),
+                Err(error) => last = error,
+            }
+            self.addresses.doubt();
         }
+        Err(last)
     }
 }
 
 impl Thread {
-    /// `None` where another connection should be opened first.
-    fn best(&mut self) -> Option<Connection> {
-        let least = self.least()?;
-        (!least.is_full() || self.open.len() >= CONNECTIONS_MAX).then_some(least)
+    fn choose(&mut self) -> Choice {
+        self.open.retain(|connection| !connection.is_closed());
+        let count = self.open.len();
+        let mut first = 0;
+        if self.spread > 1 && count > 1 {
+            self.next = (self.next + 1) % count;
+            first = self.next;
+        }
+        let (before, from) = self.open.split_at(first);
+        let least = from.iter().chain(before).min_by_key(|it| it.calls());
+        match least {
+            Some(least) if !least.is_full() => Choice::Use(least.clone()),
+            _ if count < CONNECTIONS_MAX => Choice::Open,
+            _ => Choice::Wait,
+        }
     }
 
-    fn least(&mut self) -> Option<Connection> {
-        self.open.retain(|connection| !connection.is_closed());
-        self.open.iter().min_by_key(|it| it.calls()).cloned()
+    /// Whether some connection serves, and fewer addresses than there could.
+    fn is_short(&self) -> bool {
+        let open = &self.open;
+        let is_first = |at: &usize| !open[..*at].iter().any(|it| it.peer() == open[*at].peer());
+        let addresses = (0..open.len()).filter(is_first).count();
+        (1..self.spread).contains(&addresses)
+    }
+
+    /// Takes note of the addresses that there are now.
+    fn follow(&mut self, addresses: &Addresses) {
+        self.version = addresses.version();
+        let known = addresses.known();
+        self.spread = known.len().min(CONNECTIONS_MAX);
+        self.spread_after = None;
+        for connection in &self.open {
+            if !known.contains(&connection.peer()) {
+                connection.retire();
+            }
+        }
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum GrpcError {
         #[source]
         source: Arc<io::Error>,
     },
+    #[error("too many calls wait for {address}")]
+    Saturated { address: String },
     #[error("the connection to {address} was lost")]
     Unsent {
         address: String,
@@ -35,7 +37,10 @@ impl GrpcError {
     /// Whether the service has certainly not seen the request, so that it may be sent again, there or elsewhere.
     pub(crate) fn is_never_sent(&self) -> bool {
         match self {
-            GrpcError::Connect { .. } | GrpcError::Unsent { .. } | GrpcError::NoPath => true,
+            GrpcError::Connect { .. }
+            | GrpcError::Saturated { .. }
+            | GrpcError::Unsent { .. }
+            | GrpcError::NoPath => true,
             GrpcError::Call { source, .. } => is_refused(source),
             GrpcError::Body(_) => false,
         }
