@@ -179,8 +179,9 @@ impl Rollouts {
 
     /// Whether the message of a gRPC call has to be looked at before the call can be decided.
     pub(crate) fn wants_message(&self, name: &str) -> bool {
-        let live = self.inner.rollouts.get(name);
-        live.is_some_and(|live| live.definition.subjects.want_request())
+        let rollouts = self.inner.rollouts.load();
+        let live = rollouts.get(name);
+        live.is_some_and(|live| live.current().subjects.want_request())
     }
 
     /// What requests may say about their side.
