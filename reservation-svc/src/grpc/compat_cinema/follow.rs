@@ -100,15 +100,24 @@ impl FollowService for Following {
         request: Request<SetAuthorityRequest>,
     ) -> Result<Response<SetAuthorityResponse>, Status> {
         let request = request.into_inner();
-        let follower = self.follower(&request.collection)?;
-        let copied = match request.authority() {
-            Authority::Own => follower.take_over().await.map(|()| 0),
-            Authority::Legacy => follower.give_back().await,
+        let follower = self.follower(&request.collection)?.clone();
+        let to_own = match request.authority() {
+            Authority::Own => true,
+            Authority::Legacy => false,
             Authority::Unspecified | Authority::Returning => {
                 let allowed = "must be AUTHORITY_LEGACY or AUTHORITY_OWN";
                 return Err(wrong("authority", Fault::Range, allowed));
             }
         };
+        // Goes on when the caller stops waiting: nothing can be created in the middle of it.
+        let handing = tokio::spawn(async move {
+            if to_own {
+                follower.take_over().await.map(|()| 0)
+            } else {
+                follower.give_back().await
+            }
+        });
+        let copied = handing.await.unwrap_or(Err(HandOverError::Busy));
         Ok(Response::new(SetAuthorityResponse {
             copied_count: count(copied.map_err(hand_over_failed)?),
         }))

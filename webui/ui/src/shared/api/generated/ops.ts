@@ -944,7 +944,7 @@ export interface paths {
         /**
          * Rolls back at once, to nobody on gRPC, and pauses the policy until it is resumed
          * @description Rolls back at once, to nobody on gRPC, and pauses the policy until it is resumed. Refused as SetRollout: stage grpc
-         *     can only be left where the legacy system keeps ids.
+         *     can only be left where the legacy system keeps ids, once it has everything that was created on the gRPC side.
          */
         post: operations["RolloutService_AbortRollout"];
         delete?: never;
@@ -2274,6 +2274,8 @@ export interface components {
             fields?: string[];
             /** @description Whether it has been mended. */
             mended?: boolean;
+            /** @description What the legacy system would have to be able to do for it to be mended, such as `keeps-ids`; empty if it can be. */
+            needs?: string;
         };
         /**
          * DifferenceBound
@@ -2372,6 +2374,15 @@ export interface components {
              * @example 1.5s
              */
             lag?: string;
+            /**
+             * @description Who gives ids and is right where both sides differ: `legacy`, `own` (the gRPC side) or `returning` (the gRPC side,
+             *     until legacy has what was created there); empty if it does not tell.
+             */
+            authority?: string;
+            /** @description What the legacy system is declared to be able to do: `change-feed`, `update`, `delete`, `keeps-ids`. */
+            capabilities?: string[];
+            /** @description What does not agree, such as what is declared at the gateway and at the follower, in words for people. */
+            warnings?: string[];
         };
         /**
          * Readiness
@@ -2567,7 +2578,10 @@ export interface components {
             readonly settings?: components["schemas"]["banyan.rollout.v1.Setting"][];
             /** @description How well the follower knows the legacy data; absent if nobody follows it, and in lists. */
             readonly follower?: components["schemas"]["banyan.rollout.v1.FollowerState"];
-            /** @description Whether stage grpc, once entered, is never left: the legacy system takes no writes that keep ids. */
+            /**
+             * @description Whether stage grpc, once entered, is never left: the legacy system takes no writes that keep ids. In lists as
+             *     gateway.toml says, elsewhere as the follower says too.
+             */
             readonly oneWay?: boolean;
             /**
              * Format: double
@@ -5270,7 +5284,10 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
-                    /** @description Whether to take over from legacy what is missing on the gRPC side or differs. */
+                    /**
+                     * @description Whether to make the other side like the one that is the authority, as far as the legacy system can: up to stage split
+                     *     that is legacy, in stage grpc the gRPC side.
+                     */
                     mend?: boolean;
                 };
             };

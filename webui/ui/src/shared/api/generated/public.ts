@@ -850,7 +850,8 @@ export interface paths {
         put?: never;
         /**
          * Creates a movie at the monolith, which assigns the id, and keeps it here
-         * @description Creates a movie at the monolith, which assigns the id, and keeps it here. UNAVAILABLE while the monolith is down.
+         * @description Creates a movie at the monolith, which assigns the id, and keeps it here. UNAVAILABLE while the monolith is down. Once
+         *     this side is the authority (`banyan.follow.v1.FollowService.SetAuthority`), it assigns the id and asks nobody.
          */
         post: operations["MovieService_CreateMovie"];
         delete?: never;
