@@ -46,16 +46,16 @@ pub(super) fn follower(follower: &FollowerState) -> String {
     }
 }
 
-/// `gives the ids; is declared to do change-feed, keeps-ids`
-pub(super) fn legacy(follower: &FollowerState) -> String {
+/// `legacy gives the ids, and is declared to do change-feed, keeps-ids`
+pub(super) fn data(follower: &FollowerState) -> String {
     let ids = match follower.authority.as_str() {
-        "own" => "does not give the ids: gRPC does",
-        "returning" => "gets what gRPC has created, then gives the ids",
-        _ => "gives the ids",
+        "own" => "gRPC gives the ids; legacy",
+        "returning" => "legacy gets what gRPC has created, then gives the ids, and",
+        _ => "legacy gives the ids, and",
     };
     match follower.capabilities.join(", ") {
-        told if told.is_empty() => format!("{ids}; is declared to list, read and create only"),
-        told => format!("{ids}; is declared to do {told}"),
+        told if told.is_empty() => format!("{ids} is declared to list, read and create only"),
+        told => format!("{ids} is declared to do {told}"),
     }
 }
 

@@ -105,7 +105,7 @@ pub(super) fn rollout(rollout: &Rollout) -> String {
     }
     if let Some(follower) = &rollout.follower {
         lines.push(("follower", settings::follower(follower)));
-        lines.push(("legacy", settings::legacy(follower)));
+        lines.push(("data", settings::data(follower)));
         lines.extend(follower.warnings.iter().map(|it| ("warning", it.clone())));
     }
     if !rollout.verdict.is_empty() {
