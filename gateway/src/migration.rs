@@ -5,6 +5,7 @@ mod m0001_settings;
 mod m0002_log;
 mod m0003_analysis;
 mod m0004_differences;
+mod m0005_noise;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_log::CreateLog),
             Box::new(m0003_analysis::CreateAnalyses),
             Box::new(m0004_differences::CreateDifferences),
+            Box::new(m0005_noise::CreateNoise),
         ]
     }
 }

@@ -7,11 +7,13 @@
 //! validate ([`Question::Validated`]).
 //!
 //! Where the rollout says so the side that answered is asked once more too. What differs between its own two answers
-//! is noise: paths where that was ever seen do not count as differences any more.
+//! is noise: paths where that was seen do not count as differences until they have been quiet for a week. What one replica
+//! learned the others know within seconds, and a restart forgets none of it.
 
 mod book;
 mod capture;
 mod job;
+mod noise;
 
 use std::{sync::Arc, time::Duration};
 
@@ -84,15 +86,18 @@ impl Shadows {
     /// Without a store findings are only counted.
     pub(crate) fn start(store: Option<Store>, process: &Process) -> Shadows {
         let outcomes = Family::<Labels, Counter>::default();
+        let dropped = Counter::default();
         process.metrics().register(|registry| {
             let help = "Requests compared with the other side, by how that ended";
             registry.register("gateway_shadow_requests", help, outcomes.clone());
+            let help = "Findings of comparisons that were not kept, because too many lines or noisy paths are";
+            registry.register("gateway_shadow_findings_dropped", help, dropped.clone());
         });
         let shadows = Shadows {
             inner: Arc::new(Inner {
                 pending: Arc::new(Semaphore::new(PENDING_MAX)),
                 asked: Semaphore::new(ASKED_MAX),
-                book: Book::default(),
+                book: Book::new(dropped),
                 outcomes,
             }),
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use banyan_gateway::{
     rollouts::{ChangeError, Operator},
-    store::{Difference, Entry, Store, StoreError},
+    store::{Difference, Entry, Noise, Store, StoreError},
 };
 use banyan_mesh::{database::DatabaseSettings, process::Process, testing::TestDatabase};
 use futures::future::join_all;
@@ -222,6 +222,34 @@ async fn what_replicas_find_different_adds_up_until_it_is_forgotten() {
         assert_eq!(store.differences("users", None, 10).await.unwrap(), []);
         store.forget_differences("movies").await.unwrap();
         assert_eq!(store.differences("movies", None, 10).await.unwrap(), []);
+        process.stop(Duration::from_secs(5)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn noise_is_kept_once_a_path_and_within_its_limit() {
+    for database in TestDatabase::each() {
+        let process = Process::new();
+        let store = Store::open(&process, &DatabaseSettings::new(database.url.clone()))
+            .await
+            .unwrap();
+        assert!(store.ready().await);
+        let noise = |path: u32, second| Noise {
+            rollout: "movies".to_owned(),
+            route: "GET /api/movies".to_owned(),
+            path: format!("movies[].f{path}"),
+            last_seen: Timestamp::from_second(second).unwrap(),
+        };
+        for path in 0..1_010 {
+            store.learn_noise(&noise(path, 10)).await.unwrap();
+        }
+        let kept = store.noise(Timestamp::MIN).await.unwrap();
+        assert_eq!(kept.len(), 1_000, "no more than the limit");
+        // A known one is renewed though there is no room for new ones.
+        store.learn_noise(&noise(7, 20)).await.unwrap();
+        let since = Timestamp::from_second(15).unwrap();
+        store.noise(since).await.unwrap();
+        assert_eq!(store.noise(since).await.unwrap(), [noise(7, 20)]);
         process.stop(Duration::from_secs(5)).await.unwrap();
     }
 }

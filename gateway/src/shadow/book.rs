@@ -1,25 +1,28 @@
 //! What was found, counted by rollout, route, field path and kind: in memory first, and in the store every two seconds.
 //!
 //! So many answers that differ in the same way are one line for a person, with the first and last time and one redacted
-//! example. A thousand lines are kept between two writes; what would be one more is only counted as a difference.
+//! example. A thousand lines are kept between two writes; what would be one more is only counted as a difference. What is
+//! known as noise is read from the store now and then, so that all replicas know it, a new one too.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use banyan_transcode::{Finding, FindingKind};
 use jiff::Timestamp;
+use prometheus_client::metrics::counter::Counter;
 use tokio_util::sync::CancellationToken;
 
+use super::noise::{Noisy, QUIET};
 use crate::store::{Difference, Store};
 
 /// How often findings are written down.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
 const LINES_MAX: usize = 1_000;
-/// Noisy paths that are remembered.
-const NOISY_MAX: usize = 1_000;
+/// What replicas have learned is read every so many writes.
+const READ_EVERY: u32 = 5;
 
 /// Where something was found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,15 +34,24 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pages: Mutex<Pages>,
+    /// Counts what there was no room for.
+    dropped: Counter,
 }
 
 #[derive(Debug, Default)]
 struct Pages {
     lines: BTreeMap<(Place, String, FindingKind), Difference>,
-    noisy: HashMap<Place, HashSet<String>>,
+    noisy: Noisy,
 }
 
 impl Book {
+    pub(super) fn new(dropped: Counter) -> Self {
+        Self {
+            pages: Mutex::default(),
+            dropped,
+        }
+    }
+
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -48,12 +60,14 @@ impl Book {
     pub(super) fn noise(&self, place: &Place, findings: &[Finding], now: Timestamp) {
         let mut pages = self.pages();
         for finding in findings {
-            let noisy = pages.noisy.entry(place.clone()).or_default();
-            if noisy.len() < NOISY_MAX {
-                noisy.insert(finding.path.clone());
+            if !pages.noisy.learn(place, &finding.path, now) {
+                self.dropped.inc();
             }
-            if let Some(line) = pages.line(place, finding, now) {
-                line.noise += 1;
+            match pages.line(place, finding, now) {
+                Some(line) => line.noise += 1,
+                None => {
+                    self.dropped.inc();
+                }
             }
         }
     }
@@ -69,21 +83,28 @@ impl Book {
         let mut pages = self.pages();
         let mut differs = false;
         for finding in findings {
-            let noisy = pages.noisy.get(place);
-            differs |= !noisy.is_some_and(|noisy| noisy.contains(&finding.path));
-            if let Some(line) = pages.line(place, &finding, now) {
-                line.count += 1;
-                line.owner = finding.owner;
-                line.other = finding.other;
-                request_id.clone_into(&mut line.request_id);
-            }
+            differs |= !pages.noisy.knows(place, &finding.path);
+            let Some(line) = pages.line(place, &finding, now) else {
+                self.dropped.inc();
+                continue;
+            };
+            line.count += 1;
+            line.owner = finding.owner;
+            line.other = finding.other;
+            request_id.clone_into(&mut line.request_id);
         }
         differs
     }
 
     /// Writes findings down until the process ends, and then once more. While the store is away they gather here.
     pub(super) async fn keep(&self, store: &Store, shutdown: &CancellationToken) {
+        let mut writes = 0;
         loop {
+            // First of all: a process that has just begun knows no noise, which would count as differences.
+            if writes % READ_EVERY == 0 && store.ready().await {
+                self.read(store, Timestamp::now()).await;
+            }
+            writes = writes.wrapping_add(1);
             let ended = tokio::time::timeout(WRITE_EVERY, shutdown.cancelled()).await;
             self.write(store).await;
             if ended.is_ok() {
@@ -92,7 +113,27 @@ impl Book {
         }
     }
 
+    /// Takes over what replicas have learned.
+    async fn read(&self, store: &Store, now: Timestamp) {
+        let since = now.checked_sub(QUIET).unwrap_or(Timestamp::MIN);
+        match store.noise(since).await {
+            Ok(learned) => self.pages().noisy.merge(learned, since),
+            Err(error) => tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "What is noise cannot be read now"
+            ),
+        }
+    }
+
     async fn write(&self, store: &Store) {
+        let untold = self.pages().noisy.untold();
+        for noise in untold {
+            if store.learn_noise(&noise).await.is_err() {
+                // It is told with the next writing.
+                break;
+            }
+            self.pages().noisy.told(&noise);
+        }
         let lines = std::mem::take(&mut self.pages().lines);
         for (key, line) in lines {
             if let Err(error) = store.add_difference(&line).await {
@@ -153,7 +194,36 @@ impl Pages {
 
 #[cfg(test)]
 mod tests {
+    use banyan_mesh::{database::DatabaseSettings, process::Process, testing::TestDatabase};
+
     use super::*;
+
+    #[tokio::test]
+    async fn what_one_replica_learned_the_others_know_and_a_restart_keeps() {
+        for database in TestDatabase::each() {
+            let process = Process::new();
+            let settings = DatabaseSettings::new(database.url.clone());
+            let store = Store::open(&process, &settings).await.unwrap();
+            assert!(store.ready().await);
+            let place = Place {
+                rollout: "movies".to_owned(),
+                route: "GET /api/movies".into(),
+            };
+            let (one, other, now) = (Book::default(), Book::default(), Timestamp::now());
+            one.noise(&place, &[finding("movies[].views")], now);
+            one.write(&store).await;
+            assert!(other.add(&place, vec![finding("movies[].views")], "a", now));
+            other.read(&store, now).await;
+            assert!(!other.add(&place, vec![finding("movies[].views")], "b", now));
+            assert!(other.add(&place, vec![finding("movies[].title")], "c", now));
+
+            let later = now + QUIET + Duration::from_secs(1);
+            other.read(&store, later).await;
+            assert!(other.add(&place, vec![finding("movies[].views")], "d", later));
+            assert_eq!(store.noise(Timestamp::MIN).await.unwrap(), []);
+            process.stop(Duration::from_secs(5)).await.unwrap();
+        }
+    }
 
     fn finding(path: &str) -> Finding {
         Finding {
