@@ -459,6 +459,10 @@ async fn the_command_steers_a_rollout() {
     for (arguments, code) in [
         (&["set", "movies", "101"][..], 2),
         (&["set", "nothing", "5"][..], 1),
+        (&["verify", "movies"][..], 0),
+        (&["verify", "movies", "--known-hash", "00"][..], 3),
+        (&["policy", "movies"][..], 2),
+        (&["policy", "movies", "--steps", "9,3"][..], 1),
     ] {
         let refused = rollout(arguments);
         assert_eq!(
