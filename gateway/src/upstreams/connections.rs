@@ -15,6 +15,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -85,6 +86,14 @@ struct Thread {
     spread_after: Option<Instant>,
     /// Whose turn it is among those with as few calls.
     next: usize,
+}
+
+/// Which addresses a new connection may lead to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Any,
+    /// Those that the thread has no connection to: a second one to the same address would be no help.
+    Fresh,
 }
 
 /// What a call may do.
@@ -277,7 +286,7 @@ impl Connections {
     fn spread(self: &Arc<Self>) {
         let connections = Arc::clone(self);
         tokio::spawn(async move {
-            let opened = connections.open().await;
+            let opened = connections.open(Wanted::Fresh).await;
             let mut thread = connections.threads.lock();
             thread.is_spreading = false;
             match opened {
@@ -306,7 +315,7 @@ impl Connections {
         if let Some(failed) = known.filter(|failed| failed.holds(since)) {
             return Err(failed.source);
         }
-        let opened = self.open().await;
+        let opened = self.open(Wanted::Any).await;
         let mut thread = self.threads.lock();
         match opened {
             Ok(connection) => {
@@ -326,8 +335,8 @@ impl Connections {
         }
     }
 
-    /// A connection to an address that has none yet, or to whichever is next.
-    async fn open(&self) -> io::Result<Connection> {
+    /// A connection to an address that has none yet, or if any will do to whichever is next.
+    async fn open(&self, wanted: Wanted) -> io::Result<Connection> {
         let (used, queue) = {
             let thread = self.threads.lock();
             let used: Vec<_> = thread.open.iter().map(Connection::peer).collect();
@@ -335,6 +344,8 @@ impl Connections {
         };
         let to_try = timeout(self.connect_timeout, self.addresses.to_try(&used)).await;
         let to_try = to_try.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        let is_wanted = |it: &SocketAddr| wanted == Wanted::Any || !used.contains(it);
+        let to_try: Vec<_> = to_try.into_iter().filter(is_wanted).collect();
         let attempts = to_try.len().clamp(1, ATTEMPTS_MAX);
         let each = self.connect_timeout / u32::try_from(attempts).unwrap_or(1);
         let mut last = io::Error::from(io::ErrorKind::NotFound);

@@ -229,22 +229,27 @@ async fn calls_go_round_among_all_addresses_that_a_name_has_just_now() {
 
 #[tokio::test]
 async fn an_address_where_nobody_listens_costs_no_call() {
-    let (address, _) = instance().await;
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let (address, connected) = listen(
+        "127.0.0.1:0",
+        100,
+        |_, respond| async move { accept(respond) },
+    )
+    .await;
+    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let names = Names::default();
-    names.set(&[dead, address]);
+    names.set(&[dead.local_addr().unwrap(), address]);
+    drop(dead);
     let terms = Terms {
         resolver: Arc::new(names),
         ..terms()
     };
     let connections = Arc::new(Connections::new("http://shop.test", terms, 0).unwrap());
-    for _ in 0..10 {
+    for _ in 0..20 {
         assert!(connections.call(request()).await.is_ok());
+        // Others try to reach the dead one meanwhile.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    assert_eq!(connected.load(Ordering::SeqCst), 1, "once is enough");
 }
 
 #[tokio::test]
