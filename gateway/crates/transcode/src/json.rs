@@ -2,8 +2,7 @@
 //!
 //! [`Plans`] are compiled from descriptors when a route is loaded. Reading is one pass over the text that writes the
 //! wire as it goes; a fault in a field is noted and the reading goes on, so a client hears of everything at once.
-//! Writing looks over the fields of a message once, restores field order where the wire has another one, and
-//! prints.
+//! Writing prints the fields of a message as they come, and from sorted lists where the wire has another order.
 //!
 //! Limits: nesting of 100; a repeated key, a lone surrogate, a control character and text that is not UTF-8 are
 //! refused. A stream of JSON values is split by [`Pieces`] before its values are read. Extensions have no JSON form here yet.
@@ -25,6 +24,7 @@ mod print;
 mod read;
 mod scalar;
 mod seen;
+mod stream;
 mod structs;
 mod text;
 mod time;
@@ -74,7 +74,7 @@ impl Plans {
         let mut writer = Writer::new(self, options);
         Some(
             writer
-                .message(id, wire, 0)
+                .document(id, wire)
                 .map(|()| Bytes::from(writer.finish())),
         )
     }

@@ -131,7 +131,7 @@ impl Transcoder {
     pub fn response(&self, wire: &[u8]) -> Result<Bytes, DecodeError> {
         let mut writer = Writer::new(&self.plans, &self.options);
         match self.response_field {
-            None => writer.message(self.output, wire, 0)?,
+            None => writer.document(self.output, wire)?,
             Some(index) => writer.field_of(self.output, index, wire)?,
         }
         Ok(writer.finish().into())

@@ -130,7 +130,33 @@ impl<'a> Cursor<'a> {
         self.at >= self.bytes.len()
     }
 
+    /// What has not been read. Its beginning is where [`Cursor::at`] is.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// A value that is no bytes.
+    pub(crate) fn bits(&mut self, wire: WireType) -> Result<u64, WireError> {
+        match wire {
+            WireType::Fixed32 => self.fixed32().map(u64::from),
+            WireType::Fixed64 => self.fixed64(),
+            _ => self.varint(),
+        }
+    }
+
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, WireError> {
+        // Tags and lengths, nearly all.
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
             let byte = *self.bytes.get(self.at).ok_or(WireError::Truncated)?;

@@ -7,8 +7,8 @@ use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind as Described, MessageD
 use super::hash::Table;
 use super::number;
 use super::plan::{
-    DENSE_MAX, EnumId, EnumPlan, FieldPlan, Kind, MessageId, MessagePlan, NO_FIELD, Named, Plans,
-    Scalar, Shape, Special,
+    DENSE_MAX, ENUM_DENSE_MAX, EnumId, EnumPlan, FieldPlan, Kind, MessageId, MessagePlan, NO_FIELD,
+    Named, Plans, Scalar, Shape, Special,
 };
 
 /// Messages and enums get their index when they are first met and their plan when their turn comes.
@@ -51,6 +51,7 @@ impl Compiler {
             is_null: descriptor.full_name() == "google.protobuf.NullValue",
             numbers: Table::default(),
             names: Table::default(),
+            printed: Vec::new(),
         };
         for value in descriptor.values() {
             plan.numbers.insert(value.name().to_owned(), value.number());
@@ -59,6 +60,7 @@ impl Compiler {
                 .entry(value.number())
                 .or_insert_with(|| value.name().to_owned());
         }
+        plan.index();
         let id = self.enums.len();
         self.enums.push(plan);
         self.enum_ids.insert(descriptor.full_name().to_owned(), id);
@@ -156,6 +158,7 @@ impl Compiler {
             key: key(field.name()),
             json_key: key(field.json_name()),
             kind,
+            wire: kind.wire(),
             shape,
             presence: field.supports_presence(),
             oneof,
@@ -207,6 +210,25 @@ impl MessagePlan {
                     is_json: *name == field.json_name,
                     is_proto: *name == field.name,
                 });
+            }
+        }
+    }
+}
+
+impl EnumPlan {
+    fn index(&mut self) {
+        let small = |number: &i32| {
+            usize::try_from(*number)
+                .ok()
+                .filter(|it| *it < ENUM_DENSE_MAX)
+        };
+        let most = self.names.keys().filter_map(small).max();
+        self.printed = vec![None; most.map_or(0, |most| most + 1)];
+        for (number, name) in &self.names {
+            if let Some(place) = small(number) {
+                let mut quoted = Vec::with_capacity(name.len() + 2);
+                number::put_string(&mut quoted, name);
+                self.printed[place] = Some(quoted.into());
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::plain::plain_len;
+use super::plain::{is_plain_ascii, plain_len};
 
 /// Why the text of a number is no integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,31 +57,21 @@ pub(super) fn integer(text: &str) -> Result<i128, NotInteger> {
     Ok(if negative { -value } else { value })
 }
 
-pub(super) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+pub(super) fn put_u64(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 pub(super) fn put_i64(out: &mut Vec<u8>, value: i64) {
-    if value < 0 {
-        out.push(b'-');
-    }
-    put_u64(out, value.unsigned_abs());
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// The shortest text that reads back as the same number; NaN and the infinities as the strings that ProtoJSON names.
 pub(super) fn put_f64(out: &mut Vec<u8>, value: f64) {
     if let Some(name) = special(value) {
         out.extend_from_slice(name);
+        return;
+    }
+    if put_short(out, zmij::Buffer::new().format_finite(value)) {
         return;
     }
     let plain = value == 0.0 || (1e-5..1e17).contains(&value.abs());
@@ -100,11 +90,24 @@ pub(super) fn put_f32(out: &mut Vec<u8>, value: f32) {
         return;
     }
     let plain = value == 0.0 || (1e-5..1e17).contains(&value.abs());
+    if plain && put_short(out, zmij::Buffer::new().format_finite(value)) {
+        return;
+    }
     let _ = if plain {
         write!(out, "{value}")
     } else {
         write!(out, "{value:e}")
     };
+}
+
+/// Takes the digits of a number where they have no exponent, which is written in several ways.
+fn put_short(out: &mut Vec<u8>, digits: &str) -> bool {
+    let is_short = !digits.as_bytes().contains(&b'e');
+    if is_short {
+        let digits = digits.strip_suffix(".0").unwrap_or(digits);
+        out.extend_from_slice(digits.as_bytes());
+    }
+    is_short
 }
 
 fn special(value: f64) -> Option<&'static [u8]> {
@@ -117,6 +120,18 @@ fn special(value: f64) -> Option<&'static [u8]> {
     } else {
         None
     }
+}
+
+/// A string in quotes, if it is ASCII of which nothing has to be escaped.
+pub(super) fn put_plain(out: &mut Vec<u8>, content: &[u8]) -> bool {
+    let is_plain = is_plain_ascii(content);
+    if is_plain {
+        out.reserve(content.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(content);
+        out.push(b'"');
+    }
+    is_plain
 }
 
 /// A string in quotes, escaping only what JSON demands.
@@ -198,6 +213,30 @@ mod tests {
         put_f32(&mut out, 0.1);
         put_i64(&mut out, i64::MIN);
         assert_eq!(out, b"0.1-9223372036854775808");
+    }
+
+    proptest::proptest! {
+        /// Of two that are as near the standard library may take the other one.
+        #[test]
+        fn any_number_reads_back_and_is_as_short_as_can_be(value: f64, short: f32) {
+            let print = |put: &dyn Fn(&mut Vec<u8>)| {
+                let mut out = Vec::new();
+                put(&mut out);
+                String::from_utf8(out).unwrap()
+            };
+            for value in [value, f64::from(short), f64::from(short.to_bits()) / 1000.0] {
+                let is_plain = value == 0.0 || (1e-5..1e17).contains(&value.abs());
+                let want = if is_plain { format!("{value}") } else { format!("{value:e}") };
+                let text = print(&|out| put_f64(out, value));
+                proptest::prop_assert_eq!(text.parse(), Ok(value));
+                proptest::prop_assert_eq!(text.len(), want.len(), "{} {}", text, want);
+            }
+            let is_plain = short == 0.0 || (1e-5..1e17).contains(&short.abs());
+            let want = if is_plain { format!("{short}") } else { format!("{short:e}") };
+            let text = print(&|out| put_f32(out, short));
+            proptest::prop_assert_eq!(text.parse(), Ok(short));
+            proptest::prop_assert_eq!(text.len(), want.len(), "{} {}", text, want);
+        }
     }
 
     #[test]

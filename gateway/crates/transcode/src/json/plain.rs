@@ -17,6 +17,20 @@ pub(super) fn plain_len(bytes: &[u8]) -> usize {
     at + rest.take_while(|&&byte| is_plain(byte)).count()
 }
 
+/// Whether nothing in it is escaped, and nothing outside ASCII.
+pub(super) fn is_plain_ascii(bytes: &[u8]) -> bool {
+    let odd = |word: u64| has_special(word) || word & HIGHS != 0;
+    match bytes.last_chunk::<8>() {
+        // The last eight bytes are looked at together, some of them again.
+        Some(last) => {
+            let (words, _) = bytes.as_chunks::<8>();
+            !odd(u64::from_le_bytes(*last))
+                && !words.iter().any(|word| odd(u64::from_le_bytes(*word)))
+        }
+        None => bytes.iter().all(|&byte| is_plain(byte) && byte.is_ascii()),
+    }
+}
+
 fn is_plain(byte: u8) -> bool {
     byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
@@ -42,6 +56,9 @@ mod tests {
                 text[at] = byte;
                 let want = if is_plain(byte) { 20 } else { at };
                 assert_eq!(plain_len(&text), want, "{byte:#x} at {at}");
+                let (short, is_whole) = (&text[at..20.min(at + 5)], want == 20 && byte < 0x80);
+                assert_eq!(is_plain_ascii(&text), is_whole, "{byte:#x} at {at}");
+                assert_eq!(is_plain_ascii(short), is_whole, "{byte:#x} at {at}");
             }
         }
         assert_eq!(plain_len("Чайник \u{7f}€".as_bytes()), 17);

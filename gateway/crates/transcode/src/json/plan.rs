@@ -18,6 +18,8 @@ pub(crate) type EnumId = usize;
 
 /// Fields with smaller numbers than this are found by index.
 pub(super) const DENSE_MAX: u32 = 128;
+/// Names of values with smaller numbers than this are found by index.
+pub(super) const ENUM_DENSE_MAX: usize = 128;
 pub(super) const NO_FIELD: u16 = u16::MAX;
 
 /// The compiled codec of some messages and everything they contain.
@@ -70,6 +72,8 @@ pub(crate) struct FieldPlan {
     pub(crate) key: Vec<u8>,
     pub(crate) json_key: Vec<u8>,
     pub(crate) kind: Kind,
+    /// Of a value; of a list of numbers each by itself.
+    pub(crate) wire: WireType,
     pub(crate) shape: Shape,
     /// Being absent differs from holding the default.
     pub(crate) presence: bool,
@@ -123,6 +127,8 @@ pub(crate) struct EnumPlan {
     pub(crate) is_null: bool,
     pub(super) numbers: Table<String, i32>,
     pub(super) names: Table<i32, String>,
+    /// The names of small numbers in quotes, ready to print.
+    pub(super) printed: Vec<Option<Box<[u8]>>>,
 }
 
 impl Plans {
@@ -185,6 +191,12 @@ impl EnumPlan {
 
     pub(crate) fn name(&self, number: i32) -> Option<&str> {
         self.names.get(&number).map(String::as_str)
+    }
+
+    /// The name in quotes, where the number is a small one.
+    pub(super) fn printed(&self, number: i32) -> Option<&[u8]> {
+        let place = usize::try_from(number).ok()?;
+        self.printed.get(place)?.as_deref()
     }
 }
 

@@ -30,9 +30,11 @@ impl Writer<'_> {
     ) -> Result<(), DecodeError> {
         match scalar {
             Scalar::String => {
-                let name = plan.fields.get(field).map_or("", |field| &field.name);
-                let text = text(content, &plan.name, name)?;
-                number::put_string(&mut self.out, text);
+                if !number::put_plain(&mut self.out, content) {
+                    let name = plan.fields.get(field).map_or("", |field| &field.name);
+                    let text = text(content, &plan.name, name)?;
+                    number::put_string(&mut self.out, text);
+                }
                 return Ok(());
             }
             Scalar::Bytes => {
@@ -49,6 +51,12 @@ impl Writer<'_> {
             _ => {}
         }
         let bits = bits(scalar, content).map_err(|source| plan.broken(source))?;
+        self.number(scalar, bits);
+        Ok(())
+    }
+
+    /// A scalar that is no text, from its bits.
+    pub(super) fn number(&mut self, scalar: Scalar, bits: u64) {
         match scalar {
             Scalar::Double => number::put_f64(&mut self.out, f64::from_bits(bits)),
             Scalar::Float => number::put_f32(&mut self.out, f32::from_bits(bits as u32)),
@@ -70,7 +78,6 @@ impl Writer<'_> {
             Scalar::Sint64 => self.wide(|out| number::put_i64(out, unzigzag(bits))),
             _ => self.wide(|out| number::put_u64(out, bits)),
         }
-        Ok(())
     }
 
     /// A 64-bit integer in the form of the route.
@@ -87,11 +94,13 @@ impl Writer<'_> {
 
     pub(super) fn enumeration(&mut self, id: EnumId, value: i32) {
         let plan = self.plans.enumeration(id);
+        let by_name = self.options.enums == EnumForm::Name;
+        if let Some(printed) = plan.printed(value).filter(|_| by_name && !plan.is_null) {
+            return self.out.extend_from_slice(printed);
+        }
         match plan.name(value) {
             _ if plan.is_null => self.out.extend_from_slice(b"null"),
-            Some(name) if self.options.enums == EnumForm::Name => {
-                number::put_string(&mut self.out, name)
-            }
+            Some(name) if by_name => number::put_string(&mut self.out, name),
             _ => number::put_i64(&mut self.out, i64::from(value)),
         }
     }
@@ -133,12 +142,7 @@ pub(super) fn map_key(
 
 /// The bits of a scalar that is no text.
 fn bits(scalar: Scalar, content: &[u8]) -> Result<u64, WireError> {
-    let mut cursor = Cursor::new(content);
-    match scalar.wire() {
-        WireType::Fixed32 => cursor.fixed32().map(u64::from),
-        WireType::Fixed64 => cursor.fixed64(),
-        _ => cursor.varint(),
-    }
+    Cursor::new(content).bits(scalar.wire())
 }
 
 pub(super) fn is_default(scalar: Scalar, content: &[u8]) -> bool {

@@ -1,8 +1,8 @@
 //! Wire -> JSON.
 //!
-//! The fields of a message are listed once, without their content. Encoders write them in order of number, and then
-//! they print as they stand. Where they do not, the list is sorted, so that the elements of a repeated field come
-//! together; later values of a field replace earlier ones, parts of one message are joined, and of a oneof the last
+//! The fields of a message are listed once, without their content. Where encoders have not written them in order of
+//! number (where they have, nothing is listed: `stream.rs`), the list is sorted, so that the elements of a repeated field
+//! come together; later values of a field replace earlier ones, parts of one message are joined, and of a oneof the last
 //! member counts, as the wire format demands. Unknown fields, and fields whose wire type is not their own, are left
 //! out.
 
@@ -46,6 +46,8 @@ pub(crate) struct Writer<'p> {
     pub(super) out: Vec<u8>,
     /// The lists of the messages that are being printed, one above the other.
     pub(super) entries: Vec<Entry>,
+    /// Fields are printed as they come, not from lists.
+    pub(super) streams: bool,
 }
 
 impl<'p> Writer<'p> {
@@ -55,6 +57,7 @@ impl<'p> Writer<'p> {
             options,
             out: Vec::new(),
             entries: Vec::with_capacity(32),
+            streams: false,
         }
     }
 
@@ -75,7 +78,7 @@ impl<'p> Writer<'p> {
         }
         if self.out.is_empty() {
             // What JSON usually takes: a large answer that grows step by step would be copied again and again.
-            self.out.reserve(bytes.len() * 2 + 64);
+            self.out.reserve(bytes.len() * 5 / 2 + 128);
         }
         match plan.special {
             Special::None => {
@@ -139,6 +142,9 @@ impl<'p> Writer<'p> {
         depth: usize,
         mut first: bool,
     ) -> Result<(), DecodeError> {
+        if self.streams {
+            return self.members(plan, bytes, depth, first);
+        }
         let base = self.list(plan, bytes, depth)?;
         let end = self.entries.len();
         let mut at = base;
@@ -171,7 +177,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    fn key(&mut self, field: &FieldPlan, first: bool) {
+    pub(super) fn key(&mut self, field: &FieldPlan, first: bool) {
         if !first {
             self.out.push(b',');
         }
@@ -181,7 +187,7 @@ impl<'p> Writer<'p> {
         });
     }
 
-    fn defaults(&mut self, fields: &[FieldPlan], first: &mut bool) {
+    pub(super) fn defaults(&mut self, fields: &[FieldPlan], first: &mut bool) {
         for field in fields.iter().filter(|field| !field.presence) {
             self.key(field, *first);
             self.absent(field);
@@ -190,7 +196,7 @@ impl<'p> Writer<'p> {
     }
 
     /// The value of one field from its entries; `false`, with some of it printed, when it should not appear.
-    fn value(
+    pub(super) fn value(
         &mut self,
         plan: &MessagePlan,
         bytes: &[u8],
