@@ -1,7 +1,7 @@
 //! What is known about a request before anybody has looked at what it wants: its id, its trace, where it came from.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -9,7 +9,7 @@ use banyan_mesh::{random, trace::TraceContext};
 use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
 use uuid::{Builder, Uuid};
 
-use crate::grpc::Dialect;
+use crate::{alarms::Alarms, grpc::Dialect};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -18,6 +18,22 @@ pub(crate) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forward
 
 /// Ids of callers are taken up to this length; a longer one is replaced.
 const REQUEST_ID_CHARS_MAX: usize = 128;
+
+/// Who is at the other end of a connection, put together once for all its requests.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    address: HeaderValue,
+    alarms: Alarms,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddr) -> Peer {
+        Peer {
+            address: text(address.ip().to_string()),
+            alarms: Alarms::default(),
+        }
+    }
+}
 
 /// What every later step may want to know about a request.
 #[derive(Debug, Clone)]
@@ -36,6 +52,8 @@ pub(crate) struct Context {
     pub(crate) grpc: Option<Dialect>,
     /// The host the client asked for.
     pub(crate) host: Option<HeaderValue>,
+    /// For what the request waits for.
+    pub(crate) alarms: Alarms,
 }
 
 impl Context {
@@ -43,7 +61,7 @@ impl Context {
     pub(crate) fn of(
         headers: &HeaderMap,
         authority: Option<&str>,
-        peer: SocketAddr,
+        peer: &Peer,
         trust_forwarded: bool,
     ) -> Context {
         let host = headers.get(HOST).cloned();
@@ -51,7 +69,7 @@ impl Context {
         Context {
             request_id: request_id(headers),
             trace: TraceContext::of(headers),
-            forwarded_for: forwarded_for(headers, peer.ip(), trust_forwarded),
+            forwarded_for: forwarded_for(headers, &peer.address, trust_forwarded),
             https: trust_forwarded
                 && headers
                     .get(FORWARDED_PROTO)
@@ -59,11 +77,18 @@ impl Context {
             trust_forwarded,
             grpc: Dialect::of(headers),
             host,
+            alarms: peer.alarms.clone(),
         }
     }
-}
 
-impl Context {
+    /// For what goes on when the request is over, perhaps elsewhere.
+    pub(crate) fn detached(&self) -> Context {
+        Context {
+            alarms: Alarms::default(),
+            ..self.clone()
+        }
+    }
+
     /// The client's own address: the first of those that are believed.
     pub(crate) fn client_address(&self) -> Option<&str> {
         let all = self.forwarded_for.to_str().ok()?;
@@ -97,9 +122,9 @@ fn new_request_id() -> HeaderValue {
     HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
-fn forwarded_for(headers: &HeaderMap, peer: IpAddr, trust_forwarded: bool) -> HeaderValue {
+fn forwarded_for(headers: &HeaderMap, peer: &HeaderValue, trust_forwarded: bool) -> HeaderValue {
     if !trust_forwarded {
-        return text(peer.to_string());
+        return peer.clone();
     }
     let before: Vec<&str> = headers
         .get_all(FORWARDED_FOR)
@@ -107,8 +132,9 @@ fn forwarded_for(headers: &HeaderMap, peer: IpAddr, trust_forwarded: bool) -> He
         .filter_map(|value| value.to_str().ok())
         .collect();
     if before.is_empty() {
-        text(peer.to_string())
+        peer.clone()
     } else {
+        let peer = peer.to_str().unwrap_or_default();
         text(format!("{}, {peer}", before.join(", ")))
     }
 }
@@ -135,7 +161,7 @@ mod tests {
         Context::of(
             &headers,
             None,
-            SocketAddr::from(([10, 0, 0, 7], 1234)),
+            &Peer::new(SocketAddr::from(([10, 0, 0, 7], 1234))),
             trust_forwarded,
         )
     }

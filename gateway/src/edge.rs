@@ -8,7 +8,6 @@ mod grpc;
 mod split;
 
 use std::{
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,7 +28,7 @@ use crate::{
     access_log::Record,
     body::BodyLimits,
     config::{ListenerConfig, ListenerName},
-    context::{Context, REQUEST_ID},
+    context::{Context, Peer, REQUEST_ID},
     contracts::Contracts,
     grpc as calls,
     metrics::{Counts, Metrics},
@@ -122,7 +121,7 @@ impl Edge {
     }
 
     /// Answers a request, whatever it is.
-    pub(crate) async fn handle(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+    pub(crate) async fn handle(&self, request: Request<Body>, peer: &Peer) -> Response<Body> {
         // Probes are neither logged nor shed: a busy process is alive.
         if let Some(pages) = self.probes(&request) {
             return Box::pin(page(pages, request)).await;

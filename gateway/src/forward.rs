@@ -3,22 +3,28 @@
 //! What a proxy must do by RFC 9110 (7.6): take out the headers of this hop, say who asked for what through whom.
 //! Nothing is ever sent twice: a write that got no answer may have happened.
 
+mod answer;
+mod connection;
+mod framing;
 mod headers;
 mod path;
 mod pool;
+mod upload;
 
 use std::{pin::pin, time::Duration};
 
 use axum::body::Body;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{HOST, UPGRADE},
-    request::Parts,
-    uri::PathAndQuery,
+    HeaderValue, Method, Response, StatusCode, Uri, Version, header::UPGRADE, request::Parts,
 };
 
-use self::pool::{Answer, Pool, PoolError};
+use self::{
+    answer::Content,
+    pool::{Pool, PoolError},
+    upload::{Length, Upload},
+};
 use crate::{
+    alarms::Alarms,
     body::{BodyLimits, Broken, Watch, limited},
     config::UpstreamConfig,
     context::Context,
@@ -79,15 +85,24 @@ impl HttpUpstream {
         if path::leads_elsewhere(parts.uri.path()) {
             return Err(Refusal::bad_path("the path has a `.` or `..` segment"));
         }
-        let (body, upload) = limited(body, limits);
-        let body_bytes = http_body::Body::size_hint(&body).exact();
-        let mut request = Request::new(Body::new(body));
-        *request.method_mut() = parts.method.clone();
-        *request.uri_mut() = path_of(&parts.uri);
-        *request.headers_mut() =
-            headers::for_upstream(&parts.headers, parts.version, body_bytes, context, guests);
-        request.headers_mut().insert(HOST, self.host.clone());
-        let response = self.first_byte(request, &upload).await?;
+        let length = Length::of(&body);
+        let head = headers::head(parts, length, &self.host, context, guests);
+        let announced = match length {
+            Length::Chunks => headers::announced(&parts.headers),
+            _ => Vec::new(),
+        };
+        let (body, watch) = match length {
+            Length::None => (body, None),
+            _ => {
+                let (body, watch) = limited(body, limits);
+                (Body::new(body), Some(watch))
+            }
+        };
+        let upload = Upload::new(head, body, length, announced);
+        let is_head = parts.method == Method::HEAD;
+        let response = self
+            .first_byte(upload, is_head, watch.as_ref(), &context.alarms)
+            .await?;
         if response.status().is_informational() {
             let trouble = format!("it answered {}", response.status());
             return Err(Refusal::bad_answer(&self.name, trouble));
@@ -99,50 +114,51 @@ impl HttpUpstream {
     /// client that has stopped sending is not the server's fault.
     async fn first_byte(
         &self,
-        request: Request<Body>,
-        upload: &Watch,
-    ) -> Result<Response<Answer>, Refusal> {
-        let mut answer = pin!(self.pool.request(request));
+        upload: Upload,
+        is_head: bool,
+        watch: Option<&Watch>,
+        alarms: &Alarms,
+    ) -> Result<Response<Content>, Refusal> {
+        let mut answer = pin!(self.pool.request(upload, is_head));
         loop {
-            let frames = upload.frames();
-            match tokio::time::timeout(self.first_byte_timeout, answer.as_mut()).await {
-                Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => return Err(self.failed(&error, upload)),
-                Err(_) if upload.frames() > frames || upload.is_starved() => {}
-                Err(_) => return Err(Refusal::upstream_slow(&self.name)),
+            let frames = watch.map_or(0, Watch::frames);
+            let moves = |watch: &Watch| watch.frames() > frames || watch.is_starved();
+            match alarms
+                .within(self.first_byte_timeout, answer.as_mut())
+                .await
+            {
+                Some(Ok(response)) => return Ok(response),
+                Some(Err(error)) => return Err(self.failed(&error, watch)),
+                None if watch.is_some_and(moves) => {}
+                None => return Err(Refusal::upstream_slow(&self.name)),
             }
         }
     }
 
-    fn failed(&self, error: &PoolError, upload: &Watch) -> Refusal {
-        match upload.broken() {
+    fn failed(&self, error: &PoolError, watch: Option<&Watch>) -> Refusal {
+        match watch.and_then(Watch::broken) {
             Some(Broken::TooLarge) => Refusal::too_large(),
             Some(Broken::Idle) => Refusal::client_slow(),
             None => Refusal::upstream_unreachable(&self.name, chain(error)),
         }
     }
 
-    fn returned(&self, response: Response<Answer>) -> Response<Body> {
-        let (mut parts, body) = response.into_parts();
+    fn returned(&self, response: Response<Content>) -> Response<Body> {
+        let (mut parts, content) = response.into_parts();
         headers::remove_hop_by_hop(&mut parts.headers);
         parts.version = Version::HTTP_11;
         let limits = BodyLimits {
             bytes_max: None,
             idle: self.body_idle,
         };
-        let body = match parts.status {
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Body::empty(),
-            _ => Body::new(limited(body, limits).0),
+        let body = match (parts.status, content) {
+            (StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, _) => Body::empty(),
+            (_, Content::Whole(bytes)) if bytes.is_empty() => Body::empty(),
+            (_, Content::Whole(bytes)) => Body::from(bytes),
+            (_, Content::Stream(stream)) => Body::new(limited(stream, limits).0),
         };
         Response::from_parts(parts, body)
     }
-}
-
-/// The path and query go on byte for byte: the server behind may read them otherwise than we do, which is why
-/// [`path::leads_elsewhere`] has been asked.
-fn path_of(uri: &Uri) -> Uri {
-    let path = uri.path_and_query().cloned();
-    Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
 }
 
 /// An upgraded connection would pass every limit by; other protocols may be ignored (RFC 9110, 7.8), this one not.
@@ -160,3 +176,6 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,10 +58,23 @@ impl Guests {
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
         headers.remove(&self.metadata);
         if headers.contains_key(COOKIE) {
-            match cookies::without(headers, &self.cookie) {
+            match self.cookies(headers) {
                 Some(cookies) => headers.insert(COOKIE, cookies),
                 None => headers.remove(COOKIE),
             };
+        }
+    }
+
+    /// Whether a header is what only services of this gateway may know, or would be taken for it.
+    pub(crate) fn is_secret(&self, name: &HeaderName) -> bool {
+        *name == self.metadata
+    }
+
+    /// A request's cookies without the guest's own.
+    pub(crate) fn cookies(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        match headers.contains_key(COOKIE) {
+            true => cookies::without(headers, &self.cookie),
+            false => None,
         }
     }
 

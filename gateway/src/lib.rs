@@ -10,7 +10,7 @@
 //! | `routes`, `upstreams` | configuration and contracts, compiled; whatever does not fit ends the start |
 //! | `contracts`, `reload` | which of these is in force, and taking up changed ones without a restart |
 //! | `listener` | from a socket to requests: connections, header time and size, serving threads, draining |
-//! | `per_thread` | what every serving thread has of its own |
+//! | `per_thread`, `alarms` | what every serving thread has of its own; timers that are set with every request |
 //! | `edge` | the way of a request: shed, guard, route, decide, answer |
 //! | `context` | request id, trace, where a request came from |
 //! | `ops`, `site`, `probes` | who may use the operators' address, and from whose pages; which upstreams can be reached |
@@ -26,6 +26,7 @@
 
 mod access_log;
 pub mod admin;
+mod alarms;
 mod body;
 mod cells;
 pub mod cli;

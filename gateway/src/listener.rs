@@ -14,11 +14,14 @@ mod threads;
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Poll, ready},
     time::Duration,
 };
 
@@ -43,7 +46,12 @@ use self::{
     patience::Patient,
     threads::{Accepted, Threads},
 };
-use crate::{config::ListenerConfig, edge::Edge};
+use crate::{
+    alarms::{Alarms, HeaderTimer},
+    config::ListenerConfig,
+    context::Peer,
+    edge::Edge,
+};
 
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
@@ -204,27 +212,37 @@ impl Service {
     ) -> impl Future<Output = ()> + Send + use<> {
         let begun = Arc::new(AtomicBool::new(false));
         let (seen, edge, limits) = (Arc::clone(&begun), Arc::clone(&self.edge), self.limits);
+        let known = Arc::new(Peer::new(peer));
         let service = service_fn(move |request: Request<Incoming>| {
             seen.store(true, Ordering::Relaxed);
-            let edge = Arc::clone(&edge);
-            async move { Ok::<Response<Body>, Infallible>(edge.handle(request.map(body), peer).await) }
+            let (edge, peer) = (Arc::clone(&edge), Arc::clone(&known));
+            async move { Ok::<Response<Body>, Infallible>(edge.handle(request.map(body), &peer).await) }
         });
         let stream = TokioIo::new(Patient::new(stream, limits.patience));
-        let connection = self.builder.serve_connection(stream, service).into_owned();
+        let mut builder = auto::Builder::clone(&self.builder);
+        builder.http1().timer(HeaderTimer(Alarms::default()));
+        let connection = builder.serve_connection(stream, service).into_owned();
         let connection = graceful.watch(connection);
         async move {
-            let silent = async {
-                tokio::time::sleep(limits.header).await;
-                if begun.load(Ordering::Relaxed) {
-                    std::future::pending::<()>().await;
+            let mut connection = pin!(connection);
+            // Until the first request is there.
+            let mut silence = Some(Box::pin(tokio::time::sleep(limits.header)));
+            poll_fn(|context| {
+                if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+                    if let Err(error) = ended {
+                        tracing::debug!(error, "Connection ended early");
+                    }
+                    return Poll::Ready(());
                 }
-            };
-            tokio::select! {
-                ended = connection => if let Err(error) = ended {
-                    tracing::debug!(error, "Connection ended early");
-                },
-                () = silent => tracing::debug!(%peer, "Closed a connection that asked nothing"),
-            }
+                silence = silence.take().filter(|_| !begun.load(Ordering::Relaxed));
+                let Some(silence) = &mut silence else {
+                    return Poll::Pending;
+                };
+                ready!(silence.as_mut().poll(context));
+                tracing::debug!(%peer, "Closed a connection that asked nothing");
+                Poll::Ready(())
+            })
+            .await;
         }
     }
 }

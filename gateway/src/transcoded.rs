@@ -224,7 +224,8 @@ impl Call {
     ) -> Result<Response<Body>, Refusal> {
         let deadline = tokio::time::Instant::now() + left;
         let exchanged = exchange(self.service.clone(), request);
-        let exchanged = tokio::time::timeout_at(deadline, exchanged).await;
+        let alarms = &ask.caller.context.alarms;
+        let exchanged = alarms.before(deadline, exchanged).await;
         match exchanged.unwrap_or(Err(Fault::TooSlow)) {
             Ok((message, answer)) => self.success(ask, &message, &answer),
             Err(fault) => self.failure(ask, fault.by(deadline), trouble),

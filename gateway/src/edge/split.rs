@@ -116,7 +116,7 @@ impl Edge {
             route: route.label.as_str().into(),
             profile: Arc::clone(&route.profile),
             question,
-            context: caller.context.clone(),
+            context: caller.context.detached(),
             guests: caller.guests.clone(),
             limits: self.limits.body,
             compression: caller.compression.clone(),

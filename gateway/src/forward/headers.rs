@@ -1,17 +1,24 @@
 //! Which headers go on to the next hop, and which are added.
 
+use banyan_mesh::trace::TRACEPARENT;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Version,
     header::{
-        CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+        CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
     },
+    request::Parts,
+    uri::PathAndQuery,
 };
 
+use super::upload::Length;
 use crate::{
     context::{Context, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID},
     guest::Guests,
 };
+
+/// Room for the head of most requests.
+const HEAD_BYTES: usize = 1024;
 
 /// RFC 9110, 7.6.1, with the older ones that it names.
 static HOP_BY_HOP: [HeaderName; 8] = [
@@ -24,9 +31,6 @@ static HOP_BY_HOP: [HeaderName; 8] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-
-/// How many are added at most.
-const ADDED: usize = 8;
 
 /// Headers by which some servers and frameworks let a client replace the path that was asked for: they would reach what
 /// has no route.
@@ -48,8 +52,12 @@ fn is_forwarded(name: &HeaderName) -> bool {
 
 /// What `Connection` names.
 fn named(headers: &HeaderMap) -> Vec<HeaderName> {
+    names_in(headers, &CONNECTION)
+}
+
+fn names_in(headers: &HeaderMap, list: &HeaderName) -> Vec<HeaderName> {
     headers
-        .get_all(CONNECTION)
+        .get_all(list)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
@@ -70,53 +78,107 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Whether a client's header goes on. The client's `100 Continue` was given by this gateway when it began to read; the
 /// host is the upstream's own; the body says how long it is, whatever the client said, so that the two never contradict
-/// each other; `Forwarded` (RFC 7239) would contradict what is written here in the older form.
+/// each other; `Forwarded` (RFC 7239) would contradict what is written here in the older form; what else the gateway says
+/// itself replaces what came.
 fn goes_on(name: &HeaderName, trust_forwarded: bool) -> bool {
-    static WRITTEN_ANEW: [HeaderName; 4] = [EXPECT, HOST, CONTENT_LENGTH, FORWARDED];
+    static WRITTEN_ANEW: [HeaderName; 10] = [
+        EXPECT,
+        HOST,
+        CONTENT_LENGTH,
+        FORWARDED,
+        COOKIE,
+        REQUEST_ID,
+        FORWARDED_FOR,
+        FORWARDED_PROTO,
+        FORWARDED_HOST,
+        HeaderName::from_static(TRACEPARENT),
+    ];
     let is_claim =
         is_forwarded(name) && (!trust_forwarded || name.as_str().as_bytes().contains(&b'_'));
     !HOP_BY_HOP.contains(name) && !WRITTEN_ANEW.contains(name) && !PATHS.contains(name) && !is_claim
 }
 
-/// What the server behind is sent.
-pub(super) fn for_upstream(
-    came: &HeaderMap,
-    version: Version,
-    body_bytes: Option<u64>,
+/// The head of the request that the server behind is sent, byte by byte.
+pub(super) fn head(
+    parts: &Parts,
+    length: Length,
+    host: &HeaderValue,
     context: &Context,
     guests: &Guests,
-) -> HeaderMap {
+) -> Vec<u8> {
+    let came = &parts.headers;
     let named = named(came);
-    let mut headers = HeaderMap::with_capacity(came.len() + ADDED);
+    let mut out = Vec::with_capacity(HEAD_BYTES);
+    request_line(&mut out, parts);
+    line(&mut out, &HOST, host.as_bytes());
     for (name, value) in came {
-        if goes_on(name, context.trust_forwarded) && !named.contains(name) {
-            headers.append(name.clone(), value.clone());
+        if goes_on(name, context.trust_forwarded)
+            && !named.contains(name)
+            && !guests.is_secret(name)
+        {
+            line(&mut out, name, value.as_bytes());
         }
     }
-    if came.contains_key(CONTENT_LENGTH) && body_bytes == Some(0) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    if !named.contains(&COOKIE)
+        && let Some(cookies) = guests.cookies(came)
+    {
+        line(&mut out, &COOKIE, cookies.as_bytes());
     }
-    guests.strip(&mut headers);
-    headers.insert(FORWARDED_FOR, context.forwarded_for.clone());
-    headers.insert(
-        FORWARDED_PROTO,
-        HeaderValue::from_static(if context.https { "https" } else { "http" }),
+    match length {
+        Length::None if came.contains_key(CONTENT_LENGTH) => line(&mut out, &CONTENT_LENGTH, b"0"),
+        Length::None => {}
+        Length::Bytes(bytes) => {
+            let mut digits = itoa::Buffer::new();
+            line(&mut out, &CONTENT_LENGTH, digits.format(bytes).as_bytes());
+        }
+        Length::Chunks => line(&mut out, &TRANSFER_ENCODING, b"chunked"),
+    }
+    line(&mut out, &FORWARDED_FOR, context.forwarded_for.as_bytes());
+    let proto: &[u8] = if context.https { b"https" } else { b"http" };
+    line(&mut out, &FORWARDED_PROTO, proto);
+    if let Some(host) = &context.host {
+        line(&mut out, &FORWARDED_HOST, host.as_bytes());
+    }
+    line(&mut out, &REQUEST_ID, context.request_id.as_bytes());
+    let trace = context.trace.child().header();
+    line(
+        &mut out,
+        &HeaderName::from_static(TRACEPARENT),
+        trace.as_bytes(),
     );
-    match &context.host {
-        Some(host) => headers.insert(FORWARDED_HOST, host.clone()),
-        None => headers.remove(FORWARDED_HOST),
+    let via: &[u8] = match parts.version {
+        Version::HTTP_2 => b"2 banyan",
+        _ => b"1.1 banyan",
     };
-    headers.insert(REQUEST_ID, context.request_id.clone());
-    context.trace.child().inject(&mut headers);
-    headers.append(
-        VIA,
-        HeaderValue::from_static(if version == Version::HTTP_2 {
-            "2 banyan"
-        } else {
-            "1.1 banyan"
-        }),
-    );
-    headers
+    line(&mut out, &VIA, via);
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// The path and query go on byte for byte: the server behind may read them otherwise than we do, which is why
+/// [`super::path::leads_elsewhere`] has been asked.
+fn request_line(out: &mut Vec<u8>, parts: &Parts) {
+    let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    out.extend_from_slice(parts.method.as_str().as_bytes());
+    out.push(b' ');
+    if !target.starts_with(['/', '*']) {
+        out.push(b'/');
+    }
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+}
+
+/// Neither holds a line break: they could not have been made.
+pub(super) fn line(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The trailers that a request announces.
+pub(super) fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
+    names_in(headers, &TRAILER)
 }
 
 #[cfg(test)]

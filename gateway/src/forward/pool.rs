@@ -6,24 +6,21 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     io,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Poll, ready},
     time::{Duration, Instant},
 };
 
-use axum::body::Body;
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{Builder, SendRequest},
-};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http::Response;
+use tokio::{net::TcpStream, runtime::Handle};
 
+use super::{
+    answer::{Content, Head, poll_head},
+    connection::Connection,
+    upload::{Broken, Upload},
+};
 use crate::per_thread::PerThread;
 
 /// Shorter than the keep-alive of common servers, so that they rarely close a connection that is just being used.
@@ -40,13 +37,16 @@ struct Inner {
     host: String,
     port: u16,
     connect_timeout: Duration,
-    idle: PerThread<VecDeque<Idle>>,
+    idle: PerThread<Idle>,
 }
 
-#[derive(Debug)]
+/// What one thread keeps.
+#[derive(Debug, Default)]
 struct Idle {
-    send: SendRequest<Body>,
-    since: Instant,
+    /// Those that came back last stand last.
+    connections: VecDeque<(Instant, Connection)>,
+    /// A task closes what has waited for too long.
+    is_swept: bool,
 }
 
 /// Why there is no answer.
@@ -55,7 +55,9 @@ pub(super) enum PoolError {
     #[error("cannot connect")]
     Connect(#[source] io::Error),
     #[error("the connection failed")]
-    Connection(#[source] hyper::Error),
+    Connection(#[source] io::Error),
+    #[error("the request was broken off")]
+    Upload(#[source] axum::Error),
 }
 
 impl Pool {
@@ -64,140 +66,148 @@ impl Pool {
             host: host.to_owned(),
             port,
             connect_timeout,
-            idle: PerThread::new(threads, VecDeque::new),
+            idle: PerThread::new(threads, Idle::default),
         }))
     }
 
-    /// Sends a request, with an absolute path and the header `Host`, and waits for its answer to begin.
+    /// Sends a request and waits for its answer to begin.
     pub(super) async fn request(
         &self,
-        mut request: Request<Body>,
-    ) -> Result<Response<Answer>, PoolError> {
-        while let Some(mut send) = self.reuse() {
-            match send.try_send_request(request).await {
-                Ok(response) => return Ok(self.answer(response, send)),
-                Err(mut error) => match error.take_message() {
-                    // Closed under it, before any of it was sent.
-                    Some(unsent) => request = unsent,
-                    None => return Err(PoolError::Connection(error.into_error())),
-                },
+        mut upload: Upload,
+        is_head: bool,
+    ) -> Result<Response<Content>, PoolError> {
+        while let Some(mut connection) = self.reuse() {
+            match exchange(&mut connection, &mut upload, is_head).await {
+                // Closed under it, before any of it was sent.
+                Err(PoolError::Connection(_)) if !upload.has_begun() => {}
+                Err(error) => return Err(error),
+                Ok((head, is_sent)) => return Ok(self.answer(head, connection, upload, is_sent)),
             }
         }
-        let mut send = self.connect().await?;
-        let response = send.send_request(request).await;
-        Ok(self.answer(response.map_err(PoolError::Connection)?, send))
+        let mut connection = self.connect().await?;
+        let (head, is_sent) = exchange(&mut connection, &mut upload, is_head).await?;
+        Ok(self.answer(head, connection, upload, is_sent))
     }
 
-    fn reuse(&self) -> Option<SendRequest<Body>> {
+    fn answer(
+        &self,
+        head: Head,
+        connection: Connection,
+        upload: Upload,
+        is_sent: bool,
+    ) -> Response<Content> {
+        let upload = (!is_sent).then_some(upload);
+        let content = Content::of(&head, connection, upload, self);
+        head.response.map(|()| content)
+    }
+
+    fn reuse(&self) -> Option<Connection> {
         let mut idle = self.0.idle.lock();
-        let now = Instant::now();
-        while idle.front().is_some_and(|first| now - first.since > IDLE) {
-            idle.pop_front();
+        idle.close_old();
+        while let Some((_, connection)) = idle.connections.pop_back() {
+            if connection.is_usable() {
+                return Some(connection);
+            }
         }
-        // One that is not ready still takes a request whose answer came before its end.
-        let last = idle.iter().rposition(|idle| idle.send.is_ready())?;
-        idle.remove(last).map(|idle| idle.send)
+        None
     }
 
-    async fn connect(&self) -> Result<SendRequest<Body>, PoolError> {
+    #[cfg(test)]
+    pub(super) fn has_usable(&self) -> bool {
+        let idle = self.0.idle.lock();
+        idle.connections.iter().any(|(_, it)| it.is_usable())
+    }
+
+    async fn connect(&self) -> Result<Connection, PoolError> {
         let connecting = TcpStream::connect((self.0.host.as_str(), self.0.port));
         let connected = tokio::time::timeout(self.0.connect_timeout, connecting).await;
         let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let stream = connected.map_err(PoolError::Connect)?;
         stream.set_nodelay(true).ok();
-        let handshake = Builder::new().handshake(TokioIo::new(stream)).await;
-        let (send, connection) = handshake.map_err(PoolError::Connection)?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "Connection to an upstream ended early");
-            }
-        });
-        Ok(send)
+        Ok(Connection::new(stream))
     }
 
-    fn answer(&self, response: Response<Incoming>, send: SendRequest<Body>) -> Response<Answer> {
-        response.map(|body| {
-            let lease = Lease {
-                send,
-                pool: self.clone(),
-            };
-            let mut answer = Answer {
-                body,
-                lease: Some(lease),
-            };
-            answer.release_at_end();
-            answer
-        })
-    }
-}
-
-/// A connection in use.
-#[derive(Debug)]
-struct Lease {
-    send: SendRequest<Body>,
-    pool: Pool,
-}
-
-impl Lease {
-    fn release(self) {
-        if self.send.is_closed() {
-            return;
-        }
-        let mut idle = self.pool.0.idle.lock();
-        if idle.len() >= IDLE_MAX {
+    /// Takes back a connection whose answer is over.
+    pub(super) fn release(&self, connection: Connection) {
+        let mut idle = self.0.idle.lock();
+        if idle.connections.len() >= IDLE_MAX {
             // The one that has waited longest.
-            idle.pop_front();
+            idle.connections.pop_front();
         }
-        idle.push_back(Idle {
-            send: self.send,
-            since: Instant::now(),
-        });
-    }
-}
-
-/// An answer as it comes. At its end the connection goes back; dropped before, it is closed.
-#[derive(Debug)]
-pub(super) struct Answer {
-    body: Incoming,
-    lease: Option<Lease>,
-}
-
-impl Answer {
-    fn release_at_end(&mut self) {
-        if self.body.is_end_stream()
-            && let Some(lease) = self.lease.take()
+        idle.connections.push_back((Instant::now(), connection));
+        if !idle.is_swept
+            && let Ok(runtime) = Handle::try_current()
         {
-            lease.release();
+            idle.is_swept = true;
+            runtime.spawn(self.clone().sweep());
+        }
+    }
+
+    /// Closes what nobody uses, as long as there is anything.
+    async fn sweep(self) {
+        loop {
+            tokio::time::sleep(IDLE).await;
+            let mut idle = self.0.idle.lock();
+            idle.close_old();
+            if idle.connections.is_empty() {
+                idle.is_swept = false;
+                return;
+            }
         }
     }
 }
 
-impl http_body::Body for Answer {
-    type Data = Bytes;
-    type Error = hyper::Error;
+impl Idle {
+    fn close_old(&mut self) {
+        let now = Instant::now();
+        let is_old = |since: Instant| now.saturating_duration_since(since) > IDLE;
+        while self
+            .connections
+            .front()
+            .is_some_and(|(since, _)| is_old(*since))
+        {
+            self.connections.pop_front();
+        }
+    }
+}
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        match &frame {
-            Some(Ok(_)) => self.release_at_end(),
-            Some(Err(_)) => drop(self.lease.take()),
-            None => {
-                if let Some(lease) = self.lease.take() {
-                    lease.release();
+/// Sends a request and reads the head of its answer, whichever comes to its end first. The second is whether all of the
+/// request has gone.
+async fn exchange(
+    connection: &mut Connection,
+    upload: &mut Upload,
+    is_head: bool,
+) -> Result<(Head, bool), PoolError> {
+    let (mut is_sent, mut failed) = (false, None);
+    poll_fn(move |context| {
+        if !is_sent {
+            match upload.poll(connection, context) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => is_sent = true,
+                Poll::Ready(Err(Broken::Body(error))) => {
+                    return Poll::Ready(Err(PoolError::Upload(error)));
+                }
+                // The server may have said why, before it closed.
+                Poll::Ready(Err(Broken::Connection(error))) if upload.has_begun() => {
+                    is_sent = true;
+                    failed = Some(error);
+                }
+                Poll::Ready(Err(Broken::Connection(error))) => {
+                    return Poll::Ready(Err(PoolError::Connection(error)));
                 }
             }
+            if !upload.has_begun() {
+                return Poll::Pending;
+            }
         }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+        let head = ready!(poll_head(connection, context, is_head));
+        Poll::Ready(match head {
+            Ok(mut head) => {
+                head.keeps &= failed.is_none();
+                Ok((head, is_sent))
+            }
+            Err(error) => Err(PoolError::Connection(failed.take().unwrap_or(error))),
+        })
+    })
+    .await
 }

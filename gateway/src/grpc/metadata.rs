@@ -179,7 +179,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::config::GuestConfig;
+    use crate::{config::GuestConfig, context::Peer};
 
     fn told(pairs: &[(&'static str, &'static str)], is_operators: bool) -> Vec<String> {
         let headers = pairs.iter().map(|(name, value)| {
@@ -189,8 +189,8 @@ mod tests {
             )
         });
         let headers: HeaderMap = headers.collect();
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let context = Context::of(&headers, None, peer, false);
+        let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)));
+        let context = Context::of(&headers, None, &peer, false);
         let guests = Guests::new(&GuestConfig::default()).unwrap();
         let told = for_service(&headers, &context, &guests, is_operators);
         let mut names: Vec<String> = told.keys().map(ToString::to_string).collect();

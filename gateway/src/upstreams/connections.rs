@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Request, Response, Uri, uri::Authority};
+use http::{HeaderName, Request, Response, Uri, uri::Authority};
 use tokio::time::timeout;
 use tonic::body::Body;
 
@@ -46,7 +46,11 @@ const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
 /// Headers whose values never come again: they would only push others out of the connection's header table (RFC 7541,
 /// 7.1.3), which costs both ends more than it saves.
-const PASSING: [&str; 3] = ["x-request-id", "traceparent", "grpc-timeout"];
+static PASSING: [HeaderName; 3] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("grpc-timeout"),
+];
 
 /// The connections to one service.
 #[derive(Debug)]
@@ -156,7 +160,7 @@ impl Connections {
     ) -> Result<Response<Body>, GrpcError> {
         let (mut parts, body) = request.into_parts();
         parts.uri = self.uri(&parts.uri)?;
-        for name in PASSING {
+        for name in &PASSING {
             if let Some(value) = parts.headers.get_mut(name) {
                 value.set_sensitive(true);
             }

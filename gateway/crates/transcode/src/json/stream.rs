@@ -246,7 +246,7 @@ message Tree {
         struct File;
         impl protox::file::FileResolver for File {
             fn open_file(&self, name: &str) -> Result<protox::file::File, protox::Error> {
-                protox::file::File::from_source(name, PROTO).map_err(protox::Error::from)
+                protox::file::File::from_source(name, PROTO)
             }
         }
         let mut compiler = protox::Compiler::with_file_resolver(File);
