@@ -86,7 +86,7 @@ function page(results, figures, codec) {
   const micro = (it) => `${(it.ours / 1000).toFixed(1)} µs, prost and pbjson ${(it.prost_pbjson / 1000).toFixed(1)} µs`;
   return [
     "<!-- bench-gateway -->",
-    `Release build on ${machine}, ${versions().join(", ")}, ${new Date().toISOString().slice(0, 10)}: median of ${rounds} ` +
+    `Build of the profile dist on ${machine}, ${versions().join(", ")}, ${new Date().toISOString().slice(0, 10)}: median of ${rounds} ` +
       `rounds of ${seconds} s, ${CONNECTIONS} connections.`,
     "",
     "| figure | value | unit |",
@@ -112,7 +112,7 @@ function write(rendered) {
 install();
 const folder = scratch();
 try {
-  const processes = await startAll(folder, await backend(folder), after("--binary") ?? "target/release/banyan");
+  const processes = await startAll(folder, await backend(folder), after("--binary") ?? "target/dist/banyan");
   const all = sides(folder).filter((side) => only.test(side.name));
   const results = await measure(all, processes);
   const codec = backend.codec();

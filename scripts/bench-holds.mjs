@@ -27,7 +27,7 @@ function measure() {
   const folder = mkdtempSync(join(tmpdir(), "banyan-bench-holds-"));
   chmodSync(folder, 0o755);
   try {
-    const bench = spawnSync("target/release/banyan-load", ["bench", ...options], {
+    const bench = spawnSync("target/dist/banyan-load", ["bench", ...options], {
       env: { ...process.env, TMPDIR: folder },
       stdio: ["ignore", "pipe", "inherit"],
       maxBuffer: 1 << 24,
@@ -86,7 +86,7 @@ function page(report, figures) {
   const { choices, memory, bookings_before: before } = report;
   return [
     "<!-- bench-holds -->",
-    `Release build on ${machine}, PostgreSQL ${report.postgres_version}, ${new Date().toISOString().slice(0, 10)}: median ` +
+    `Build of the profile dist on ${machine}, PostgreSQL ${report.postgres_version}, ${new Date().toISOString().slice(0, 10)}: median ` +
       `of ${report.rounds} rounds of ${report.seconds} s.`,
     "",
     "| figure | value | unit |",

@@ -10,7 +10,7 @@ import { report } from "./figures.mjs";
 
 const RUNS = 5;
 const IDLE_SECONDS = 5;
-const binary = "target/release/banyan";
+const binary = "target/dist/banyan";
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -76,4 +76,4 @@ const figures = [
   ["first_request_ms", median(runs.map((run) => run.first)).toFixed(1), "ms"],
 ];
 
-report("bench-run", `Release build, median of ${RUNS} starts with fresh data.`, figures);
+report("bench-run", `Build of the profile dist, median of ${RUNS} starts with fresh data.`, figures);

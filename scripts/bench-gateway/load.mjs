@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 
 import { listening, pinned, start } from "./processes.mjs";
 
-const TOOL = join(process.env.CARGO_TARGET_DIR ?? "target", "release/banyan-edge-bench");
+const TOOL = join(process.env.CARGO_TARGET_DIR ?? "target", "dist/banyan-edge-bench");
 
 /** What wrk has seen, as one line of JSON. */
 const REPORT = `

@@ -21,7 +21,7 @@ enum Command {
     /// Measure everything and print it as JSON
     Bench {
         /// The program that is measured
-        #[arg(long, default_value = "target/release/banyan")]
+        #[arg(long, default_value = "target/dist/banyan")]
         binary: PathBuf,
         /// In about a minute, with figures that mean nothing
         #[arg(long)]
