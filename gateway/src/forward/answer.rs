@@ -120,7 +120,7 @@ fn names(value: &HeaderValue, option: &str) -> bool {
 /// The body of an answer.
 pub(super) enum Content {
     Whole(Bytes),
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 impl Content {
@@ -147,13 +147,13 @@ impl Content {
             }
             return Content::Whole(whole);
         }
-        Content::Stream(Stream {
+        Content::Stream(Box::new(Stream {
             connection: Some(connection),
             upload,
             framing: head.framing,
             keeps: head.keeps,
             pool: pool.clone(),
-        })
+        }))
     }
 }
 
