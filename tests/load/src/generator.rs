@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
 use crate::{
     tally::{Answer, Tally},
@@ -105,12 +105,13 @@ impl Meter {
     }
 }
 
-/// Loads a server with `clients` that each wait for their answer. `call` makes one call; nothing is left to ask for once
-/// it returns nothing.
+/// Loads a server with `clients` that each wait for their answer. `call` makes one call, on that runtime; nothing is left
+/// to ask for once it returns nothing.
 ///
 /// # Errors
 /// If there was nothing left to ask for before the end: then nothing was measured.
 pub async fn closed<C, A>(
+    runtime: &Handle,
     clients: usize,
     span: Span,
     processes: Processes,
@@ -124,7 +125,7 @@ where
     let mut tasks = JoinSet::new();
     for _ in 0..clients {
         let (meter, call) = (meter.clone(), call.clone());
-        tasks.spawn(async move {
+        let client = async move {
             while !meter.has_ended() {
                 let start = Instant::now();
                 let Some(answer) = call().await else {
@@ -133,7 +134,8 @@ where
                 meter.add(answer, start.elapsed());
             }
             true
-        });
+        };
+        tasks.spawn_on(client, runtime);
     }
     let run = meter.measure(span, processes).await;
     let all_busy = tasks.join_all().await.into_iter().all(|busy| busy);
@@ -145,13 +147,19 @@ where
 ///
 /// # Errors
 /// As [`closed`].
-pub async fn open<C, A>(rate: f64, span: Span, processes: Processes, call: C) -> anyhow::Result<Run>
+pub async fn open<C, A>(
+    runtime: &Handle,
+    rate: f64,
+    span: Span,
+    processes: Processes,
+    call: C,
+) -> anyhow::Result<Run>
 where
     C: Fn() -> A + Clone + Send + 'static,
     A: Future<Output = Option<Answer>> + Send + 'static,
 {
     let meter = Meter::new();
-    let sender = tokio::spawn(send(rate, meter.clone(), call));
+    let sender = runtime.spawn(send(rate, meter.clone(), call));
     let run = meter.measure(span, processes).await;
     anyhow::ensure!(sender.await?, "sold out before the end of the run");
     Ok(run)
@@ -239,7 +247,9 @@ mod tests {
                 granted()
             }
         };
-        let run = open(1_000.0, SPAN, here(), call).await.unwrap();
+        let run = open(&Handle::current(), 1_000.0, SPAN, here(), call)
+            .await
+            .unwrap();
         let p50 = run.tally.latency().unwrap().p50_ms;
         assert!(p50 > 20.0, "half waited for {p50} ms");
     }
@@ -250,14 +260,26 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
             granted()
         };
-        let run = closed(4, SPAN, here(), call).await.unwrap();
+        let run = closed(&Handle::current(), 4, SPAN, here(), call)
+            .await
+            .unwrap();
         assert!(run.holds_per_s() <= 410.0, "{run:?}");
         assert!(run.tally.latency().unwrap().p50_ms >= 10.0, "{run:?}");
     }
 
     #[tokio::test]
     async fn a_sold_out_run_is_no_measurement() {
-        assert!(closed(1, SPAN, here(), || async { None }).await.is_err());
-        assert!(open(10.0, SPAN, here(), || async { None }).await.is_err());
+        let here_and_now = Handle::current();
+        let nothing = || async { None };
+        assert!(
+            closed(&here_and_now, 1, SPAN, here(), nothing)
+                .await
+                .is_err()
+        );
+        assert!(
+            open(&here_and_now, 10.0, SPAN, here(), nothing)
+                .await
+                .is_err()
+        );
     }
 }

@@ -13,6 +13,7 @@ pub mod bench;
 pub mod booked;
 pub mod catalogue;
 pub mod client;
+mod connection;
 pub mod databases;
 pub mod generator;
 pub mod naive;

@@ -159,7 +159,9 @@ impl Measure<'_> {
     /// The hot screening in a database that has bookings already, and keeps those that are made.
     async fn beside(&self, before: &Before, scenario: Scenario) -> anyhow::Result<Row> {
         let server = Server::reservation(self.binary, &before.url).await?;
-        let mut under_load = self.under_load(server, before.url.clone(), Kind::Postgres)?;
+        let mut under_load = self
+            .under_load(server, before.url.clone(), Kind::Postgres)
+            .await?;
         under_load.traffic = Arc::clone(&before.traffic);
         under_load.keeps_database = true;
         let subject = Subject {
@@ -193,7 +195,14 @@ impl Measure<'_> {
             (self.say)(&format!("{rate:.0} requests a second"));
             let under_load = self.service(Kind::Postgres).await?;
             let call = under_load.call();
-            let run = generator::open(rate, self.plan.open, under_load.processes, call).await?;
+            let run = generator::open(
+                under_load.client.runtime(),
+                rate,
+                self.plan.open,
+                under_load.processes,
+                call,
+            )
+            .await?;
             let subject = Subject {
                 scenario: Scenario::Open,
                 database: Kind::Postgres,
@@ -220,6 +229,7 @@ impl Measure<'_> {
             seen
         };
         let load = generator::closed(
+            under_load.client.runtime(),
             self.choices.clients,
             self.plan.sustained,
             under_load.processes,
@@ -243,7 +253,7 @@ impl Measure<'_> {
     pub(super) async fn service(&self, database: Kind) -> anyhow::Result<UnderLoad<'_>> {
         let url = self.copy(database, User::Service).await?;
         let server = Server::reservation(self.binary, &url).await?;
-        self.under_load(server, url, database)
+        self.under_load(server, url, database).await
     }
 
     /// The naive engine on a fresh database.
@@ -255,10 +265,10 @@ impl Measure<'_> {
     ) -> anyhow::Result<UnderLoad<'_>> {
         let url = self.copy(database, User::Naive).await?;
         let server = Server::naive(&url, pool, order).await?;
-        self.under_load(server, url, database)
+        self.under_load(server, url, database).await
     }
 
-    fn under_load(
+    async fn under_load(
         &self,
         server: Server,
         url: String,
@@ -270,7 +280,7 @@ impl Measure<'_> {
         };
         Ok(UnderLoad {
             measure: self,
-            client: Client::new(&server.url)?,
+            client: Client::connect(&server.url).await?,
             traffic: self.traffic(traffic::Kind::HotScreening),
             server: Arc::new(server),
             url,
@@ -363,7 +373,14 @@ impl UnderLoad<'_> {
 
     /// HoldBooking by so many clients.
     pub(super) async fn hold(&self, subject: Subject, clients: usize) -> anyhow::Result<Row> {
-        let run = generator::closed(clients, self.span, self.processes, self.call()).await?;
+        let run = generator::closed(
+            self.client.runtime(),
+            clients,
+            self.span,
+            self.processes,
+            self.call(),
+        )
+        .await?;
         self.measure.row(subject, &run)
     }
 
@@ -377,7 +394,14 @@ impl UnderLoad<'_> {
                 Some(client.batch_hold(&traffic, &asks?).await)
             }
         };
-        let run = generator::closed(clients, self.span, self.processes, call).await?;
+        let run = generator::closed(
+            self.client.runtime(),
+            clients,
+            self.span,
+            self.processes,
+            call,
+        )
+        .await?;
         self.measure.row(subject, &run)
     }
 

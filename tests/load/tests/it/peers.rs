@@ -95,22 +95,24 @@ impl Shop {
 }
 
 async fn load(client: &Client, traffic: &Arc<Traffic>) -> Run {
-    let (client, traffic) = (client.clone(), Arc::clone(traffic));
+    let (caller, traffic) = (client.clone(), Arc::clone(traffic));
     let call = move || {
-        let (client, traffic) = (client.clone(), Arc::clone(&traffic));
+        let (client, traffic) = (caller.clone(), Arc::clone(&traffic));
         async move {
             let ask = traffic.next()?;
             Some(client.hold(&traffic, &ask).await)
         }
     };
-    let run = generator::closed(16, SPAN, HERE(), call).await.unwrap();
+    let run = generator::closed(client.runtime(), 16, SPAN, HERE(), call)
+        .await
+        .unwrap();
     assert!(run.tally.failed.is_empty(), "{run:?}");
     run
 }
 
 /// Loads a server with each kind of traffic; how much it granted.
 async fn load_all(shop: &Shop, server: SocketAddr) -> u64 {
-    let client = Client::new(&format!("http://{server}")).unwrap();
+    let client = Client::connect(&format!("http://{server}")).await.unwrap();
     let mut granted = 0;
     for kind in KINDS {
         let traffic = shop.traffic(kind);
