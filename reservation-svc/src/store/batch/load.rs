@@ -31,11 +31,16 @@ const ANSWERS: &str = "WITH w ({names}) AS ({rows}) \
      SELECT r.principal, r.method, r.request_id, r.fingerprint, r.booking, r.answer \
      FROM w CROSS JOIN request_ids r \
      WHERE r.principal = w.principal AND r.method = w.method AND r.request_id = w.request_id";
-/// With PostgreSQL's index, which is by hashes: a request id is up to 128 bytes long and comes at random.
-const HASHED: &str = " AND hashtextextended(r.principal || ' ' || r.method || ' ' || r.request_id, 0) \
-     = hashtextextended(w.principal || ' ' || w.method || ' ' || w.request_id, 0) \
+/// As PostgreSQL's index has it, by two hashes of the whole key: a request id is up to 128 bytes long and comes at random.
+/// The key asked for comes in one piece, so that it is not put together again for each hash.
+const ANSWERS_HASHED: &str = "WITH w ({names}) AS ({rows}) \
+     SELECT r.principal, r.method, r.request_id, r.fingerprint, r.booking, r.answer \
+     FROM w CROSS JOIN request_ids r \
+     WHERE hashtextextended(r.principal || ' ' || r.method || ' ' || r.request_id, 0) \
+     = hashtextextended(w.key, 0) \
      AND hashtextextended(r.principal || ' ' || r.method || ' ' || r.request_id, 1) \
-     = hashtextextended(w.principal || ' ' || w.method || ' ' || w.request_id, 1)";
+     = hashtextextended(w.key, 1) \
+     AND r.principal || ' ' || r.method || ' ' || r.request_id = w.key";
 const BOOKINGS: &str =
     "WITH w ({names}) AS ({rows}) SELECT b.* FROM w CROSS JOIN bookings b WHERE b.id = w.id";
 const ITEMS: &str = "WITH w ({names}) AS ({rows}) \
@@ -59,16 +64,22 @@ impl Session {
         keys: &[AnswerKey],
     ) -> Result<HashMap<AnswerKey, StoredAnswer>, StoreError> {
         const DURING: &str = "look request ids up";
-        let sql = match self.backend() {
-            DbBackend::Sqlite => ANSWERS.to_owned(),
-            _ => format!("{ANSWERS}{HASHED}"),
+        let rows = Rows::of(keys);
+        let (sql, rows) = match self.backend() {
+            DbBackend::Sqlite => {
+                let rows = rows
+                    .text("principal", |it| it.principal.clone())
+                    .text("method", |it| it.method.clone())
+                    .text("request_id", |it| it.id.clone());
+                (ANSWERS, rows)
+            }
+            _ => {
+                let whole = |it: &AnswerKey| [&*it.principal, &it.method, &it.id].join(" ");
+                (ANSWERS_HASHED, rows.text("key", whole))
+            }
         };
-        let rows = Rows::of(keys)
-            .text("principal", |it| it.principal.clone())
-            .text("method", |it| it.method.clone())
-            .text("request_id", |it| it.id.clone());
         let mut found = HashMap::new();
-        for row in self.select_by(&sql, rows, DURING).await? {
+        for row in self.select_by(sql, rows, DURING).await? {
             let text = |column| row.try_get("", column).during(DURING);
             let key = AnswerKey {
                 principal: text("principal")?,

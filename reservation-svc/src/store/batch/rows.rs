@@ -203,8 +203,8 @@ impl Session {
         conflict: &str,
         operation: &'static str,
     ) -> Result<(), StoreError> {
-        let sql = format!("INSERT INTO {table} ({{names}}) {{rows}} {conflict}");
-        self.run(&sql, rows, operation).await.map(drop)
+        let insert = Step::insert(self.backend(), table, rows, conflict, operation);
+        self.run(insert).await
     }
 
     /// Sets every other column of the rows of a table that have these keys, all of which are there.
@@ -215,44 +215,88 @@ impl Session {
         rows: Rows<'_, T>,
         operation: &'static str,
     ) -> Result<(), StoreError> {
-        let settings = rows.settings(keys);
-        self.update_rows_by(table, keys, &settings, rows, operation)
-            .await
+        let update = Step::update(self.backend(), table, keys, rows, operation);
+        self.run(update).await
     }
 
-    /// As [`update_rows`](Self::update_rows), with what is set said in SQL of the row `w`.
-    pub(super) async fn update_rows_by<T>(
-        &self,
+    /// Takes a step.
+    pub(super) async fn run(&self, step: Step) -> Result<(), StoreError> {
+        let Step {
+            statements,
+            operation,
+            changes,
+        } = step;
+        let mut changed = 0;
+        for statement in statements {
+            let done = self.transaction.execute_raw(statement).await;
+            changed += done.during(operation)?.rows_affected();
+        }
+        match changes {
+            Some(wanted) if wanted != changed => Err(StoreError::Missing {
+                operation,
+                rows_count: wanted.abs_diff(changed),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Rows to be written to one table: one statement on PostgreSQL, none at all for no rows.
+pub(super) struct Step {
+    statements: Vec<Statement>,
+    operation: &'static str,
+    /// How many rows it changes, if all are there that should be.
+    changes: Option<u64>,
+}
+
+impl Step {
+    pub(super) fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// As [`Session::insert_rows`].
+    pub(super) fn insert<T>(
+        backend: DbBackend,
+        table: &'static str,
+        rows: Rows<'_, T>,
+        conflict: &str,
+        operation: &'static str,
+    ) -> Self {
+        let sql = format!("INSERT INTO {table} ({{names}}) {{rows}} {conflict}");
+        Self {
+            statements: rows.statements(backend, &sql),
+            operation,
+            changes: None,
+        }
+    }
+
+    /// As [`Session::update_rows`].
+    pub(super) fn update<T>(
+        backend: DbBackend,
+        table: &'static str,
+        keys: &[&str],
+        rows: Rows<'_, T>,
+        operation: &'static str,
+    ) -> Self {
+        let settings = rows.settings(keys);
+        Self::update_by(backend, table, keys, &settings, rows, operation)
+    }
+
+    /// As [`update`](Self::update), with what is set said in SQL of the row `w`.
+    pub(super) fn update_by<T>(
+        backend: DbBackend,
         table: &'static str,
         keys: &[&str],
         settings: &str,
         rows: Rows<'_, T>,
         operation: &'static str,
-    ) -> Result<(), StoreError> {
-        let wanted = rows.items.len() as u64;
-        let sql = update(table, keys, settings);
-        let changed = self.run(&sql, rows, operation).await?;
-        if changed == wanted {
-            return Ok(());
-        }
-        Err(StoreError::Missing {
+    ) -> Self {
+        let changes = Some(rows.items.len() as u64);
+        Self {
+            statements: rows.statements(backend, &update(table, keys, settings)),
             operation,
-            rows_count: wanted.abs_diff(changed),
-        })
-    }
-
-    async fn run<T>(
-        &self,
-        sql: &str,
-        rows: Rows<'_, T>,
-        operation: &'static str,
-    ) -> Result<u64, StoreError> {
-        let mut affected = 0;
-        for statement in rows.statements(self.backend(), sql) {
-            let done = self.transaction.execute_raw(statement).await;
-            affected += done.during(operation)?.rows_affected();
+            changes,
         }
-        Ok(affected)
     }
 }
 

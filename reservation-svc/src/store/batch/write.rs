@@ -1,105 +1,49 @@
 //! What a batch writes.
 
-use jiff::Timestamp;
+use std::{future::poll_fn, pin::pin, task::Poll};
 
-use super::{BatchId, Changes, rows::Rows};
+use jiff::Timestamp;
+use sea_orm::DbBackend;
+
+use super::{
+    BatchId, Changes,
+    rows::{Rows, Step},
+};
 use crate::{
     domain::booking::Booking,
     store::{Head, Store, StoreError, Write, bookings::to_row, entity::booking, rows::micros},
 };
 
+/// What is written, in this order. Each makes its step from the changes alone.
+const STEPS: [fn(DbBackend, &Changes) -> Step; 9] = [
+    new_cells,
+    cell_deltas,
+    new_bookings,
+    changed_bookings,
+    contacts,
+    new_items,
+    released_items,
+    answers,
+    events,
+];
+
 impl Write {
     /// Writes all of it. [`StoreError::Refused`] if any of it breaks a rule of the schema, and then the whole
     /// transaction is over.
+    ///
+    /// While the database takes one step, the next is made: otherwise each would wait for the other half of the time.
     pub(crate) async fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
-        self.write_cells(changes).await?;
-        self.write_bookings(changes).await?;
-        self.write_items(changes).await?;
-        self.write_answers(changes).await?;
+        let steps = STEPS.iter().map(|make| make(self.backend(), changes));
+        let mut steps = steps.filter(|step| !step.is_empty());
+        let mut next = steps.next();
+        while let Some(step) = next {
+            let (taken, made) = meanwhile(self.run(step), || steps.next()).await;
+            taken?;
+            next = made;
+        }
         self.insert_entries(&changes.entries_new).await?;
         self.update_entries(&changes.entries_changed).await?;
-        self.apply_rooms(&changes.rooms).await?;
-        self.write_events(changes).await
-    }
-
-    async fn write_cells(&self, changes: &Changes) -> Result<(), StoreError> {
-        let new = Rows::of(&changes.cells_new)
-            .number("pool", |(key, _)| key.pool.0)
-            .number("slot", |(key, _)| key.slot.0)
-            .number("capacity", |(_, cell)| cell.capacity)
-            .number("taken", |(_, cell)| cell.taken);
-        self.insert_rows("cells", new, "", "create cells").await?;
-        let deltas = Rows::of(&changes.cell_deltas)
-            .number("pool", |(key, _)| key.pool.0)
-            .number("slot", |(key, _)| key.slot.0)
-            .number("delta", |(_, delta)| *delta);
-        let (keys, taken) = (["pool", "slot"], "taken = cells.taken + w.delta");
-        self.update_rows_by("cells", &keys, taken, deltas, "take cells")
-            .await
-    }
-
-    async fn write_bookings(&self, changes: &Changes) -> Result<(), StoreError> {
-        let new = rows_of(&changes.bookings_new);
-        let new = columns(&new)
-            .text("principal", |it| it.principal.clone())
-            .text("kind", |it| it.kind.clone())
-            .number("created_at", |it| it.created_at)
-            .number("created_sequence", |it| it.created_sequence);
-        self.insert_rows("bookings", new, "", "add bookings")
-            .await?;
-        let changed = rows_of(&changes.bookings_changed);
-        self.update_rows("bookings", &["id"], columns(&changed), "change bookings")
-            .await?;
-        let contacts = Rows::of(&changes.contacts_new)
-            .text("booking", |(id, _)| id.0.to_string())
-            .text("display_name", |(_, contact)| contact.display_name.clone())
-            .text("email", |(_, contact)| contact.email.clone())
-            .text("phone", |(_, contact)| contact.phone.clone());
-        let replace = "ON CONFLICT (booking) DO UPDATE SET \
-             display_name = excluded.display_name, email = excluded.email, phone = excluded.phone";
-        self.insert_rows("booking_contacts", contacts, replace, "keep contacts")
-            .await
-    }
-
-    async fn write_items(&self, changes: &Changes) -> Result<(), StoreError> {
-        let new = Rows::of(&changes.items_new)
-            .number("id", |(_, item)| item.number)
-            .text("booking", |(booking, _)| booking.0.to_string())
-            .number("pool", |(_, item)| item.key.pool.0)
-            .number("slot", |(_, item)| item.key.slot.0)
-            .text("cell", |(_, item)| item.cell.label())
-            .number("quantity", |(_, item)| item.quantity)
-            .number("price_minor", |(_, item)| item.price_minor);
-        self.insert_rows("booking_items", new, "", "add items")
-            .await?;
-        let released = Rows::of(&changes.items_released)
-            .number("id", |(number, _)| *number)
-            .number("released_sequence", |(_, sequence)| *sequence);
-        self.update_rows("booking_items", &["id"], released, "release items")
-            .await
-    }
-
-    async fn write_answers(&self, changes: &Changes) -> Result<(), StoreError> {
-        let answers = Rows::of(&changes.answers_new)
-            .text("principal", |it| it.key.principal.clone())
-            .text("method", |it| it.key.method.clone())
-            .text("request_id", |it| it.key.id.clone())
-            .bytes("fingerprint", |it| it.fingerprint.to_vec())
-            .maybe_text("booking", |it| it.booking.map(|id| id.0.to_string()))
-            .bytes("answer", |it| it.answer.clone())
-            .number("created_at", |_| micros(changes.decided_at));
-        self.insert_rows("request_ids", answers, "", "keep request ids")
-            .await
-    }
-
-    async fn write_events(&self, changes: &Changes) -> Result<(), StoreError> {
-        let events = Rows::of(&changes.events)
-            .number("sequence", |it| it.sequence)
-            .number("decided_at", |_| micros(changes.decided_at))
-            .bytes("event", |it| it.event.clone())
-            .maybe_text("booking", |it| it.booking.map(|id| id.0.to_string()));
-        self.insert_rows("outbox", events, "", "write the outbox")
-            .await
+        self.apply_rooms(&changes.rooms).await
     }
 
     /// Notes the batch, so that whether it was committed can be looked up.
@@ -136,6 +80,108 @@ impl Store {
         let values = vec![batch.0.to_string().into()];
         let rows = write.select(sql, values, "look a batch up").await?;
         Ok(!rows.is_empty())
+    }
+}
+
+fn new_cells(backend: DbBackend, changes: &Changes) -> Step {
+    let new = Rows::of(&changes.cells_new)
+        .number("pool", |(key, _)| key.pool.0)
+        .number("slot", |(key, _)| key.slot.0)
+        .number("capacity", |(_, cell)| cell.capacity)
+        .number("taken", |(_, cell)| cell.taken);
+    Step::insert(backend, "cells", new, "", "create cells")
+}
+
+fn cell_deltas(backend: DbBackend, changes: &Changes) -> Step {
+    let deltas = Rows::of(&changes.cell_deltas)
+        .number("pool", |(key, _)| key.pool.0)
+        .number("slot", |(key, _)| key.slot.0)
+        .number("delta", |(_, delta)| *delta);
+    let (keys, taken) = (["pool", "slot"], "taken = cells.taken + w.delta");
+    Step::update_by(backend, "cells", &keys, taken, deltas, "take cells")
+}
+
+fn new_bookings(backend: DbBackend, changes: &Changes) -> Step {
+    let new = rows_of(&changes.bookings_new);
+    let new = columns(&new)
+        .text("principal", |it| it.principal.clone())
+        .text("kind", |it| it.kind.clone())
+        .number("created_at", |it| it.created_at)
+        .number("created_sequence", |it| it.created_sequence);
+    Step::insert(backend, "bookings", new, "", "add bookings")
+}
+
+fn changed_bookings(backend: DbBackend, changes: &Changes) -> Step {
+    let changed = rows_of(&changes.bookings_changed);
+    let columns = columns(&changed);
+    Step::update(backend, "bookings", &["id"], columns, "change bookings")
+}
+
+fn contacts(backend: DbBackend, changes: &Changes) -> Step {
+    let contacts = Rows::of(&changes.contacts_new)
+        .text("booking", |(id, _)| id.0.to_string())
+        .text("display_name", |(_, contact)| contact.display_name.clone())
+        .text("email", |(_, contact)| contact.email.clone())
+        .text("phone", |(_, contact)| contact.phone.clone());
+    let replace = "ON CONFLICT (booking) DO UPDATE SET \
+         display_name = excluded.display_name, email = excluded.email, phone = excluded.phone";
+    Step::insert(
+        backend,
+        "booking_contacts",
+        contacts,
+        replace,
+        "keep contacts",
+    )
+}
+
+fn new_items(backend: DbBackend, changes: &Changes) -> Step {
+    let new = Rows::of(&changes.items_new)
+        .number("id", |(_, item)| item.number)
+        .text("booking", |(booking, _)| booking.0.to_string())
+        .number("pool", |(_, item)| item.key.pool.0)
+        .number("slot", |(_, item)| item.key.slot.0)
+        .text("cell", |(_, item)| item.cell.label())
+        .number("quantity", |(_, item)| item.quantity)
+        .number("price_minor", |(_, item)| item.price_minor);
+    Step::insert(backend, "booking_items", new, "", "add items")
+}
+
+fn released_items(backend: DbBackend, changes: &Changes) -> Step {
+    let released = Rows::of(&changes.items_released)
+        .number("id", |(number, _)| *number)
+        .number("released_sequence", |(_, sequence)| *sequence);
+    Step::update(backend, "booking_items", &["id"], released, "release items")
+}
+
+fn answers(backend: DbBackend, changes: &Changes) -> Step {
+    let answers = Rows::of(&changes.answers_new)
+        .text("principal", |it| it.key.principal.clone())
+        .text("method", |it| it.key.method.clone())
+        .text("request_id", |it| it.key.id.clone())
+        .bytes("fingerprint", |it| it.fingerprint.to_vec())
+        .maybe_text("booking", |it| it.booking.map(|id| id.0.to_string()))
+        .bytes("answer", |it| it.answer.clone())
+        .number("created_at", |_| micros(changes.decided_at));
+    Step::insert(backend, "request_ids", answers, "", "keep request ids")
+}
+
+fn events(backend: DbBackend, changes: &Changes) -> Step {
+    let events = Rows::of(&changes.events)
+        .number("sequence", |it| it.sequence)
+        .number("decided_at", |_| micros(changes.decided_at))
+        .bytes("event", |it| it.event.clone())
+        .maybe_text("booking", |it| it.booking.map(|id| id.0.to_string()));
+    Step::insert(backend, "outbox", events, "", "write the outbox")
+}
+
+/// Starts a future, does the work while it goes on by itself, and awaits it.
+async fn meanwhile<F: Future, T>(future: F, work: impl FnOnce() -> T) -> (F::Output, T) {
+    let mut future = pin!(future);
+    let begun = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+    let done = work();
+    match begun {
+        Poll::Ready(output) => (output, done),
+        Poll::Pending => (future.await, done),
     }
 }
 
