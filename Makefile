@@ -109,11 +109,14 @@ k8s: ## Render every overlay and component combination and validate each offline
 
 # ---- measure -----------------------------------------------------------------------------------------------------
 # bench-run, bench-holds and bench-gateway measure what images carry, the profile `dist`: anew from nothing it takes about
-# 16 minutes of one core to build.
+# 16 minutes of one core to build. One set of packages for all of them: another would compile half of it again.
+
+.PHONY: dist
+dist: ui
+	cargo build --profile dist --locked --package banyan --package banyan-load --package banyan-edge-bench
 
 .PHONY: bench-run
-bench-run: ui ## Time to ready, idle memory and first request of `banyan up`
-	cargo build --profile dist --locked
+bench-run: dist ## Time to ready, idle memory and first request of `banyan up`
 	scripts/bench-run.mjs
 
 .PHONY: conformance
@@ -136,13 +139,11 @@ simulate: ## Ten thousand simulated rollouts: how often equal sides are rolled b
 	scripts/simulate.mjs $(if $(QUICK),--quick)
 
 .PHONY: bench-holds
-bench-holds: setup ui ## Holds a second, beside row locks and beside SQL alone (about 20 minutes)
-	cargo build --profile dist --locked --package banyan --package banyan-load
+bench-holds: setup dist ## Holds a second, beside row locks and beside SQL alone (about 20 minutes)
 	scripts/bench-holds.mjs $(if $(QUICK),--quick)
 
 .PHONY: bench-gateway
-bench-gateway: setup ui ## What a request costs the gateway, beside nginx, haproxy and Envoy (about 8 minutes)
-	cargo build --profile dist --locked --package banyan --package banyan-edge-bench
+bench-gateway: setup dist ## What a request costs the gateway, beside nginx, haproxy and Envoy (about 8 minutes)
 	scripts/bench-gateway.mjs $(if $(QUICK),--quick)
 
 .PHONY: chaos
