@@ -107,6 +107,11 @@ impl Cluster {
         Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
+    /// Another empty database of the same cluster.
+    pub(crate) fn another(&self) -> String {
+        self.postgres.fresh_database()
+    }
+
     /// Its URL by way of another port.
     pub(crate) fn url_by(&self, port: u16) -> anyhow::Result<String> {
         let (server, name) = self.url.rsplit_once('/').context("a database in the URL")?;

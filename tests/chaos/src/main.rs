@@ -1,16 +1,13 @@
 //! The command `banyan-chaos`: runs scenarios and prints their figures.
 
 use std::{
-    io::{Write as _, stdout},
+    io::{Write, stdout},
     path::PathBuf,
     process::ExitCode,
 };
 
 use banyan_chaos::{
-    Progress,
-    plan::Form,
-    report::Report,
-    reservation::{self, Settings},
+    Progress, Settings, migration, plan::Form, reservation,
 };
 use clap::{Parser, ValueEnum};
 
@@ -38,12 +35,14 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-A run starts real processes: PostgreSQL, `banyan reservation`, a proxy between them. Clients hold, confirm, cancel and
+A run starts real processes. `reservation`: PostgreSQL, `banyan reservation`, a proxy between them. Clients hold, confirm, cancel and
 move, all of them the same few seats and nights, and write down what they were told. Then things are killed, cut off,
 paused and starved, one after the other; after each the system has to come back by itself. In the end the whole history
-is checked against the feed and the tables.
+is checked against the feed and the tables. `migration`: two gateways, the reservation service and the monolith; the
+rollout of the movies goes up and down again, both sides are killed, and no client may notice more than it must.
 
   banyan-chaos reservation              all of it: 10 minutes, at least 20 times kill -9
+  banyan-chaos migration                a rollout from 0 to 100 % and back: 5 minutes
   banyan-chaos reservation --short      some of each
   SEED=7 banyan-chaos reservation       the schedule of a run that failed, again
 
@@ -55,6 +54,8 @@ history and logs.";
 enum Scenario {
     /// Bookings, on PostgreSQL with two replicas and on SQLite
     Reservation,
+    /// The rollout of the movies to gRPC and back, while both sides are killed
+    Migration,
 }
 
 fn main() -> ExitCode {
@@ -74,25 +75,38 @@ fn start(cli: &Cli) -> anyhow::Result<()> {
     for scenario in Scenario::value_variants() {
         if cli.scenario.is_none_or(|only| only == *scenario) {
             // On this thread: the database server ends with the thread that has started it.
-            let report = runtime.block_on(run(*scenario, cli))?;
-            print(&report)?;
-            if let Some(page) = &cli.page {
-                report.write_into(page, jiff::Zoned::now().date())?;
-            }
+            runtime.block_on(run(*scenario, cli))?;
         }
     }
     Ok(())
 }
 
-async fn run(scenario: Scenario, cli: &Cli) -> anyhow::Result<Report> {
+async fn run(scenario: Scenario, cli: &Cli) -> anyhow::Result<()> {
     let settings = Settings {
         seed: cli.seed.unwrap_or_else(random),
         form: if cli.short { Form::Short } else { Form::Long },
         binary: cli.binary.clone(),
         parent: cli.folder.clone().unwrap_or_else(std::env::temp_dir),
     };
+    let today = jiff::Zoned::now().date();
+    let mut out = stdout().lock();
     match scenario {
-        Scenario::Reservation => reservation::run(&settings, Progress::start()).await,
+        Scenario::Reservation => {
+            let report = reservation::run(&settings, Progress::start()).await?;
+            for (what, count) in report.answers() {
+                writeln!(out, "{count:>9} {what}")?;
+            }
+            print(&mut out, &report.figures())?;
+            cli.page.iter().try_for_each(|page| report.write_into(page, today))
+        }
+        Scenario::Migration => {
+            let report = migration::run(&settings, Progress::start()).await?;
+            for (what, count, slowest_ms) in report.asked() {
+                writeln!(out, "{count:>9} {what}, the slowest in {slowest_ms} ms")?;
+            }
+            print(&mut out, &report.figures())?;
+            cli.page.iter().try_for_each(|page| report.write_into(page, today))
+        }
     }
 }
 
@@ -101,12 +115,8 @@ fn random() -> u64 {
     uuid::Uuid::new_v4().as_u64_pair().0 % 1_000_000
 }
 
-fn print(report: &Report) -> anyhow::Result<()> {
-    let mut out = stdout().lock();
-    for (what, count) in report.answers() {
-        writeln!(out, "{count:>9} {what}")?;
-    }
-    for (name, value, unit) in report.figures() {
+fn print(out: &mut impl Write, figures: &[(&str, u64, &str)]) -> anyhow::Result<()> {
+    for (name, value, unit) in figures {
         writeln!(out, "figure {name} {value} {unit}")?;
     }
     Ok(())

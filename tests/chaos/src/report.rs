@@ -1,16 +1,16 @@
-//! What a run has found out, as figures: the last lines that it prints, and its block of docs/benchmarks.md.
+//! What a run of the scenario `reservation` has found out, as figures: the last lines that it prints, and its block of
+//! docs/benchmarks.md.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
-
-use anyhow::{Context as _, ensure};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use crate::{
     act::Outcome,
     load::{REFUSED_LATE, RESOLD, Tally},
+    page,
 };
 
-const BEGIN: &str = "<!-- chaos-reservation -->";
-const END: &str = "<!-- /chaos-reservation -->";
+/// Its block of the page.
+const BLOCK: &str = "chaos-reservation";
 
 /// What a run has found out.
 #[derive(Debug, Default)]
@@ -95,12 +95,7 @@ impl Report {
     /// # Errors
     /// If the page cannot be read or written, or has no such block.
     pub fn write_into(&self, page: &Path, date: jiff::civil::Date) -> anyhow::Result<()> {
-        let text =
-            fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
-        let block = self.block(&machine(), date);
-        let text =
-            replaced(&text, &block).with_context(|| format!("cannot update {}", page.display()))?;
-        fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))
+        page::write(page, BLOCK, &self.block(&page::machine(), date))
     }
 
     fn slowest_return(&self) -> Duration {
@@ -112,7 +107,7 @@ impl Report {
     }
 
     fn block(&self, machine: &str, date: jiff::civil::Date) -> String {
-        let mut block = format!("{BEGIN}\nRelease build on {machine}, {date}.\n\n");
+        let mut block = format!("{} on {machine}, {date}.\n\n", page::build());
         block.push_str("| figure | value | unit |\n| --- | ---: | --- |\n");
         for (name, value, unit) in self.figures() {
             block.push_str(&format!("| {name} | {value} | {unit} |\n"));
@@ -124,68 +119,10 @@ impl Report {
                 milliseconds(*longest)
             ));
         }
-        block + END
+        block
     }
 }
 
-fn replaced(text: &str, block: &str) -> anyhow::Result<String> {
-    let begin = text
-        .find(BEGIN)
-        .with_context(|| format!("there is no {BEGIN}"))?;
-    let end = text
-        .find(END)
-        .with_context(|| format!("there is no {END}"))?;
-    ensure!(begin < end, "{END} comes before {BEGIN}");
-    Ok(format!(
-        "{}{block}{}",
-        &text[..begin],
-        &text[end + END.len()..]
-    ))
-}
-
-fn milliseconds(time: Duration) -> u64 {
+pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Processors and memory of this machine, as the system calls them.
-fn machine() -> String {
-    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let models = cpus
-        .lines()
-        .filter_map(|line| line.strip_prefix("model name"));
-    let models: Vec<&str> = models
-        .map(|model| model.trim_start_matches([' ', '\t', ':']))
-        .collect();
-    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kilobytes = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"));
-    let kilobytes = kilobytes.and_then(|it| it.split_whitespace().next()?.parse::<f64>().ok());
-    let gigabytes = kilobytes.unwrap_or_default() / f64::from(1 << 20);
-    format!(
-        "{} x {}, {gigabytes:.0} GiB",
-        models.len(),
-        models.first().unwrap_or(&"?")
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_block_of_a_page_is_replaced_and_nothing_else() {
-        let page = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let block = Report::default().block("a machine", jiff::civil::date(2026, 11, 21));
-        let new = replaced(&page, &block).unwrap();
-        assert!(
-            new.starts_with("before\n") && new.ends_with("\nafter\n"),
-            "{new}"
-        );
-        assert!(
-            new.contains("| kills | 0 | kills |") && !new.contains("\nold\n"),
-            "{new}"
-        );
-        assert!(replaced("nothing", &block).is_err());
-    }
 }

@@ -16,26 +16,14 @@ use crate::{
     judge,
     plan::{self, Form},
     progress::Progress,
-    replica,
     report::Report,
+    service,
+    settings::Settings,
     stage::Stage,
 };
 
 /// Violations that the error of a run tells; the report in its folder has all.
 const VIOLATIONS_SHOWN: usize = 10;
-
-/// What a run needs to know.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Of everything random.
-    pub seed: u64,
-    /// How much is done.
-    pub form: Form,
-    /// The `banyan` to run; the one of this build where absent.
-    pub binary: Option<PathBuf>,
-    /// Under which folder the run keeps its files.
-    pub parent: PathBuf,
-}
 
 /// Runs the scenario. Its folder is removed after a clean run, and named in the error of one that was not.
 ///
@@ -61,7 +49,7 @@ pub async fn run(settings: &Settings, progress: Progress) -> anyhow::Result<Repo
 }
 
 async fn acts(settings: &Settings, folder: &Path, progress: Progress) -> anyhow::Result<Report> {
-    let binary = settings.binary.clone().map_or_else(replica::binary, Ok)?;
+    let binary = settings.binary.clone().map_or_else(|| service::binary("banyan"), Ok)?;
     let (form, seed) = (settings.form, settings.seed);
     let mut chance = Chance::new(seed);
     let mut report = Report::default();

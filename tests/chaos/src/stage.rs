@@ -123,12 +123,7 @@ impl Stage {
         for replica in &mut self.replicas {
             replica.end().await?;
             let panics = replica.panics();
-            anyhow::ensure!(
-                panics.is_empty(),
-                "{} panicked: {}",
-                replica.name,
-                panics[0]
-            );
+            anyhow::ensure!(panics.is_empty(), "a replica panicked: {}", panics[0]);
         }
         Ok(())
     }

@@ -2,37 +2,60 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use banyan_chaos::{
-    Progress,
-    plan::Form,
-    reservation::{self, Settings},
-};
+use banyan_chaos::{Progress, Settings, migration, plan::Form, reservation};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bookings_survive_kills_and_lost_commits() {
-    if std::env::var("BANYAN_TEST_POSTGRES").as_deref() == Ok("off") {
-        return;
-    }
+fn short() -> Settings {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs();
     // `SEED=` repeats a run.
     let seed = std::env::var("SEED").ok();
-    let settings = Settings {
+    Settings {
         seed: seed.map_or(now, |seed| seed.parse().unwrap()),
         form: Form::Short,
         binary: None,
         parent: std::env::temp_dir(),
-    };
-    let report = reservation::run(&settings, Progress::start())
-        .await
-        .unwrap();
+    }
+}
+
+fn has_postgres() -> bool {
+    std::env::var("BANYAN_TEST_POSTGRES").as_deref() != Ok("off")
+}
+
+fn figure(figures: &[(&str, u64, &str)], name: &str) -> u64 {
+    figures.iter().find(|it| it.0 == name).unwrap().1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bookings_survive_kills_and_lost_commits() {
+    if !has_postgres() {
+        return;
+    }
+    let report = reservation::run(&short(), Progress::start()).await.unwrap();
     let figures = report.figures();
-    let figure = |name: &str| figures.iter().find(|it| it.0 == name).unwrap().1;
-    assert!(figure("kills") >= 5, "{figures:?}");
-    assert_eq!(
-        (figure("acknowledged_lost"), figure("oversold_cells")),
-        (0, 0)
-    );
+    assert!(figure(&figures, "kills") >= 5, "{figures:?}");
+    for nothing in ["acknowledged_lost", "oversold_cells"] {
+        assert_eq!(figure(&figures, nothing), 0, "{nothing}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn movies_move_to_grpc_and_back_while_both_sides_are_killed() {
+    if !has_postgres() {
+        return;
+    }
+    let report = migration::run(&short(), Progress::start()).await.unwrap();
+    let figures = report.figures();
+    for once in ["migration_grpc_kills", "migration_monolith_kills"] {
+        assert_eq!(figure(&figures, once), 1, "{figures:?}");
+    }
+    for nothing in [
+        "migration_failed_requests",
+        "migration_lost_writes",
+        "migration_moved_back",
+        "migration_stale_own_reads",
+    ] {
+        assert_eq!(figure(&figures, nothing), 0, "{nothing}");
+    }
 }

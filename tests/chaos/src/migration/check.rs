@@ -1,0 +1,160 @@
+//! What is wrong with a history: a pure function, which knows nothing of how the history came about.
+//!
+//! - `failures`: no request fails, except where nobody could have done better
+//! - `reads`: every subject finds what it was told that it had written
+//! - `sides`: nobody moves back while the percentage rises, the way down follows the policy, gateways decide alike
+//! - `end`: nothing acknowledged is missing on either side, nothing was done twice, both sides are equal
+
+mod end;
+mod failures;
+mod reads;
+mod sides;
+
+use std::{collections::BTreeMap, fmt};
+
+use super::history::{Exchange, History};
+
+/// What came out.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Requests of clients.
+    pub requests: u64,
+    /// Those that failed without an excuse.
+    pub failed: u64,
+    /// Those that failed where nobody could have done better, by why.
+    pub excused: BTreeMap<Excuse, u64>,
+    /// What was acknowledged and is missing.
+    pub lost_writes: u64,
+    /// Subjects seen on gRPC, and later on legacy, while the percentage did not fall.
+    pub moved_back: u64,
+    /// Reads that did not show what the subject had written before.
+    pub stale_own_reads: u64,
+    /// The longest time between a change's answer and the last decision by what was before.
+    pub in_force_us: u64,
+    /// Everything that is wrong, for people.
+    pub violations: Vec<String>,
+}
+
+/// Why a failure is nobody's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excuse {
+    /// A create was in flight to the side that was killed; nobody knows whether it happened.
+    InFlight,
+    /// The monolith, which alone can give a new movie its id, was down.
+    NoIds,
+    /// The side was killed after the client had been given the beginning of its answer.
+    AnswerBegun,
+}
+
+impl Excuse {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::InFlight, Self::NoIds, Self::AnswerBegun];
+}
+
+impl fmt::Display for Excuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::InFlight => "a create in flight to the side that was killed",
+            Self::NoIds => "a create while the monolith was down",
+            Self::AnswerBegun => "an answer that the kill has cut off",
+        })
+    }
+}
+
+/// Judges a history.
+#[must_use]
+pub fn check(history: &History) -> Verdict {
+    let mut verdict = Verdict {
+        requests: history.exchanges.len() as u64,
+        ..Verdict::default()
+    };
+    let subjects = by_subject(history);
+    failures::check(history, &mut verdict);
+    for of_one in subjects.values() {
+        reads::check(of_one, &mut verdict);
+    }
+    sides::check(history, &subjects, &mut verdict);
+    end::check(history, &mut verdict);
+    verdict
+}
+
+impl Verdict {
+    fn violation(&mut self, what: impl Into<String>) {
+        self.violations.push(what.into());
+    }
+}
+
+/// Each subject's exchanges, in the order in which it has asked.
+type Subjects<'a> = BTreeMap<&'a str, Vec<&'a Exchange>>;
+
+fn by_subject(history: &History) -> Subjects<'_> {
+    let mut subjects = Subjects::new();
+    for it in &history.exchanges {
+        subjects.entry(&it.subject).or_default().push(it);
+    }
+    for of_one in subjects.values_mut() {
+        of_one.sort_by_key(|it| it.sent_us);
+    }
+    subjects
+}
+
+/// An exchange, for people.
+fn named(it: &Exchange) -> String {
+    format!(
+        "{} of {} at gateway {} ({:?}, sent {} ms, {} ms later {}{})",
+        it.request_id,
+        it.subject,
+        it.gateway,
+        it.asked,
+        it.sent_us / 1_000,
+        (it.ended_us - it.sent_us) / 1_000,
+        it.answer.status,
+        if it.answer.complete { "" } else { ", cut off" },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        chance::Chance,
+        migration::{
+            doctor,
+            history::{Answer, Asked, Told},
+        },
+    };
+
+    #[test]
+    fn a_sound_history_is_sound() {
+        let verdict = check(&doctor::sound());
+        assert_eq!(verdict.violations, Vec::<String>::new());
+        assert_eq!(verdict.excused.len(), Excuse::ALL.len(), "{verdict:?}");
+    }
+
+    #[test]
+    fn whatever_is_doctored_is_caught_by_the_figure_that_it_is_about() {
+        let caught = doctor::all_caught(&doctor::sound(), &mut Chance::new(1)).unwrap();
+        assert!(caught >= 20, "{caught}");
+    }
+
+    #[test]
+    fn a_kill_excuses_only_what_was_in_flight_to_its_side() {
+        let mut history = doctor::sound();
+        // A read may always be asked again.
+        let mut read = history.exchanges[0].clone();
+        read.asked = Asked::Movies;
+        read.sent_us = history.outages[0].killed_us - 10;
+        read.ended_us = history.outages[0].gone_us + 10;
+        read.answer = Answer {
+            status: 502,
+            complete: true,
+            side: Some(history.outages[0].side),
+            told: Told::Nothing,
+            error: String::new(),
+        };
+        read.request_id = "another".to_owned();
+        history.exchanges.push(read);
+        let verdict = check(&history);
+        assert_eq!(verdict.failed, 1, "{verdict:?}");
+    }
+}

@@ -1,0 +1,158 @@
+//! The operator: moves the rollout by `banyan rollout`, kills processes and starts them again.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use super::{
+    history::{Change, Clock, Outage, Side},
+    plan::Step,
+    site::Site,
+};
+
+const ROLLOUT: &str = "movies";
+
+/// Somebody at a terminal.
+#[derive(Debug)]
+pub(super) struct Operator {
+    banyan: PathBuf,
+    /// The gateways' ops ports, used in turn.
+    ops: Vec<String>,
+    clock: Clock,
+    changes: Vec<Change>,
+}
+
+/// What a command has answered.
+pub(super) struct Said {
+    pub(super) code: Option<i32>,
+    /// As JSON, if it is any.
+    pub(super) json: Value,
+    /// All of it.
+    pub(super) text: String,
+}
+
+impl Operator {
+    pub(super) fn new(banyan: &Path, site: &Site, clock: Clock) -> Self {
+        Self {
+            banyan: banyan.to_owned(),
+            ops: site.ops(),
+            clock,
+            changes: Vec::new(),
+        }
+    }
+
+    /// Compares first, and then splits, with nobody on gRPC yet.
+    pub(super) async fn begin(&mut self) -> anyhow::Result<()> {
+        self.change(&["shadow", ROLLOUT]).await?;
+        self.change(&["split", ROLLOUT, "0"]).await
+    }
+
+    /// Takes a step.
+    pub(super) async fn take(
+        &mut self,
+        step: &Step,
+        site: &mut Site,
+        outages: &mut Vec<Outage>,
+    ) -> anyhow::Result<()> {
+        let percent = step.percent.to_string();
+        if self.changes.last().is_none_or(|last| last.percent != step.percent) {
+            self.change(&["set", ROLLOUT, &percent]).await?;
+        }
+        match step.kill {
+            None => tokio::time::sleep(step.lasts).await,
+            Some((side, away)) => {
+                tokio::time::sleep(step.lasts / 2).await;
+                let outage = self.kill(side, away, site).await?;
+                outages.push(outage);
+                tokio::time::sleep(step.lasts / 2).await;
+            }
+        }
+        site.check()
+    }
+
+    async fn kill(
+        &self,
+        side: Side,
+        away: std::time::Duration,
+        site: &mut Site,
+    ) -> anyhow::Result<Outage> {
+        let killed_us = self.clock.now();
+        site.kill(side)?;
+        let gone_us = self.clock.now();
+        tokio::time::sleep(away).await;
+        site.start_again(side).await?;
+        Ok(Outage {
+            side,
+            killed_us,
+            gone_us,
+            back_us: self.clock.now(),
+        })
+    }
+
+    /// Everything that was changed so far.
+    pub(super) fn changes(&self) -> Vec<Change> {
+        self.changes.clone()
+    }
+
+    async fn change(&mut self, command: &[&str]) -> anyhow::Result<()> {
+        let began_us = self.clock.now();
+        let reason = ["--actor", "chaos", "--reason", "the next step"];
+        let said = self.say(&[command, &reason].concat()).await?;
+        ensure!(
+            said.code == Some(0),
+            "`banyan rollout {}` ended with {:?}: {}",
+            command.join(" "),
+            said.code,
+            said.text
+        );
+        let stage = said.json["stage"].as_str().unwrap_or_default();
+        let version = said.json["version"].as_u64();
+        let percent = said.json["percent"].as_f64().unwrap_or_default();
+        self.changes.push(Change {
+            version: version.context("the answer has no version")?,
+            stage: stage.trim_start_matches("STAGE_").to_lowercase(),
+            // Steps are of 10 %.
+            percent: percent as u16,
+            began_us,
+            ended_us: self.clock.now(),
+        });
+        Ok(())
+    }
+
+    /// Gives a command to one of the gateways.
+    pub(super) async fn say(&self, command: &[&str]) -> anyhow::Result<Said> {
+        let at = &self.ops[self.changes.len() % self.ops.len()];
+        self.say_to(at, command).await
+    }
+
+    /// Gives a command to the gateway with this ops port.
+    pub(super) async fn say_to(&self, ops: &str, command: &[&str]) -> anyhow::Result<Said> {
+        let mut banyan = Command::new(&self.banyan);
+        banyan
+            .args(["rollout", "--json", "--ops-url", ops])
+            .args(command);
+        let ran = tokio::task::spawn_blocking(move || banyan.output()).await;
+        let output = ran.context("a command was aborted")?;
+        let output = output.context("cannot run `banyan rollout`")?;
+        let out = String::from_utf8_lossy(&output.stdout);
+        Ok(Said {
+            code: output.status.code(),
+            json: serde_json::from_str(&out).unwrap_or_default(),
+            text: format!("{out}{}", String::from_utf8_lossy(&output.stderr)),
+        })
+    }
+
+    /// The clock of the run.
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The gateways' ops ports.
+    pub(super) fn ops(&self) -> &[String] {
+        &self.ops
+    }
+}
