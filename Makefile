@@ -147,8 +147,8 @@ bench-gateway: setup dist ## What a request costs the gateway, beside nginx, hap
 	scripts/bench-gateway.mjs $(if $(QUICK),--quick)
 
 .PHONY: chaos
-chaos: setup ui ## Break everything under load and prove that nothing was lost: SCENARIO=reservation, SEED=1
-	cargo build --release --locked --package banyan --package banyan-chaos
+chaos: setup ui ## Break everything under load and prove that nothing was lost: SCENARIO=reservation|migration, SEED=1
+	cargo build --release --locked --package banyan --package banyan-chaos --package legacy-monolith
 	target/release/banyan-chaos $(SCENARIO) --page docs/benchmarks.md
 
 .PHONY: clean

@@ -1,7 +1,8 @@
 //! Passing a request on to an HTTP server, and its answer back, both as streams.
 //!
 //! What a proxy must do by RFC 9110 (7.6): take out the headers of this hop, say who asked for what through whom.
-//! Nothing is ever sent twice: a write that got no answer may have happened.
+//! A write is never sent twice: one that got no answer may have happened. A request that changes nothing and has no
+//! body is sent again where its connection was lost before it was answered.
 
 mod answer;
 mod connection;
@@ -26,6 +27,7 @@ use self::{
 use crate::{
     alarms::Alarms,
     body::{BodyLimits, Broken, Watch, limited},
+    bridge::Repeats,
     config::UpstreamConfig,
     context::Context,
     guest::Guests,
@@ -51,6 +53,7 @@ impl HttpUpstream {
         let host = authority.host().trim_matches(['[', ']']);
         let port = authority.port_u16();
         let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
+        let restart = Duration::from_millis(config.restart_ms);
         let asked_as = match port {
             // The port that `http` has anyway is not said (RFC 9110, 4.2.3).
             None | Some(80) => authority.host().to_owned(),
@@ -59,7 +62,7 @@ impl HttpUpstream {
         Some(HttpUpstream {
             name: name.to_owned(),
             host: HeaderValue::try_from(asked_as).ok()?,
-            pool: Pool::new(host, port.unwrap_or(80), connect_timeout, threads),
+            pool: Pool::new(host, port.unwrap_or(80), connect_timeout, restart, threads),
             first_byte_timeout: Duration::from_millis(config.first_byte_timeout_ms),
             body_idle: Duration::from_millis(config.body_idle_timeout_ms),
         })
@@ -98,11 +101,21 @@ impl HttpUpstream {
                 (Body::new(body), Some(watch))
             }
         };
-        let upload = Upload::new(head, body, length, announced);
+        let mut upload = Upload::new(head, body, length, announced);
         let is_head = parts.method == Method::HEAD;
-        let response = self
-            .first_byte(upload, is_head, watch.as_ref(), &context.alarms)
-            .await?;
+        let mut repeats = Repeats::new(parts.method.is_safe() && length == Length::None);
+        let response = loop {
+            let answered = self
+                .first_byte(upload, is_head, watch.as_ref(), &context.alarms)
+                .await?;
+            match answered {
+                Ok(response) => break response,
+                Err(PoolError::Connection(_)) if repeats.is_left() => repeats.waited().await,
+                Err(error) => return Err(self.failed(&error, watch.as_ref())),
+            }
+            let head = headers::head(parts, length, &self.host, context, guests);
+            upload = Upload::new(head, Body::empty(), length, Vec::new());
+        };
         if response.status().is_informational() {
             let trouble = format!("it answered {}", response.status());
             return Err(Refusal::bad_answer(&self.name, trouble));
@@ -118,7 +131,7 @@ impl HttpUpstream {
         is_head: bool,
         watch: Option<&Watch>,
         alarms: &Alarms,
-    ) -> Result<Response<Content>, Refusal> {
+    ) -> Result<Result<Response<Content>, PoolError>, Refusal> {
         let mut answer = pin!(self.pool.request(upload, is_head));
         loop {
             let frames = watch.map_or(0, Watch::frames);
@@ -127,8 +140,7 @@ impl HttpUpstream {
                 .within(self.first_byte_timeout, answer.as_mut())
                 .await
             {
-                Some(Ok(response)) => return Ok(response),
-                Some(Err(error)) => return Err(self.failed(&error, watch)),
+                Some(answered) => return Ok(answered),
                 None if watch.is_some_and(moves) => {}
                 None => return Err(Refusal::upstream_slow(&self.name)),
             }

@@ -28,6 +28,7 @@ mod access_log;
 pub mod admin;
 mod alarms;
 mod body;
+mod bridge;
 mod cells;
 pub mod cli;
 mod compression;

@@ -1,8 +1,10 @@
 //! The rollouts as they are right now: asked by every request, changed by operators, kept in step with the store.
 //!
 //! A request reads an immutable state and never waits: neither for the store nor for somebody who changes it. Operators'
-//! changes go to the store first and are in force here when the store has them; other replicas read the store twice a
-//! second, so they follow within a second.
+//! changes go to the store first. Replicas that share one read it four times a second, and all of them put a change in
+//! force at the same moment, [`CHANGES_AHEAD`] after it was made: were it in force at one replica first, subjects that
+//! ask several would go there and back. So they decide alike as far as their clocks agree, and as long as they can read
+//! the store; one that cannot goes by what it knows last.
 //!
 //! # When the store is away
 //!
@@ -65,6 +67,9 @@ use crate::{follow::Follower, shadow::Shadows, store::Store};
 
 /// The store is waited for at most this long at start.
 pub const FIRST_READING: Duration = Duration::from_secs(1);
+
+/// After this long a change is in force, at every replica that shares the store.
+const CHANGES_AHEAD: Duration = Duration::from_millis(700);
 
 /// All rollouts of this gateway; clones share them.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@
 //! no change without its entry and no entry without its change. Beside them is what replicas share to decide by
 //! themselves: a lease, the windows that each counted, a key.
 //!
-//! The store is asked by people (rarely) and by each replica (twice a second), never by a request: when it is away,
+//! The store is asked by people (rarely) and by each replica (four times a second), never by a request: when it is away,
 //! traffic goes on by what was last known. Every operation therefore has a time limit.
 
 mod analysis;
@@ -28,7 +28,7 @@ use banyan_mesh::{
     process::Process,
 };
 use jiff::Timestamp;
-use sea_orm::{DbErr, EntityTrait as _};
+use sea_orm::{DbBackend, DbErr, EntityTrait as _};
 
 pub use analysis::StoredAnalysis;
 pub use change::NewEntry;
@@ -125,6 +125,12 @@ impl Store {
     pub async fn open(process: &Process, settings: &DatabaseSettings) -> Result<Self, OpenError> {
         let database = Database::start_optional::<Migrator>(process, settings, "gateway").await?;
         Ok(Self { database })
+    }
+
+    /// Whether other replicas may use it too: a SQLite file belongs to one process.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.database.backend() != DbBackend::Sqlite
     }
 
     /// Waits until the store has been reached and migrated. False if the process ends before.

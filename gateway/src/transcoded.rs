@@ -1,7 +1,8 @@
 //! A REST request as a gRPC call, and its answer as JSON.
 //!
 //! Bytes go from JSON to the wire and back with no message in between; the contract was compiled into the
-//! [`Transcoder`] when the gateway started. Nothing is retried: the gateway cannot know what may be asked twice.
+//! [`Transcoder`] when the gateway started. A call whose connection was lost is sent again, where that can do nothing
+//! twice: its HTTP method is safe, or it carries the client's request id. Nothing else is retried.
 //!
 //! | module | what it decides |
 //! |---|---|
@@ -44,6 +45,7 @@ use self::{
 };
 use crate::{
     body::{BodyLimits, Broken, Watch, limited},
+    bridge::{Elsewhere, Repeats},
     compression::{self, Compression},
     config::StreamsConfig,
     context::{Context, REQUEST_ID},
@@ -174,22 +176,31 @@ impl Call {
 
     /// One message there, one back.
     async fn unary(&self, ask: &Ask<'_>, body: Body) -> Result<Response<Body>, Refusal> {
-        let body = match self.message(ask, body).await? {
-            Ok(body) => body,
+        let message = match self.message(ask, body).await? {
+            Ok(message) => message,
             Err(refused) => return Ok(refused),
         };
         let (left, timeout) = self.left(&self.deadline, ask)?;
-        let request = self.request(ask, body, timeout)?;
-        self.exchanged(ask, request, left, &Trouble::default())
-            .await
+        let deadline = tokio::time::Instant::now() + left;
+        let mut repeats = Repeats::new(ask.is_repeatable());
+        loop {
+            let request = self.request(ask, whole(message.clone()), timeout.clone())?;
+            let exchanged = exchange(self.service.clone(), request);
+            let exchanged = tokio::time::timeout_at(deadline, exchanged).await;
+            match exchanged.unwrap_or(Err(Fault::TooSlow)) {
+                Ok((message, answer)) => return self.success(ask, &message, &answer),
+                Err(fault) if repeats.is_left() && fault.is_lost() => repeats.waited().await,
+                Err(fault) => return self.failure(ask, fault.by(deadline), &Trouble::default()),
+            }
+        }
     }
 
-    /// The one message of a request, as the body of a call; or the answer to what is wrong with it.
+    /// The one message of a request, framed; or the answer to what is wrong with it.
     async fn message(
         &self,
         ask: &Ask<'_>,
         body: Body,
-    ) -> Result<Result<tonic::body::Body, Response<Body>>, Refusal> {
+    ) -> Result<Result<Bytes, Response<Body>>, Refusal> {
         let body = match self.takes_body {
             true => read(ask, body).await?,
             false => Bytes::new(),
@@ -203,7 +214,7 @@ impl Call {
             if_match: ask.if_match,
         };
         Ok(match self.transcoder.request(&incoming) {
-            Ok(message) => Ok(tonic::body::Body::new(Full::new(frames::framed(&message)))),
+            Ok(message) => Ok(frames::framed(&message)),
             Err(violations) => Err(ask.profile.error(&violations.to_status())),
         })
     }
@@ -248,8 +259,24 @@ impl Call {
         if let Some(guest) = &ask.guest {
             ask.caller.guests.introduce(guest, headers);
         }
+        if let Some(elsewhere) = ask.parts.extensions.get::<Elsewhere>() {
+            request.extensions_mut().insert(*elsewhere);
+        }
         Ok(request)
     }
+}
+
+impl Ask<'_> {
+    /// Whether it may be sent twice, and nobody else can answer it.
+    fn is_repeatable(&self) -> bool {
+        (self.parts.method.is_safe() || self.request_id.is_some())
+            && self.parts.extensions.get::<Elsewhere>().is_none()
+    }
+}
+
+/// A call's one message, as its body.
+fn whole(message: Bytes) -> tonic::body::Body {
+    tonic::body::Body::new(Full::new(message))
 }
 
 /// A header that means something, so that one that cannot be read is not passed over.

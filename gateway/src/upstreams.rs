@@ -170,6 +170,7 @@ impl Upstreams {
                 let resolver: Arc<dyn Resolve> = Arc::new(System);
                 let terms = Terms {
                     connect_timeout: Duration::from_millis(config.connect_timeout_ms),
+                    restart: Duration::from_millis(config.restart_ms),
                     resolve_every: Duration::from_millis(config.resolve_every_ms),
                     waiting_max: config.calls_waiting_max,
                     resolver,

@@ -19,6 +19,7 @@ mod operating;
 mod operators;
 mod reflection;
 mod rest;
+mod restarts;
 mod settings;
 mod shadow;
 mod shop;

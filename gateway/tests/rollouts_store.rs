@@ -151,6 +151,31 @@ async fn replicas_agree_within_a_second() {
     other.stop().await;
 }
 
+/// A subject that asks both must not go there and back.
+#[tokio::test]
+async fn replicas_put_a_change_in_force_at_the_same_moment() {
+    let Some(database) = postgres() else { return };
+    let (one, other) = tokio::join!(Replica::start(&database.url), Replica::start(&database.url));
+    let set = one
+        .rollouts
+        .set_percent("movies", percent("80"), operator(""));
+    let mut set = std::pin::pin!(set);
+    let mut is_done = false;
+    while !is_done {
+        is_done = futures::poll!(set.as_mut()).is_ready();
+        // The second is asked later than the first: it never knows less.
+        let seen = [&one, &other].map(|replica| replica.movies().percent);
+        assert!(seen[0] <= seen[1], "{seen:?}");
+        let seen = [&other, &one].map(|replica| replica.movies().percent);
+        assert!(seen[0] <= seen[1], "{seen:?}");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(one.movies(), other.movies());
+    assert_eq!(one.in_force(), "80 operator v1");
+    one.stop().await;
+    other.stop().await;
+}
+
 #[tokio::test]
 async fn operators_at_several_replicas_leave_one_unbroken_history() {
     let Some(database) = postgres() else { return };

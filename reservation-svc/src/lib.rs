@@ -20,7 +20,7 @@ mod settings;
 pub mod store;
 mod wire;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use banyan_mesh::{
@@ -45,6 +45,9 @@ pub use settings::{ENV, Settings};
 /// Calls in progress at most. More than can wait for a decision, so that a crowd of buyers is told to come back rather
 /// than left hanging, and does not keep others from looking.
 const CALLS_MAX: usize = 12_000;
+
+/// A database is waited for at most this long before the service listens.
+const DATABASE_WAIT: Duration = Duration::from_secs(1);
 
 /// A reservation service that listens.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +75,9 @@ pub async fn start_by(
     process: &Process,
 ) -> anyhow::Result<Running> {
     let database = open(&settings, process).await?;
+    // Who connects to a service that has just been started again is answered, rather than told to come back. One whose
+    // database stays away says so to whoever asks.
+    let _ = tokio::time::timeout(DATABASE_WAIT, database.ready()).await;
     let movies = FollowedMovies::new(database.clone());
     let follower = settings
         .legacy_url

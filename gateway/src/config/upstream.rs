@@ -18,6 +18,9 @@ pub struct UpstreamConfig {
     pub env: Option<String>,
     /// How long connecting may take.
     pub connect_timeout_ms: u64,
+    /// A request that could not be sent waits for an upstream that was there a moment ago, as one that restarts: at most
+    /// so long after it was first found to be away. 0: not at all.
+    pub restart_ms: u64,
     /// gRPC: how long a call may take in all.
     pub deadline_ms: u64,
     /// gRPC: how often the name is resolved anew, 1,000 to 3,600,000. Connections are spread over all of its addresses; one
@@ -41,6 +44,7 @@ impl Default for UpstreamConfig {
             http: None,
             env: None,
             connect_timeout_ms: 1_000,
+            restart_ms: 3_000,
             deadline_ms: 5_000,
             resolve_every_ms: 30_000,
             calls_waiting_max: 1_000,

@@ -17,6 +17,7 @@ use super::{Edge, mark, secure};
 use crate::{
     access_log::Record,
     body::{Again, limited},
+    bridge::Elsewhere,
     context::Context,
     idempotency,
     refusal::Refusal,
@@ -65,6 +66,9 @@ impl Edge {
         // They are for the gateway; the token is a secret besides.
         parts.headers.remove(FORCE_SIDE);
         parts.headers.remove(FORCE_TOKEN);
+        if ruling.has_elsewhere() {
+            parts.extensions.insert(Elsewhere);
+        }
 
         let is_validated = split.validation.is_some() && ruling.shadow.is_some();
         let (read, body) = match is_validated && !wants_body {

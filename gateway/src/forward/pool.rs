@@ -21,7 +21,7 @@ use super::{
     connection::Connection,
     upload::{Broken, Upload},
 };
-use crate::per_thread::PerThread;
+use crate::{bridge::Bridge, per_thread::PerThread};
 
 /// Shorter than the keep-alive of common servers, so that they rarely close a connection that is just being used.
 const IDLE: Duration = Duration::from_secs(4);
@@ -37,6 +37,7 @@ struct Inner {
     host: String,
     port: u16,
     connect_timeout: Duration,
+    bridge: Bridge,
     idle: PerThread<Idle>,
 }
 
@@ -61,11 +62,18 @@ pub(super) enum PoolError {
 }
 
 impl Pool {
-    pub(super) fn new(host: &str, port: u16, connect_timeout: Duration, threads: usize) -> Pool {
+    pub(super) fn new(
+        host: &str,
+        port: u16,
+        connect_timeout: Duration,
+        restart: Duration,
+        threads: usize,
+    ) -> Pool {
         Pool(Arc::new(Inner {
             host: host.to_owned(),
             port,
             connect_timeout,
+            bridge: Bridge::new(restart),
             idle: PerThread::new(threads, Idle::default),
         }))
     }
@@ -84,7 +92,7 @@ impl Pool {
                 Ok((head, is_sent)) => return Ok(self.answer(head, connection, upload, is_sent)),
             }
         }
-        let mut connection = self.connect().await?;
+        let mut connection = self.reached().await?;
         let (head, is_sent) = exchange(&mut connection, &mut upload, is_head).await?;
         Ok(self.answer(head, connection, upload, is_sent))
     }
@@ -116,6 +124,20 @@ impl Pool {
     pub(super) fn has_usable(&self) -> bool {
         let idle = self.0.idle.lock();
         idle.connections.iter().any(|(_, it)| it.is_usable())
+    }
+
+    /// A new connection, also to a server that is just restarting.
+    async fn reached(&self) -> Result<Connection, PoolError> {
+        loop {
+            match self.connect().await {
+                Ok(connection) => {
+                    self.0.bridge.reached();
+                    return Ok(connection);
+                }
+                Err(error) if !self.0.bridge.waited().await => return Err(error),
+                Err(_) => {}
+            }
+        }
     }
 
     async fn connect(&self) -> Result<Connection, PoolError> {

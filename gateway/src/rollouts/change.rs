@@ -11,8 +11,11 @@ use serde_json::json;
 use tonic::Status;
 use tracing::info;
 
-use super::{Rollouts, Snapshot, live::Live};
-use crate::store::{Action, Entry, NewEntry, Reached, State, Store, StoreError, Stored, Verdict};
+use super::{
+    CHANGES_AHEAD, Rollouts, Snapshot,
+    live::{Live, Taken},
+};
+use crate::store::{Action, Entry, NewEntry, Reached, State, Store, StoreError, Verdict};
 use crate::{follow::Follower as LegacyFollower, store::Difference};
 
 /// The percentages that are gone through where no policy names others.
@@ -147,12 +150,25 @@ impl Rollouts {
     ) -> Result<Snapshot, ChangeError> {
         let live = self.live(name)?;
         let store = self.store()?;
-        let now = Timestamp::now();
         let (follower, keeps_ids) = self.follower_of(&live, commands).await;
         if operator.is_forced {
             evidence["forced"] = json!(true);
             evidence["follower"] = json!(format!("{follower:?}"));
         }
+        let change = |state: &State, now: Timestamp| {
+            moved(
+                state,
+                commands,
+                &live,
+                &operator,
+                (follower, keeps_ids),
+                now,
+            )
+        };
+        self.give_back(&live, &|state: &State| change(state, from(store)))
+            .await?;
+        let in_step = self.inner.in_step.lock().await;
+        let now = from(store);
         let entry = NewEntry {
             rollout: name.to_owned(),
             initial: live.initial(),
@@ -163,20 +179,8 @@ impl Rollouts {
             evidence: evidence.to_string(),
             now,
         };
-        let change = |state: &State| {
-            moved(
-                state,
-                commands,
-                &live,
-                &operator,
-                (follower, keeps_ids),
-                now,
-            )
-        };
-        self.give_back(&live, &change).await?;
-        let _in_step = self.inner.in_step.lock().await;
         let stored = store
-            .change(entry, change)
+            .change(entry, |state| change(state, now))
             .await
             .map_err(|source| ChangeError::Change {
                 name: name.to_owned(),
@@ -186,19 +190,23 @@ impl Rollouts {
                 name: name.to_owned(),
                 source,
             })?;
-        Ok(self.put_in_force(&live, action, &operator, stored))
+        let taken = live.take(stored);
+        drop(in_step);
+        Ok(self.put_in_force(&live, action, &operator, taken).await)
     }
 
-    /// What the store has accepted of an operator, here at once.
-    pub(super) fn put_in_force(
+    /// What the store has accepted of an operator. Who is answered finds it in force, here and at every other replica.
+    pub(super) async fn put_in_force(
         &self,
         live: &Live,
         action: Action,
         operator: &Operator,
-        stored: Stored,
+        taken: Option<Taken>,
     ) -> Snapshot {
-        if let Some(before) = live.apply(stored) {
-            let after = live.current();
+        if let Some(left) = live.pending() {
+            tokio::time::sleep(left).await;
+        }
+        if let Some(Taken { before, after }) = taken {
             let (percent, source) = after.state.in_force();
             let (previous_percent, previous_source) = before.state.in_force();
             info!(
@@ -347,6 +355,17 @@ impl Rollouts {
 
     pub(super) fn store(&self) -> Result<&Store, ChangeError> {
         self.inner.store.as_ref().ok_or(ChangeError::NoStore)
+    }
+}
+
+/// From when on a change that is made now is in force. Replicas hear of it one after the other, and none of them may
+/// decide otherwise than the others meanwhile: a subject would move there and back. So all of them, those that know of it
+/// already too, go by what was until the same moment, by which all of them have heard.
+pub(super) fn from(store: &Store) -> Timestamp {
+    let now = Timestamp::now();
+    match store.is_shared() {
+        true => now.saturating_add(CHANGES_AHEAD).unwrap_or(now),
+        false => now,
     }
 }
 

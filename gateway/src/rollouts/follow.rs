@@ -13,20 +13,19 @@ use std::{
 
 use banyan_mesh::process::Process;
 use banyan_rollout::Source;
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{
-    FIRST_READING, Rollouts,
+    FIRST_READING, Rollouts, change,
     definition::{self, weaker_setting},
-    live::{Current, Live},
+    live::{Current, Live, Taken},
     mounted::{self, MountedError},
 };
 use crate::store::{Action, Configured, NewEntry, State, Store, StoreError, Stored};
 
-/// How often the store is read: twice in the second that a change may take.
-const READ_EVERY: Duration = Duration::from_millis(500);
+/// How often the store is read: often enough that every replica has heard of a change before it is in force.
+const READ_EVERY: Duration = Duration::from_millis(250);
 
 /// Who changes a rollout when variables, mounted files or gateway.toml do, in the log.
 const SETTINGS: &str = "settings";
@@ -108,11 +107,11 @@ impl Rollouts {
             let Some(stored) = stored.remove(live.name()) else {
                 continue;
             };
-            let before = live.apply(stored);
-            match before {
-                _ if first => announce(&live),
-                Some(before) => announce_change(&live, &before),
-                None => {}
+            if first {
+                live.apply(stored);
+                announce(&live);
+            } else if let Some(Taken { before, after }) = live.take(stored) {
+                announce_change(&live, &before, &after);
             }
         }
     }
@@ -166,7 +165,7 @@ impl Rollouts {
             Ok(Ok(percent)) => {
                 refused.remove(live.name());
                 if let Some(before) = live.configure(percent) {
-                    announce_change(live, &before);
+                    announce_change(live, &before, &live.current());
                     self.inner.configured.notify_one();
                 }
             }
@@ -210,7 +209,7 @@ async fn tell(
     if stored.state.configured == *mine {
         return Ok(stored.clone());
     }
-    let now = Timestamp::now();
+    let now = change::from(store);
     let told = |state: &State| State {
         configured: mine.clone(),
         ..state.clone()
@@ -269,8 +268,7 @@ fn announce(live: &Live) {
     }
 }
 
-pub(super) fn announce_change(live: &Live, before: &Arc<Current>) {
-    let current = live.current();
+pub(super) fn announce_change(live: &Live, before: &Current, current: &Current) {
     let (percent, source) = current.state.in_force();
     let (previous_percent, previous_source) = before.state.in_force();
     info!(

@@ -1,17 +1,23 @@
 //! One rollout while it runs: its state, which requests read without waiting, and its counts.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use banyan_rollout::{Evidence, Failure, Percent, Reason, Recorder, RolloutState, Side, Subjects};
 use http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Definition, Metrics, Snapshot, pins::Pins};
+use super::{CHANGES_AHEAD, Definition, Metrics, Snapshot, pins::Pins};
 use crate::store::{Configured, State, Stored};
+
+/// A moment further off than this is another replica's clock that is wrong.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_millis(2 * CHANGES_AHEAD.as_millis() as i64);
 
 /// A rollout, the state it is in and what it has answered.
 #[derive(Debug)]
@@ -21,6 +27,10 @@ pub(super) struct Live {
     /// gateway.toml has it no more. Requests that took their route before still find it.
     is_gone: AtomicBool,
     current: ArcSwap<Current>,
+    /// What comes into force at a moment that all replicas know.
+    next: ArcSwapOption<Next>,
+    /// Held by whoever puts something in force.
+    switching: Mutex<()>,
     said: Mutex<Said>,
     legacy: SideCounters,
     grpc: SideCounters,
@@ -47,6 +57,20 @@ pub(super) struct Current {
     /// What is kept on its side.
     pub(super) subjects: Subjects,
     pub(super) has_fallback: bool,
+}
+
+/// A change that was taken over: what is in force before its moment, and from then on.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) before: Arc<Current>,
+    pub(super) after: Arc<Current>,
+}
+
+/// What will be in force, and from when on.
+#[derive(Debug)]
+struct Next {
+    from: Timestamp,
+    current: Arc<Current>,
 }
 
 /// What this replica's own configuration says, and what of it the store has been told.
@@ -91,6 +115,8 @@ impl Live {
             pins: Pins::of(&definition.name),
             verdict: ArcSwap::default(),
             current: ArcSwap::from_pointee(current),
+            next: ArcSwapOption::empty(),
+            switching: Mutex::default(),
             said: Mutex::new(Said {
                 mine,
                 mounted,
@@ -135,8 +161,68 @@ impl Live {
         self.configure(mounted)
     }
 
+    /// What is in force.
     pub(super) fn current(&self) -> arc_swap::Guard<Arc<Current>> {
-        self.current.load()
+        match &*self.next.load() {
+            Some(next) if next.from <= Timestamp::now() => {
+                self.switch(next);
+                arc_swap::Guard::from_inner(Arc::clone(&next.current))
+            }
+            _ => self.current.load(),
+        }
+    }
+
+    /// How long it takes until what was decided last is in force.
+    pub(super) fn pending(&self) -> Option<Duration> {
+        let next = self.next.load_full()?;
+        let left = next.from.duration_since(Timestamp::now());
+        Duration::try_from(left).ok().filter(|left| !left.is_zero())
+    }
+
+    /// Puts a state in force at the moment of its change, the same at every replica; at once if that has passed, or is
+    /// further off than replicas agree on. Returns what was before and what comes, if that is something else.
+    pub(super) fn take(&self, stored: Stored) -> Option<Taken> {
+        let now = Timestamp::now();
+        let before = self.current().clone();
+        let from = stored.change_time.unwrap_or(now);
+        if from <= now || from.duration_since(now) > AHEAD_MAX {
+            let before = self.apply(stored)?;
+            let after = self.current().clone();
+            return Some(Taken { before, after });
+        }
+        let current = Arc::new(Current::new(stored, &self.definition()));
+        let _alone = self
+            .switching
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = self.next.load_full();
+        let last = known.as_ref().map_or(&before, |next| &next.current);
+        if **last == *current {
+            return None;
+        }
+        let next = Next {
+            from,
+            current: Arc::clone(&current),
+        };
+        self.next.store(Some(Arc::new(next)));
+        Some(Taken {
+            before,
+            after: current,
+        })
+    }
+
+    /// Puts in force what was waiting for its moment.
+    fn switch(&self, next: &Arc<Next>) {
+        let _alone = self
+            .switching
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = self.next.load();
+        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, next)) {
+            // In this order: who finds nothing waiting any more has to find it in force.
+            self.put(Arc::clone(&next.current));
+            self.next.store(None);
+        }
     }
 
     /// What it is where nobody has changed it yet.
@@ -191,9 +277,22 @@ impl Live {
 
     /// Puts a state in force. Returns what was before, if that was something else.
     pub(super) fn apply(&self, stored: Stored) -> Option<Arc<Current>> {
+        let _alone = self
+            .switching
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let current = Current::new(stored, &self.definition());
+        if let Some(next) = self.next.load_full()
+            && next.current.version <= current.version
+        {
+            self.next.store(None);
+        }
+        self.put(Arc::new(current))
+    }
+
+    fn put(&self, current: Arc<Current>) -> Option<Arc<Current>> {
         let before = self.current.load_full();
-        if *before == current {
+        if before == current {
             return None;
         }
         self.metrics.in_force(self.name(), &current);
@@ -203,7 +302,7 @@ impl Live {
             let recorder = Recorder::new(current.decides_by.percent);
             self.recorder.store(Arc::new(recorder));
         }
-        self.current.store(Arc::new(current));
+        self.current.store(current);
         Some(before)
     }
 

@@ -35,7 +35,7 @@ impl Rollouts {
             let mounted = mounted(known.as_deref(), &definition).await;
             if let Some(live) = known {
                 if let Some(before) = live.redefine(definition, mounted) {
-                    announce_change(&live, &before);
+                    announce_change(&live, &before, &live.current());
                 }
                 continue;
             }

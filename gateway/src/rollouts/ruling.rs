@@ -121,7 +121,23 @@ impl Ruling {
     /// # Errors
     /// Why it may not.
     pub fn fall_back(&mut self, failure: Failure, has_request_id: bool) -> Result<(), NoFallback> {
-        let attempt = Attempt {
+        self.attempt(failure, has_request_id).falls_back()?;
+        self.fell_back = Some(failure);
+        self.side = Side::Legacy;
+        self.rollout.fell_back(failure);
+        Ok(())
+    }
+
+    /// Whether legacy would answer if gRPC could not be reached.
+    #[must_use]
+    pub fn has_elsewhere(&self) -> bool {
+        self.attempt(Failure::Unreachable, false)
+            .falls_back()
+            .is_ok()
+    }
+
+    fn attempt(&self, failure: Failure, has_request_id: bool) -> Attempt {
+        Attempt {
             allowed: self.may_fall_back(),
             failure,
             safe: self.is_safe,
@@ -132,12 +148,7 @@ impl Ruling {
             repeated: self.fell_back.is_some(),
             answer_begun: false,
             too_late: false,
-        };
-        attempt.falls_back()?;
-        self.fell_back = Some(failure);
-        self.side = Side::Legacy;
-        self.rollout.fell_back(failure);
-        Ok(())
+        }
     }
 
     /// Whether subjects that write on this side are told so.

@@ -4,9 +4,8 @@
 //! first, as an entry of the log, and in force here as soon as the store has them.
 
 use banyan_rollout::{BackTo, LatencyBound, Percent, Policy, PolicyError};
-use jiff::Timestamp;
 
-use super::{ChangeError, Operator, Rollouts, Snapshot};
+use super::{ChangeError, Operator, Rollouts, Snapshot, change};
 use crate::store::{Action, NewEntry, Overrides, PolicyWord, State};
 
 /// What an operator wants of one setting.
@@ -141,9 +140,9 @@ impl Rollouts {
             actor: operator.actor.clone(),
             reason: operator.reason.clone(),
             evidence: "{}".to_owned(),
-            now: Timestamp::now(),
+            now: change::from(store),
         };
-        let _in_step = self.inner.in_step.lock().await;
+        let in_step = self.inner.in_step.lock().await;
         let stored = store
             .change(entry, |state| adjusted(state, adjustment))
             .await
@@ -155,7 +154,11 @@ impl Rollouts {
                 name: name.to_owned(),
                 source,
             })?;
-        Ok(self.put_in_force(&live, Action::Adjust, &operator, stored))
+        let taken = live.take(stored);
+        drop(in_step);
+        Ok(self
+            .put_in_force(&live, Action::Adjust, &operator, taken)
+            .await)
     }
 }
 

@@ -53,6 +53,13 @@ pub(crate) enum Fault {
     Idle,
 }
 
+impl Fault {
+    /// Whether the connection was lost, so that nobody knows what has become of the call.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Fault::Unreachable(_))
+    }
+}
+
 /// A request to a method, with its deadline as a header.
 pub(crate) fn request(path: PathAndQuery, timeout: HeaderValue, body: Body) -> Request<Body> {
     let mut headers = HeaderMap::with_capacity(HEADERS);

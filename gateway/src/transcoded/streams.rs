@@ -13,6 +13,7 @@ use super::{
     exchange::{Answer, Fault},
     form::Form,
     upload::{First, Items, Trouble, Upload},
+    whole,
 };
 use crate::{body::BodyLimits, compression, refusal::Refusal};
 
@@ -30,7 +31,7 @@ impl Call {
         let body = match self.transcoder.is_client_streaming() && self.takes_body {
             true => self.upload(ask, body, &trouble)?.body(),
             false => match self.message(ask, body).await? {
-                Ok(body) => body,
+                Ok(message) => whole(message),
                 Err(refused) => return Ok(refused),
             },
         };

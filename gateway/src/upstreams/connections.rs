@@ -4,7 +4,7 @@
 //! the same attempt. A service that cannot be reached is tried again at once the first time and then ever less often,
 //! at most [`BACKOFF_MAX`] apart; calls in between fail with what the last attempt has found. A connection that has as
 //! many calls as its peer takes gets another beside it, up to [`CONNECTIONS_MAX`]; when all are full, calls wait
-//! ([`super::queue`]).
+//! ([`super::queue`]). A service that restarts is waited for ([`Bridge`]), except by calls that somebody else can answer.
 //!
 //! The first connection serves at once; those to the other addresses are opened beside it, and calls go round among those
 //! that have the fewest. A connection to an address that the name no longer has takes no new calls and ends with its
@@ -31,7 +31,10 @@ use super::{
     error::GrpcError,
     queue::{Gauges, Queue, Room},
 };
-use crate::per_thread::PerThread;
+use crate::{
+    bridge::{Bridge, Elsewhere},
+    per_thread::PerThread,
+};
 
 /// Connections that one thread opens to one service because others are full, and addresses that it spreads over. Threads
 /// begin with different ones.
@@ -59,6 +62,7 @@ pub(super) struct Connections {
     authority: Authority,
     connect_timeout: Duration,
     room: Room,
+    bridge: Bridge,
     threads: PerThread<Thread>,
 }
 
@@ -66,6 +70,8 @@ pub(super) struct Connections {
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     pub(super) connect_timeout: Duration,
+    /// Restarts of at most this length are bridged.
+    pub(super) restart: Duration,
     pub(super) resolve_every: Duration,
     /// Calls that may wait for a place.
     pub(super) waiting_max: usize,
@@ -149,6 +155,7 @@ impl Connections {
             authority,
             connect_timeout: terms.connect_timeout,
             room: Room::new(terms.waiting_max, terms.gauges),
+            bridge: Bridge::new(terms.restart),
             threads: PerThread::new(threads, Thread::default),
         })
     }
@@ -191,7 +198,7 @@ impl Connections {
         head: Request<()>,
         upload: Upload,
     ) -> Result<Response<Body>, GrpcError> {
-        let connection = self.connection().await?;
+        let connection = self.reached(&head).await?;
         let address = || self.authority.to_string();
         let (mut send, place) = connection.take();
         let is_whole = matches!(upload, Upload::Whole(None));
@@ -233,6 +240,21 @@ impl Connections {
     }
 
     /// A connection with room for a call, once there is one.
+    async fn reached(self: &Arc<Self>, head: &Request<()>) -> Result<Connection, GrpcError> {
+        loop {
+            let error = match self.connection().await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => error,
+            };
+            let is_away = matches!(error, GrpcError::Connect { .. });
+            let has_elsewhere = head.extensions().get::<Elsewhere>().is_some();
+            if !is_away || has_elsewhere || !self.bridge.waited().await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// A connection with room for a call.
     async fn connection(self: &Arc<Self>) -> Result<Connection, GrpcError> {
         let mut waiting = None;
         let mut may_open = true;
@@ -324,6 +346,7 @@ impl Connections {
         match opened {
             Ok(connection) => {
                 thread.failed = None;
+                self.bridge.reached();
                 thread.open.push(connection.clone());
                 Ok(connection)
             }

@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 fn terms() -> Terms {
     Terms {
         connect_timeout: PATIENCE,
+        restart: PATIENCE,
         resolve_every: Duration::from_millis(20),
         waiting_max: 10,
         resolver: Arc::new(System),

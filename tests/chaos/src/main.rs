@@ -6,9 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use banyan_chaos::{
-    Progress, Settings, migration, plan::Form, reservation,
-};
+use banyan_chaos::{Progress, Settings, migration, plan::Form, reservation};
 use clap::{Parser, ValueEnum};
 
 /// Breaks the system on purpose while clients use it, and proves that nothing was sold twice or lost.
@@ -97,7 +95,9 @@ async fn run(scenario: Scenario, cli: &Cli) -> anyhow::Result<()> {
                 writeln!(out, "{count:>9} {what}")?;
             }
             print(&mut out, &report.figures())?;
-            cli.page.iter().try_for_each(|page| report.write_into(page, today))
+            cli.page
+                .iter()
+                .try_for_each(|page| report.write_into(page, today))
         }
         Scenario::Migration => {
             let report = migration::run(&settings, Progress::start()).await?;
@@ -105,7 +105,9 @@ async fn run(scenario: Scenario, cli: &Cli) -> anyhow::Result<()> {
                 writeln!(out, "{count:>9} {what}, the slowest in {slowest_ms} ms")?;
             }
             print(&mut out, &report.figures())?;
-            cli.page.iter().try_for_each(|page| report.write_into(page, today))
+            cli.page
+                .iter()
+                .try_for_each(|page| report.write_into(page, today))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The scenario `migration`: the rollout of the movies goes from 0 to 100 per cent and back in steps of 10 while clients
+//! The scenario `migration`: the rollout of the movies goes from 0 to 100 per cent and back in steps while clients
 //! read, write and book, the gRPC service and the monolith are killed with `kill -9` and started again, and everything
 //! that clients were told is judged in the end.
 //!
@@ -30,9 +30,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
-use crate::{
-    Settings, chance::Chance, folder::Folder, progress::Progress, service::binary,
-};
+use crate::{Settings, chance::Chance, folder::Folder, progress::Progress, service::binary};
 use check::Verdict;
 use history::{Clock, History};
 use load::Load;
@@ -65,12 +63,11 @@ pub async fn run(settings: &Settings, progress: Progress) -> anyhow::Result<Repo
     }
 }
 
-async fn played(
-    settings: &Settings,
-    folder: &Path,
-    progress: &Progress,
-) -> anyhow::Result<Report> {
-    let banyan = settings.binary.clone().map_or_else(|| binary("banyan"), Ok)?;
+async fn played(settings: &Settings, folder: &Path, progress: &Progress) -> anyhow::Result<Report> {
+    let banyan = settings
+        .binary
+        .clone()
+        .map_or_else(|| binary("banyan"), Ok)?;
     let beside = banyan.with_file_name("legacy-monolith");
     let monolith = match beside.exists() {
         true => beside,

@@ -18,8 +18,12 @@ pub(crate) fn write(page: &Path, name: &str, block: &str) -> anyhow::Result<()> 
 
 fn replaced(text: &str, name: &str, block: &str) -> anyhow::Result<String> {
     let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
-    let from = text.find(&begin).with_context(|| format!("there is no {begin}"))?;
-    let to = text.find(&end).with_context(|| format!("there is no {end}"))?;
+    let from = text
+        .find(&begin)
+        .with_context(|| format!("there is no {begin}"))?;
+    let to = text
+        .find(&end)
+        .with_context(|| format!("there is no {end}"))?;
     ensure!(from < to, "{end} comes before {begin}");
     Ok(format!("{}{begin}\n{block}{}", &text[..from], &text[to..]))
 }

@@ -49,7 +49,10 @@ pub async fn run(settings: &Settings, progress: Progress) -> anyhow::Result<Repo
 }
 
 async fn acts(settings: &Settings, folder: &Path, progress: Progress) -> anyhow::Result<Report> {
-    let binary = settings.binary.clone().map_or_else(|| service::binary("banyan"), Ok)?;
+    let binary = settings
+        .binary
+        .clone()
+        .map_or_else(|| service::binary("banyan"), Ok)?;
     let (form, seed) = (settings.form, settings.seed);
     let mut chance = Chance::new(seed);
     let mut report = Report::default();

@@ -64,6 +64,9 @@ pub struct Running {
     pub task: JoinHandle<anyhow::Result<()>>,
 }
 
+/// The database is waited for at most this long before requests are taken.
+const DATABASE_WAIT: Duration = Duration::from_secs(1);
+
 /// Why the monolith did not start. Found inside the error of [`start`], so that a program can say
 /// which of its own settings to change.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +102,7 @@ pub async fn start(
 
     let store = Store::new(settings.capabilities);
     let (ready, is_ready) = watch::channel(false);
+    let mut connected = is_ready.clone();
     let connecting = tokio::spawn({
         let store = store.clone();
         async move {
@@ -107,6 +111,9 @@ pub async fn start(
         }
     });
     let task = tokio::spawn(async move {
+        // Who asks while it starts waits a moment rather than hearing that there is no database.
+        let connected = connected.wait_for(|connected| *connected);
+        let _ = tokio::time::timeout(DATABASE_WAIT, connected).await;
         let served = serve(listener, store.clone(), shutdown).await;
         connecting.abort();
         // A shutdown during the very first connection attempt leaves nothing to close.

@@ -64,7 +64,10 @@ pub fn all_caught(history: &History, chance: &mut Chance) -> anyhow::Result<u64>
             let mut doctored = history.clone();
             if doctor(&mut doctored, chance) {
                 let verdict = check(&doctored);
-                ensure!(noticed(&verdict), "the check cannot be trusted: it has missed {what}");
+                ensure!(
+                    noticed(&verdict),
+                    "the check cannot be trusted: it has missed {what}"
+                );
                 caught += 1;
             }
         }
@@ -143,11 +146,21 @@ fn booking_undone(history: &mut History, chance: &mut Chance) -> bool {
     let confirmed = all.filter(|(_, state)| *state == "CONFIRMED");
     let confirmed: Vec<String> = confirmed.map(|(name, _)| name.clone()).collect();
     let name = chance.pick(&confirmed).cloned();
-    name.is_some_and(|name| history.end.bookings.insert(name, "EXPIRED".to_owned()).is_some())
+    name.is_some_and(|name| {
+        history
+            .end
+            .bookings
+            .insert(name, "EXPIRED".to_owned())
+            .is_some()
+    })
 }
 
 fn shows_own(it: &Exchange) -> bool {
-    it.succeeded() && matches!((&it.asked, &it.answer.told), (Asked::Movie { .. }, Told::Movie { .. }))
+    it.succeeded()
+        && matches!(
+            (&it.asked, &it.answer.told),
+            (Asked::Movie { .. }, Told::Movie { .. })
+        )
 }
 
 fn not_found(history: &mut History, chance: &mut Chance) -> bool {
@@ -283,7 +296,10 @@ fn moved(history: &mut History, chance: &mut Chance) -> bool {
         })
         .map(|it| it.request_id.clone())
         .collect();
-    let Some(decision) = chance.pick(&again).and_then(|id| history.decisions.get_mut(id)) else {
+    let Some(decision) = chance
+        .pick(&again)
+        .and_then(|id| history.decisions.get_mut(id))
+    else {
         return false;
     };
     decision.side = Side::Legacy;
@@ -334,7 +350,10 @@ fn old_version(history: &mut History, chance: &mut Chance) -> bool {
 /// Somebody's first request: nothing was written before it.
 fn pinned(history: &mut History, _: &mut Chance) -> bool {
     let of_movies = history.exchanges.iter().filter(|it| it.is_of_movies());
-    let Some(id) = of_movies.min_by_key(|it| it.sent_us).map(|it| it.request_id.clone()) else {
+    let Some(id) = of_movies
+        .min_by_key(|it| it.sent_us)
+        .map(|it| it.request_id.clone())
+    else {
         return false;
     };
     history.decisions.get_mut(&id).is_some_and(|decision| {
@@ -372,7 +391,8 @@ fn twice(history: &mut History, chance: &mut Chance) -> bool {
         return false;
     };
     for movies in [&mut history.end.legacy, &mut history.end.grpc] {
-        if let (Some(movie), Some((last, _))) = (movies.get(&id).cloned(), movies.last_key_value()) {
+        if let (Some(movie), Some((last, _))) = (movies.get(&id).cloned(), movies.last_key_value())
+        {
             let next = last + 1;
             movies.insert(next, movie);
         }
@@ -398,7 +418,11 @@ fn not_logged(history: &mut History, chance: &mut Chance) -> bool {
 }
 
 fn by_nobody(history: &mut History, _: &mut Chance) -> bool {
-    let last = history.changes.len().checked_sub(1).filter(|last| *last > 0);
+    let last = history
+        .changes
+        .len()
+        .checked_sub(1)
+        .filter(|last| *last > 0);
     last.is_some_and(|last| {
         history.changes[last].version += 1;
         true

@@ -43,7 +43,9 @@ impl Clock {
     #[must_use]
     pub fn at(self, us: u64) -> Timestamp {
         let later = SignedDuration::from_micros(i64::try_from(us).unwrap_or(i64::MAX));
-        self.began_at.saturating_add(later).unwrap_or(Timestamp::MAX)
+        self.began_at
+            .saturating_add(later)
+            .unwrap_or(Timestamp::MAX)
     }
 }
 

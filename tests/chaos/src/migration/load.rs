@@ -48,7 +48,9 @@ impl Shared {
         let due = self.clock.now() * CREATES_A_SECOND / 1_000_000;
         let one_more = |made| (made < due).then_some(made + 1);
         let ordering = Ordering::Relaxed;
-        self.created.fetch_update(ordering, ordering, one_more).is_ok()
+        self.created
+            .fetch_update(ordering, ordering, one_more)
+            .is_ok()
     }
 
     /// Writes an exchange down.
@@ -56,7 +58,10 @@ impl Shared {
         if !it.succeeded() {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
-        let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exchanges = self
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         exchanges.push(it);
     }
 }
@@ -126,7 +131,11 @@ impl Load {
         while let Some(ended) = self.people.join_next().await {
             ended.context("somebody was aborted")??;
         }
-        let mut exchanges = self.shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exchanges = self
+            .shared
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         Ok(std::mem::take(&mut exchanges))
     }
 }

@@ -59,7 +59,11 @@ impl Operator {
         outages: &mut Vec<Outage>,
     ) -> anyhow::Result<()> {
         let percent = step.percent.to_string();
-        if self.changes.last().is_none_or(|last| last.percent != step.percent) {
+        if self
+            .changes
+            .last()
+            .is_none_or(|last| last.percent != step.percent)
+        {
             self.change(&["set", ROLLOUT, &percent]).await?;
         }
         match step.kill {

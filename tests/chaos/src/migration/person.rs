@@ -178,7 +178,10 @@ impl Person {
                 }
             }
         }
-        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         let cookies = cookies.collect::<Vec<_>>().join("; ");
         if let Ok(cookies) = HeaderValue::try_from(cookies)
             && !cookies.is_empty()
@@ -198,7 +201,8 @@ impl Person {
             if let Some((name, value)) = pair.and_then(|pair| pair.split_once('='))
                 && (!is_named(&self.subject) || name == GUEST)
             {
-                self.cookies.insert(name.trim().to_owned(), value.trim().to_owned());
+                self.cookies
+                    .insert(name.trim().to_owned(), value.trim().to_owned());
             }
         }
     }

@@ -1,4 +1,5 @@
-//! What the operator does, step by step: 0 to 100 per cent and back in steps of 10, and what is killed at which of them.
+//! What the operator does, step by step: 0 to 100 per cent and back in steps of 10 (of 20 in the short form), and what is
+//! killed at which of them.
 
 use std::{fmt, time::Duration};
 
@@ -29,8 +30,12 @@ impl fmt::Display for Step {
 /// Up and down again. The gRPC service is killed on the way up, and in the long form on the way down too; the monolith
 /// somewhere in between, while both sides have somebody to serve.
 pub(super) fn plan(form: Form, chance: &mut Chance) -> Vec<Step> {
-    let up = (0..=100).step_by(10);
-    let down = (0..100).step_by(10).rev();
+    let by = match form {
+        Form::Short => 20,
+        Form::Long => 10,
+    };
+    let up = (0..=100).step_by(by);
+    let down = (0..100).step_by(by).rev();
     let mut steps: Vec<Step> = up
         .chain(down)
         .map(|percent| Step {
@@ -39,16 +44,16 @@ pub(super) fn plan(form: Form, chance: &mut Chance) -> Vec<Step> {
             lasts: lasts(form, chance),
         })
         .collect();
-    // 0 to 100 are the steps 0 to 10, 90 to 0 are 11 to 20.
+    // One of the steps, counted as if all were of 10.
     let mut kill = |from: u64, until: u64, side: Side| {
-        let at = usize::try_from(chance.between(from..until)).unwrap_or(0);
+        let at = usize::try_from(chance.between(from..until)).unwrap_or(0) * 10 / by;
         let away = Duration::from_millis(chance.between(300..800));
         if let Some(step) = steps.get_mut(at) {
             step.kill = Some((side, away));
         }
     };
-    kill(4, 7, Side::Grpc);
-    kill(7, 10, Side::Legacy);
+    kill(4, 6, Side::Grpc);
+    kill(6, 10, Side::Legacy);
     if form == Form::Long {
         kill(12, 17, Side::Grpc);
     }
@@ -57,7 +62,7 @@ pub(super) fn plan(form: Form, chance: &mut Chance) -> Vec<Step> {
 
 fn lasts(form: Form, chance: &mut Chance) -> Duration {
     Duration::from_millis(match form {
-        Form::Short => chance.between(150..350),
+        Form::Short => chance.between(100..300),
         Form::Long => chance.between(8_000..12_000),
     })
 }

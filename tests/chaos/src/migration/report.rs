@@ -56,21 +56,49 @@ impl Report {
             ("migration_changes", self.changes, "changes"),
             ("migration_grpc_kills", self.kills[0], "kills"),
             ("migration_monolith_kills", self.kills[1], "kills"),
-            ("migration_slowest_return_ms", self.slowest_return_us / 1_000, "ms"),
-            ("migration_excused_in_flight", excused(Excuse::InFlight), "requests"),
-            ("migration_excused_no_ids", excused(Excuse::NoIds), "requests"),
-            ("migration_excused_cut_off", excused(Excuse::AnswerBegun), "requests"),
+            (
+                "migration_slowest_return_ms",
+                self.slowest_return_us / 1_000,
+                "ms",
+            ),
+            (
+                "migration_excused_in_flight",
+                excused(Excuse::InFlight),
+                "requests",
+            ),
+            (
+                "migration_excused_no_ids",
+                excused(Excuse::NoIds),
+                "requests",
+            ),
+            (
+                "migration_excused_cut_off",
+                excused(Excuse::AnswerBegun),
+                "requests",
+            ),
             ("migration_fell_back", self.fell_back, "requests"),
             ("migration_pinned", self.pinned, "requests"),
-            ("migration_in_force_ms_max", verdict.in_force_us / 1_000, "ms"),
+            (
+                "migration_in_force_ms_max",
+                verdict.in_force_us / 1_000,
+                "ms",
+            ),
             ("migration_explained", self.explained, "decisions"),
             ("migration_shadow_differences", self.differences, "answers"),
-            ("migration_doctored_caught", self.doctored_histories_caught, "histories"),
+            (
+                "migration_doctored_caught",
+                self.doctored_histories_caught,
+                "histories",
+            ),
             ("migration_requests", verdict.requests, "requests"),
             ("migration_failed_requests", verdict.failed, "requests"),
             ("migration_lost_writes", verdict.lost_writes, "writes"),
             ("migration_moved_back", verdict.moved_back, "subjects"),
-            ("migration_stale_own_reads", verdict.stale_own_reads, "reads"),
+            (
+                "migration_stale_own_reads",
+                verdict.stale_own_reads,
+                "reads",
+            ),
         ]
     }
 
@@ -127,5 +155,7 @@ fn asked(exchanges: &[Exchange]) -> Vec<(&'static str, u64, u64)> {
         *count += 1;
         *slowest = (*slowest).max((it.ended_us - it.sent_us) / 1_000);
     }
-    all.into_iter().map(|(what, (count, slowest))| (what, count, slowest)).collect()
+    all.into_iter()
+        .map(|(what, (count, slowest))| (what, count, slowest))
+        .collect()
 }

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use banyan_mesh::testing::free_port;
-use banyan_proto::compat::cinema::v1::{ListMoviesRequest, movie_service_client::MovieServiceClient};
+use banyan_proto::compat::cinema::v1::{
+    ListMoviesRequest, movie_service_client::MovieServiceClient,
+};
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::Value;
 
@@ -44,7 +46,11 @@ struct Gateway {
 
 impl Site {
     /// Starts everything and waits until it answers.
-    pub(super) async fn start(banyan: &Path, monolith: &Path, folder: &Path) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        banyan: &Path,
+        monolith: &Path,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let mut database = Database::postgres(folder, folder).await?;
         let store = database.cluster()?.another();
         let port = free_port();
@@ -53,7 +59,10 @@ impl Site {
         let monolith = Service::new("monolith", monolith, folder)
             .argument("--demo")
             .variable("LEGACY_LISTEN", format!("127.0.0.1:{port}"))
-            .variable("LEGACY_DATABASE_URL", format!("sqlite://{}?mode=rwc", file.display()));
+            .variable(
+                "LEGACY_DATABASE_URL",
+                format!("sqlite://{}?mode=rwc", file.display()),
+            );
         let reservation = Replica::new("reservation", banyan, database.url(), folder);
         let reservation = reservation.following(&monolith_url);
         let settings = settings(folder)?;
@@ -158,7 +167,12 @@ impl Site {
     /// The monolith's movies, from itself.
     pub(super) async fn movies_of_legacy(&self) -> anyhow::Result<BTreeMap<i64, Movie>> {
         let url = format!("{}/api/movies", self.monolith_url);
-        let answer = self.http.get(url).send().await.context("cannot list the monolith's movies")?;
+        let answer = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .context("cannot list the monolith's movies")?;
         let movies: Vec<Value> = answer.json().await.context("the monolith's list is none")?;
         let movie = |it: &Value| Some((it["id"].as_i64()?, movie(it["title"].as_str()?, it)));
         let movies: Option<_> = movies.iter().map(movie).collect();
@@ -170,7 +184,10 @@ impl Site {
         let mut client = MovieServiceClient::new(self.reservation.channel()?)
             .max_decoding_message_size(64 << 20);
         let answer = client.list_movies(ListMoviesRequest::default()).await;
-        let movies = answer.context("cannot list the service's movies")?.into_inner().movies;
+        let movies = answer
+            .context("cannot list the service's movies")?
+            .into_inner()
+            .movies;
         let movie = |it: banyan_proto::compat::cinema::v1::Movie| {
             let value = serde_json::json!({
                 "description": it.description, "genres": it.genres, "rating": it.rating,
@@ -183,11 +200,12 @@ impl Site {
     /// States by booking, from the tables.
     pub(super) async fn bookings(&self) -> anyhow::Result<BTreeMap<String, String>> {
         let sql = self.database.connect().await?;
-        let statement = Statement::from_string(
-            sql.get_database_backend(),
-            "SELECT id, state FROM bookings",
-        );
-        let rows = sql.query_all_raw(statement).await.context("cannot read the bookings")?;
+        let statement =
+            Statement::from_string(sql.get_database_backend(), "SELECT id, state FROM bookings");
+        let rows = sql
+            .query_all_raw(statement)
+            .await
+            .context("cannot read the bookings")?;
         let mut bookings = BTreeMap::new();
         for row in rows {
             let id: String = row.try_get("", "id")?;
@@ -215,7 +233,9 @@ impl Site {
         self.reservation.end().await?;
         self.monolith.end().await?;
         let panics = self.gateways.iter().flat_map(|it| it.service.panics());
-        let panics = panics.chain(self.reservation.panics()).chain(self.monolith.panics());
+        let panics = panics
+            .chain(self.reservation.panics())
+            .chain(self.monolith.panics());
         let panics: Vec<String> = panics.collect();
         ensure!(panics.is_empty(), "something panicked: {}", panics[0]);
         Ok(())
@@ -256,7 +276,10 @@ fn decision(line: &str, gateway: usize) -> Option<(String, Decision)> {
         "legacy" => Side::Legacy,
         _ => return None,
     };
-    let trouble = fields.get("trouble").and_then(Value::as_str).unwrap_or_default();
+    let trouble = fields
+        .get("trouble")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let decision = Decision {
         gateway,
         side,

@@ -66,9 +66,15 @@ async fn explain(
     let changes = operator.changes();
     // Between two changes, so that there is no doubt about what was in force.
     let in_force = |it: &Exchange| {
-        let known = changes.iter().rev().find(|change| change.ended_us < it.sent_us)?;
-        let next = changes.iter().find(|change| change.version == known.version + 1);
-        next.is_none_or(|next| it.ended_us < next.began_us).then_some(known.version)
+        let known = changes
+            .iter()
+            .rev()
+            .find(|change| change.ended_us < it.sent_us)?;
+        let next = changes
+            .iter()
+            .find(|change| change.version == known.version + 1);
+        next.is_none_or(|next| it.ended_us < next.began_us)
+            .then_some(known.version)
     };
     let mut fitting = Vec::new();
     for it in exchanges.iter().filter(|it| is_named(&it.subject)) {
@@ -91,8 +97,9 @@ async fn explain(
             end.explained += 1;
             if (side == "grpc") != (decided == Side::Grpc) {
                 let subject = &it.subject;
-                end.unexplained
-                    .push(format!("{subject} at {at}: decided {decided:?}, explained {side}"));
+                end.unexplained.push(format!(
+                    "{subject} at {at}: decided {decided:?}, explained {side}"
+                ));
             }
         }
     }

@@ -42,12 +42,16 @@ pub(super) fn request(asked: &Asked, night: &[String; 2], request_id: &str) -> R
             });
             (Method::POST, "/v1/bookings:hold".to_owned(), Some(hold))
         }
-        Asked::Confirm { booking } => {
-            (Method::POST, format!("/v1/{booking}:confirm"), Some(json!({})))
-        }
-        Asked::Cancel { booking } => {
-            (Method::POST, format!("/v1/{booking}:cancel"), Some(json!({})))
-        }
+        Asked::Confirm { booking } => (
+            Method::POST,
+            format!("/v1/{booking}:confirm"),
+            Some(json!({})),
+        ),
+        Asked::Cancel { booking } => (
+            Method::POST,
+            format!("/v1/{booking}:cancel"),
+            Some(json!({})),
+        ),
         Asked::Booking { booking } => (Method::GET, format!("/v1/{booking}"), None),
     };
     let is_repeatable = matches!(

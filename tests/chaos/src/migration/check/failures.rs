@@ -31,7 +31,9 @@ fn excuse(it: &Exchange, outages: &[Outage]) -> Option<Excuse> {
         .iter()
         .filter(|outage| it.sent_us <= outage.gone_us && outage.killed_us <= it.ended_us);
     if it.answer.status == 200 && !it.answer.complete {
-        return killed.any(|outage| of_side(&outage)).then_some(Excuse::AnswerBegun);
+        return killed
+            .any(|outage| of_side(&outage))
+            .then_some(Excuse::AnswerBegun);
     }
     let is_honest = it.answer.complete && matches!(it.answer.status, 502 | 503);
     if !is_honest || !matches!(it.asked, Asked::Create { .. }) {

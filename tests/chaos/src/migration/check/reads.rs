@@ -75,7 +75,9 @@ fn booking<'a>(
         }
         (Asked::Booking { booking }, told) if told.is_some() || it.answer.status == 404 => {
             let known = bookings.get(booking.as_str());
-            let wanted = known.filter(|known| !known.doubtful).map(|known| known.state);
+            let wanted = known
+                .filter(|known| !known.doubtful)
+                .map(|known| known.state);
             let got = told.map(|(_, state)| state.as_str());
             let gone = known.is_some() && got.is_none();
             if gone || wanted.is_some_and(|wanted| got != Some(wanted)) {

@@ -44,8 +44,15 @@ impl Made {
     /// What somebody does from the beginning to the end.
     fn life(&mut self, who: &str, bucket: u16) {
         let mut own = BTreeMap::new();
-        for (nth, (at, version, percent)) in
-            [(5, 1, 0), (15, 2, 50), (20, 2, 50), (50, 3, 100), (70, 4, 0)].into_iter().enumerate()
+        for (nth, (at, version, percent)) in [
+            (5, 1, 0),
+            (15, 2, 50),
+            (20, 2, 50),
+            (50, 3, 100),
+            (70, 4, 0),
+        ]
+        .into_iter()
+        .enumerate()
         {
             let side = match u32::from(bucket) < percent * 100 {
                 true => Side::Grpc,
@@ -72,8 +79,20 @@ impl Made {
         let booking = format!("bookings/{who}");
         for (at, asked, state) in [
             (71, Asked::Hold, "STATE_HELD"),
-            (72, Asked::Confirm { booking: booking.clone() }, "STATE_CONFIRMED"),
-            (73, Asked::Booking { booking: booking.clone() }, "STATE_CONFIRMED"),
+            (
+                72,
+                Asked::Confirm {
+                    booking: booking.clone(),
+                },
+                "STATE_CONFIRMED",
+            ),
+            (
+                73,
+                Asked::Booking {
+                    booking: booking.clone(),
+                },
+                "STATE_CONFIRMED",
+            ),
         ] {
             let told = Told::Booking {
                 booking: booking.clone(),

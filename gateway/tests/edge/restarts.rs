@@ -1,0 +1,111 @@
+//! Systems behind the gateway that are started again, and connections that are lost on the way.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+use super::{
+    calls::on_side,
+    shop,
+    world::{World, answer, nowhere, serve_at},
+};
+
+/// Shorter than what is bridged.
+const OUTAGE: Duration = Duration::from_millis(200);
+
+/// Takes so many connections and hangs up on each without an answer, then one more that it answers, and is gone.
+async fn taken(address: String, hangs_up: usize) -> usize {
+    let address = address.strip_prefix("http://").unwrap();
+    let listener = TcpListener::bind(address).await.unwrap();
+    for number in 0..=hangs_up {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+            assert!(connection.read_buf(&mut head).await.unwrap() > 0);
+        }
+        if number == hangs_up {
+            let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+            connection.write_all(answer).await.unwrap();
+        }
+    }
+    hangs_up + 1
+}
+
+#[tokio::test]
+async fn a_restart_is_bridged_for_whatever_was_not_sent() {
+    let address = nowhere().await;
+    let world = World::with(|config| config.set_upstream("old", &address).unwrap()).await;
+    assert_eq!(
+        answer(world.get("/old/x")).await.0,
+        502,
+        "it never was there"
+    );
+    let first = tokio::spawn(taken(address.clone(), 0));
+    let is_there = async || answer(world.get("/old/x")).await.0 == 200;
+    super::world::until("the old system answers", is_there).await;
+    first.await.unwrap();
+    let again = async {
+        tokio::time::sleep(OUTAGE).await;
+        taken(address, 0).await
+    };
+    let ((status, _), taken) = tokio::join!(answer(world.post("/old/x", &json!({}))), again);
+    assert_eq!((status, taken), (200, 1));
+}
+
+#[tokio::test]
+async fn only_what_changes_nothing_is_sent_again() {
+    let address = nowhere().await;
+    let world = World::with(|config| config.set_upstream("old", &address).unwrap()).await;
+    let taking = tokio::spawn(taken(address.clone(), 2));
+    let is_there = async || answer(world.get("/old/x")).await.0 == 200;
+    super::world::until("it is asked a third time", is_there).await;
+    assert_eq!(taking.await.unwrap(), 3);
+
+    let taking = tokio::spawn(taken(address, 1));
+    let (status, _) = answer(world.post("/old/x", &json!({}))).await;
+    assert_eq!(status, 502);
+    assert!(!taking.is_finished(), "a second one has come");
+    taking.abort();
+}
+
+#[tokio::test]
+async fn a_service_that_restarts_is_waited_for_unless_legacy_can_answer() {
+    let address = nowhere().await;
+    let world = World::with(|config| {
+        config.set_upstream("shop", &address).unwrap();
+        config.rollouts.get_mut("items").unwrap().fallback = true;
+    })
+    .await;
+    let split = || world.get("/api/items").header("x-user-id", on_side("grpc"));
+    let listening = address.strip_prefix("http://").unwrap().to_owned();
+    let (ends, ended) = tokio::sync::oneshot::channel::<()>();
+    let first = listening.clone();
+    let serving = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async move {
+            serve_at(&first, shop::router("north", Default::default())).await;
+            ended.await.ok();
+        });
+        // As a kill would: everything is gone at once.
+        runtime.shutdown_timeout(Duration::ZERO);
+    });
+    let is_there = async || answer(world.get("/v1/items/7")).await.0 == 200;
+    super::world::until("the shop answers", is_there).await;
+    ends.send(()).unwrap();
+    tokio::task::spawn_blocking(|| serving.join().unwrap())
+        .await
+        .unwrap();
+
+    let response = split().send().await.unwrap();
+    assert_eq!(response.headers()["x-banyan-side"], "legacy");
+    let again = async {
+        tokio::time::sleep(OUTAGE).await;
+        serve_at(&listening, shop::router("south", Default::default())).await;
+    };
+    let ((status, body), ()) = tokio::join!(answer(world.get("/v1/items/7")), again);
+    assert_eq!((status, &body["tags"]), (200, &json!(["south"])));
+}
