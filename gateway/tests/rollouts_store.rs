@@ -156,9 +156,8 @@ async fn replicas_agree_within_a_second() {
 async fn replicas_put_a_change_in_force_at_the_same_moment() {
     let Some(database) = postgres() else { return };
     let (one, other) = tokio::join!(Replica::start(&database.url), Replica::start(&database.url));
-    let set = one
-        .rollouts
-        .set_percent("movies", percent("80"), operator(""));
+    let rollouts = one.rollouts.clone();
+    let set = rollouts.set_percent("movies", percent("80"), operator(""));
     let mut set = std::pin::pin!(set);
     let mut is_done = false;
     while !is_done {
