@@ -61,7 +61,7 @@ async fn server(
             });
         }
     });
-    (Pool::new("127.0.0.1", port, PATIENCE, 0), told)
+    (Pool::new("127.0.0.1", port, PATIENCE, PATIENCE, 0), told)
 }
 
 async fn ask(pool: &Pool, method: &str) -> Result<Response<Content>, PoolError> {
