@@ -8,15 +8,14 @@
 //! What was sent and lost its connection is another matter ([`Repeats`]): only what can do nothing twice is sent again.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+
 /// Requests that wait for one upstream.
-const WAITING_MAX: usize = 128;
+const WAITING_MAX: i64 = 128;
 /// Between two attempts of one request.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How often a request is sent again whose connection was lost. A process that is being killed closes its connections one
@@ -61,7 +60,16 @@ impl Repeats {
 pub(crate) struct Bridge {
     window: Duration,
     known: Mutex<Known>,
-    waiting: AtomicUsize,
+    counts: Counts,
+}
+
+/// What is told about one upstream.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    /// Requests that wait now.
+    pub(crate) waiting: Gauge,
+    /// Requests that failed because as many waited as may.
+    pub(crate) turned_away: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -71,21 +79,21 @@ struct Known {
 }
 
 /// One request's place among those that wait.
-struct Place<'a>(&'a AtomicUsize);
+struct Place<'a>(&'a Gauge);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.dec();
     }
 }
 
 impl Bridge {
     /// Restarts of at most this length are bridged; none if it is zero.
-    pub(crate) fn new(window: Duration) -> Bridge {
+    pub(crate) fn new(window: Duration, counts: Counts) -> Bridge {
         Bridge {
             window,
             known: Mutex::default(),
-            waiting: AtomicUsize::new(0),
+            counts,
         }
     }
 
@@ -103,8 +111,9 @@ impl Bridge {
         if !self.is_restarting(Instant::now()) {
             return false;
         }
-        let place = Place(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+        let place = Place(&self.counts.waiting);
+        if self.counts.waiting.inc() >= WAITING_MAX {
+            self.counts.turned_away.inc();
             return false;
         }
         tokio::time::sleep(PAUSE).await;
@@ -130,7 +139,7 @@ mod tests {
     #[test]
     fn only_what_was_there_is_waited_for_and_not_for_long() {
         let (now, window) = (Instant::now(), Duration::from_secs(3));
-        let bridge = Bridge::new(window);
+        let bridge = Bridge::new(window, Counts::default());
         assert!(!bridge.is_restarting(now), "it was never reached");
         bridge.reached();
         assert!(bridge.is_restarting(now));
@@ -141,20 +150,22 @@ mod tests {
             bridge.is_restarting(now + window),
             "the next time is another"
         );
-        let never = Bridge::new(Duration::ZERO);
+        let never = Bridge::new(Duration::ZERO, Counts::default());
         never.reached();
         assert!(!never.is_restarting(now));
     }
 
     #[tokio::test]
     async fn only_so_many_wait() {
-        let bridge = Bridge::new(Duration::from_secs(3));
+        let counts = Counts::default();
+        let bridge = Bridge::new(Duration::from_secs(3), counts.clone());
         bridge.reached();
-        bridge.waiting.store(WAITING_MAX, Ordering::Relaxed);
+        counts.waiting.set(WAITING_MAX);
         assert!(!bridge.waited().await);
-        assert_eq!(bridge.waiting.load(Ordering::Relaxed), WAITING_MAX);
-        bridge.waiting.store(0, Ordering::Relaxed);
+        let told = (counts.waiting.get(), counts.turned_away.get());
+        assert_eq!(told, (WAITING_MAX, 1));
+        counts.waiting.set(0);
         assert!(bridge.waited().await);
-        assert_eq!(bridge.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(counts.waiting.get(), 0);
     }
 }

@@ -27,7 +27,7 @@ use self::{
 use crate::{
     alarms::Alarms,
     body::{BodyLimits, Broken, Watch, limited},
-    bridge::Repeats,
+    bridge::{Bridge, Repeats},
     config::UpstreamConfig,
     context::Context,
     guest::Guests,
@@ -47,13 +47,17 @@ pub(crate) struct HttpUpstream {
 
 impl HttpUpstream {
     /// `None` if the address is not one; `threads` is how many serve clients.
-    pub(crate) fn new(name: &str, config: &UpstreamConfig, threads: usize) -> Option<HttpUpstream> {
+    pub(crate) fn new(
+        name: &str,
+        config: &UpstreamConfig,
+        bridge: Bridge,
+        threads: usize,
+    ) -> Option<HttpUpstream> {
         let uri: Uri = config.http.as_deref()?.parse().ok()?;
         let authority = uri.authority()?;
         let host = authority.host().trim_matches(['[', ']']);
         let port = authority.port_u16();
         let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
-        let restart = Duration::from_millis(config.restart_ms);
         let asked_as = match port {
             // The port that `http` has anyway is not said (RFC 9110, 4.2.3).
             None | Some(80) => authority.host().to_owned(),
@@ -62,7 +66,7 @@ impl HttpUpstream {
         Some(HttpUpstream {
             name: name.to_owned(),
             host: HeaderValue::try_from(asked_as).ok()?,
-            pool: Pool::new(host, port.unwrap_or(80), connect_timeout, restart, threads),
+            pool: Pool::new(host, port.unwrap_or(80), connect_timeout, bridge, threads),
             first_byte_timeout: Duration::from_millis(config.first_byte_timeout_ms),
             body_idle: Duration::from_millis(config.body_idle_timeout_ms),
         })

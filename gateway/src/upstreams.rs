@@ -165,12 +165,15 @@ impl Upstreams {
     }
 
     fn add(&mut self, name: &str, config: &UpstreamConfig, threads: usize) -> anyhow::Result<()> {
+        let bridge = self
+            .metrics
+            .bridge(name, Duration::from_millis(config.restart_ms));
         match &config.grpc {
             Some(url) => {
                 let resolver: Arc<dyn Resolve> = Arc::new(System);
                 let terms = Terms {
                     connect_timeout: Duration::from_millis(config.connect_timeout_ms),
-                    restart: Duration::from_millis(config.restart_ms),
+                    bridge: Arc::new(bridge),
                     resolve_every: Duration::from_millis(config.resolve_every_ms),
                     waiting_max: config.calls_waiting_max,
                     resolver,
@@ -186,7 +189,7 @@ impl Upstreams {
                 self.grpc.insert(name.to_owned(), upstream);
             }
             None => {
-                let upstream = HttpUpstream::new(name, config, threads)
+                let upstream = HttpUpstream::new(name, config, bridge, threads)
                     .context("`http://host:port` is allowed")?;
                 self.http.insert(name.to_owned(), upstream);
             }

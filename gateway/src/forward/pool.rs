@@ -66,14 +66,14 @@ impl Pool {
         host: &str,
         port: u16,
         connect_timeout: Duration,
-        restart: Duration,
+        bridge: Bridge,
         threads: usize,
     ) -> Pool {
         Pool(Arc::new(Inner {
             host: host.to_owned(),
             port,
             connect_timeout,
-            bridge: Bridge::new(restart),
+            bridge,
             idle: PerThread::new(threads, Idle::default),
         }))
     }

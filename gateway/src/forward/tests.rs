@@ -12,10 +12,12 @@ use tokio::{
 };
 
 use super::{
+    Bridge,
     answer::Content,
     pool::{Pool, PoolError},
     upload::{Length, Upload},
 };
+use crate::bridge::Counts;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -61,7 +63,8 @@ async fn server(
             });
         }
     });
-    (Pool::new("127.0.0.1", port, PATIENCE, PATIENCE, 0), told)
+    let bridge = Bridge::new(PATIENCE, Counts::default());
+    (Pool::new("127.0.0.1", port, PATIENCE, bridge, 0), told)
 }
 
 async fn ask(pool: &Pool, method: &str) -> Result<Response<Content>, PoolError> {

@@ -62,7 +62,7 @@ pub(super) struct Connections {
     authority: Authority,
     connect_timeout: Duration,
     room: Room,
-    bridge: Bridge,
+    bridge: Arc<Bridge>,
     threads: PerThread<Thread>,
 }
 
@@ -70,8 +70,7 @@ pub(super) struct Connections {
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     pub(super) connect_timeout: Duration,
-    /// Restarts of at most this length are bridged.
-    pub(super) restart: Duration,
+    pub(super) bridge: Arc<Bridge>,
     pub(super) resolve_every: Duration,
     /// Calls that may wait for a place.
     pub(super) waiting_max: usize,
@@ -155,7 +154,7 @@ impl Connections {
             authority,
             connect_timeout: terms.connect_timeout,
             room: Room::new(terms.waiting_max, terms.gauges),
-            bridge: Bridge::new(terms.restart),
+            bridge: terms.bridge,
             threads: PerThread::new(threads, Thread::default),
         })
     }

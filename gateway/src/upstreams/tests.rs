@@ -22,13 +22,14 @@ use super::{
     error::GrpcError,
     queue::Gauges,
 };
+use crate::bridge::{Bridge, Counts};
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
 fn terms() -> Terms {
     Terms {
         connect_timeout: PATIENCE,
-        restart: PATIENCE,
+        bridge: Arc::new(Bridge::new(PATIENCE, Counts::default())),
         resolve_every: Duration::from_millis(20),
         waiting_max: 10,
         resolver: Arc::new(System),

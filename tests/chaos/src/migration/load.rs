@@ -19,11 +19,15 @@ use crate::{Settings, chance::Chance, plan::Form};
 
 /// Nobody waits longer for an answer; every deadline of the gateways is shorter.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
-/// Movies that are created in a second, by everybody together: both sides list them whole.
-const CREATES_A_SECOND: u64 = 8;
-/// Those who ask with the id of a user come first, then those who have cookies.
-const PEOPLE_SHORT: u64 = 16;
-const PEOPLE_LONG: u64 = 32;
+
+/// How many people there are, and how many movies they create in a second, all together: both sides list them whole, and
+/// the follower reads all of them after every write.
+fn crowd(form: Form) -> (u64, u64) {
+    match form {
+        Form::Short => (16, 8),
+        Form::Long => (32, 4),
+    }
+}
 
 /// What everybody shares.
 #[derive(Debug)]
@@ -32,6 +36,7 @@ pub(super) struct Shared {
     pub(super) http: reqwest::Client,
     pub(super) clock: Clock,
     pub(super) seed: u64,
+    creates_a_second: u64,
     stopped: AtomicBool,
     created: AtomicU64,
     failures: AtomicU64,
@@ -45,7 +50,7 @@ impl Shared {
 
     /// Whether one more movie may be created.
     pub(super) fn may_create(&self) -> bool {
-        let due = self.clock.now() * CREATES_A_SECOND / 1_000_000;
+        let due = self.clock.now() * self.creates_a_second / 1_000_000;
         let one_more = |made| (made < due).then_some(made + 1);
         let ordering = Ordering::Relaxed;
         self.created
@@ -81,20 +86,18 @@ impl Load {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(ANSWER_LIMIT).build();
+        let (people, creates_a_second) = crowd(settings.form);
         let shared = Arc::new(Shared {
             gateways: gateways.to_vec(),
             http: http.context("cannot make a client")?,
             clock,
             seed: settings.seed,
+            creates_a_second,
             stopped: AtomicBool::new(false),
-            created: AtomicU64::new(clock.now() * CREATES_A_SECOND / 1_000_000),
+            created: AtomicU64::new(clock.now() * creates_a_second / 1_000_000),
             failures: AtomicU64::new(0),
             exchanges: Mutex::default(),
         });
-        let people = match settings.form {
-            Form::Short => PEOPLE_SHORT,
-            Form::Long => PEOPLE_LONG,
-        };
         let mut running = JoinSet::new();
         for number in 0..people {
             let chance = Chance::stream(settings.seed, number + 2);
