@@ -210,14 +210,14 @@ async fn look(
         } => {
             let question = ExplainRolloutRequest {
                 name: rollout,
-                subject: subject.clone(),
+                subject: subject.clone().unwrap_or_default(),
                 time: at.map(timestamp),
                 write,
                 facts,
             };
             let answer = client.explain(question).await?;
             output.print("ExplainRolloutResponse", &answer, |answer| {
-                view::explanation(&subject, answer)
+                view::explanation(subject.as_deref(), answer)
             })
         }
         _ => {

@@ -19,6 +19,7 @@ mod rollout;
 mod route;
 mod store;
 mod streams;
+mod tokens;
 mod upstream;
 
 use std::{
@@ -49,6 +50,7 @@ pub use route::{
 };
 pub use store::StoreConfig;
 pub use streams::StreamsConfig;
+pub use tokens::{TokenAlgorithm, TokensConfig};
 pub use upstream::UpstreamConfig;
 
 /// The configuration that the binary carries: Banyan's own routes.
@@ -79,6 +81,8 @@ pub struct Config {
     pub surfaces: Vec<SurfaceConfig>,
     pub rollouts: BTreeMap<String, RolloutConfig>,
     pub steering: SteeringConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokensConfig>,
     pub cells: BTreeMap<String, CellsConfig>,
     pub services: Vec<ServiceConfig>,
     pub routes: Vec<RouteConfig>,
@@ -280,6 +284,10 @@ impl Config {
                 return Err(ConfigError::Policy { name, source });
             }
         }
+        if let Some(tokens) = &self.tokens {
+            tokens.check()?;
+        }
+        self.check_tokens()?;
         for (name, upstream) in &self.upstreams {
             check_upstream(name, upstream)?;
         }

@@ -37,6 +37,7 @@ use crate::{
     refusal::Refusal,
     rollouts::Rollouts,
     routes::{Absent, Action, Route, Routes},
+    tokens::{Presented, Tokens},
     transcoded::Caller,
 };
 
@@ -48,6 +49,8 @@ pub(crate) struct Edge {
     limits: Limits,
     contracts: Contracts,
     rollouts: Rollouts,
+    /// Where the operators' own token does not stand in their place.
+    tokens: Option<Tokens>,
     metrics: Metrics,
     /// Counts what matches no route.
     none: Arc<Counts>,
@@ -78,6 +81,7 @@ pub(crate) struct Operators {
 pub(crate) struct Shared {
     pub(crate) contracts: Contracts,
     pub(crate) rollouts: Rollouts,
+    pub(crate) tokens: Option<Tokens>,
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
 }
@@ -105,6 +109,7 @@ impl Edge {
         let Shared {
             contracts,
             rollouts,
+            tokens,
             metrics,
             readiness,
         } = shared;
@@ -113,6 +118,7 @@ impl Edge {
             limits,
             contracts,
             rollouts,
+            tokens: tokens.filter(|_| operators.is_none()),
             metrics,
             none: Counts::new(listener.as_str(), "none"),
             readiness,
@@ -235,6 +241,7 @@ impl Edge {
                     compression: &routes.compression,
                     metrics: &self.metrics,
                     listener: self.listener.as_str(),
+                    token: Presented::new(self.tokens.as_ref()),
                     begun: Instant::now(),
                 };
                 return match self
@@ -284,6 +291,9 @@ impl Edge {
         caller: &Caller<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
+        if route.requires_token {
+            caller.token.require(&parts, caller.context.host.as_ref())?;
+        }
         match &route.action {
             Action::Fixed(fixed) => Ok(fixed.response()),
             Action::Absent(absent) => Err(absent.refusal()),

@@ -15,6 +15,7 @@
 //! | `context` | request id, trace, where a request came from |
 //! | `ops`, `site`, `probes` | who may use the operators' address, and from whose pages; which upstreams can be reached |
 //! | [`rollouts`], [`store`] | which side serves a request; what operators decided |
+//! | `tokens` | whose token a request brings, once somebody wants to know |
 //! | `grpc` | calls of gRPC and gRPC-Web clients, to services and to the legacy side |
 //! | `forward`, `follow` | passing a request on to the legacy side, and waiting for who follows it |
 //! | `transcoded`, `guest`, `idempotency` | calling gRPC, as whom, and as which request |
@@ -62,6 +63,7 @@ mod site;
 mod start;
 pub mod store;
 mod surfaces;
+mod tokens;
 mod transcoded;
 mod upstreams;
 

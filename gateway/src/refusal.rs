@@ -312,6 +312,18 @@ impl Refusal {
         }
     }
 
+    /// `predicate`: what is wrong with the token. Whoever brings none is told [`Refusal::unauthenticated`] instead, for RFC
+    /// 6750 section 3.1 wants no error code there.
+    pub(crate) fn bad_token(predicate: &str) -> Refusal {
+        let header = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+        Refusal {
+            reason: "INVALID_TOKEN",
+            message: format!("the bearer token {predicate}"),
+            header: Some(Box::new((WWW_AUTHENTICATE, header))),
+            ..Refusal::unauthenticated()
+        }
+    }
+
     pub(crate) fn code(&self) -> Code {
         self.code
     }

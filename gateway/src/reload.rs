@@ -22,7 +22,7 @@ use tokio::{
     time::Instant,
 };
 
-use self::{candidate::Candidate, stamps::Stamps, status::Status};
+use self::{candidate::Candidate, status::Status};
 use crate::{
     config::{Config, DescriptorSource},
     contracts::Contracts,
@@ -36,6 +36,7 @@ use crate::{
 };
 
 pub(crate) use page::page;
+pub(crate) use stamps::Stamps;
 
 /// The first wait before an upstream that is away is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(250);

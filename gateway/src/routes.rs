@@ -37,6 +37,8 @@ pub(crate) struct Route {
     pub(crate) profile: Arc<Profile>,
     /// On the ops listener: served without a token.
     pub(crate) is_open: bool,
+    /// Serves nobody without a token that counts.
+    pub(crate) requires_token: bool,
     pub(crate) action: Action,
 }
 

@@ -20,6 +20,7 @@ use crate::{
     rollouts::{Definition, Rollouts, Steering},
     routes,
     store::Store,
+    tokens::Tokens,
     upstreams::{GrpcService, Metrics as UpstreamMetrics, Upstreams},
 };
 
@@ -47,6 +48,9 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     };
 
     let steering = Steering::new(&config.steering)?;
+    let tokens = config.tokens.as_ref();
+    let tokens = tokens.map(|tokens| Tokens::start(tokens, process));
+    let tokens = tokens.transpose()?;
     let store = open_store(&config, process).await?;
     let rollouts = Rollouts::start(definitions(&config), Some(store), steering, process).await;
 
@@ -62,6 +66,7 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     let shared = Shared {
         contracts: contracts.clone(),
         rollouts: rollouts.clone(),
+        tokens,
         metrics: Metrics::register(process.metrics()),
         readiness: process.readiness().clone(),
     };

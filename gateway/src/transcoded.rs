@@ -57,6 +57,7 @@ use crate::{
     profile::Profile,
     refusal::Refusal,
     site,
+    tokens::Presented,
     upstreams::GrpcService,
 };
 
@@ -99,6 +100,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) compression: &'a Compression,
     pub(crate) metrics: &'a Metrics,
     pub(crate) listener: &'static str,
+    /// The token that the request may bring.
+    pub(crate) token: Presented<'a>,
     /// When the request came.
     pub(crate) begun: Instant,
 }

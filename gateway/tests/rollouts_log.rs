@@ -187,7 +187,7 @@ async fn any_moment_that_has_been_can_be_explained() {
         let mut sides = Vec::new();
         for moment in moments {
             let question = Question {
-                subject: "alice".to_owned(),
+                subject: Some("alice".to_owned()),
                 time: Some(moment),
                 ..Question::default()
             };

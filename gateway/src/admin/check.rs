@@ -130,10 +130,10 @@ impl Check {
         is_forced
     }
 
-    pub(super) fn subject(&mut self, subject: String) -> String {
+    /// `None` where it has to be found.
+    pub(super) fn subject(&mut self, subject: String) -> Option<String> {
         match subject.chars().count() {
-            1..=SUBJECT_CHARS_MAX => subject,
-            0 => self.wrong("subject", "MISSING", "is required"),
+            0..=SUBJECT_CHARS_MAX => Some(subject).filter(|subject| !subject.is_empty()),
             _ => self.wrong("subject", "RANGE", "at most 500 characters are allowed"),
         }
     }
@@ -147,7 +147,14 @@ impl Check {
         for fact in facts {
             match fact.split_once('=') {
                 Some((name, value)) if name.contains(':') => {
-                    parsed.insert(name.to_ascii_lowercase(), value.to_owned());
+                    // Only names of headers are the same in any case.
+                    let name = match name.split_once(':') {
+                        Some(("header", header)) => {
+                            format!("header:{}", header.to_ascii_lowercase())
+                        }
+                        _ => name.to_owned(),
+                    };
+                    parsed.insert(name, value.to_owned());
                 }
                 _ => {
                     let wrong = format!("`{fact}` is not of the form header:NAME=VALUE");

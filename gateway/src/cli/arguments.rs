@@ -248,16 +248,18 @@ pub enum RolloutCommand {
     Explain {
         /// The rollout, such as `movies`.
         rollout: String,
-        /// The subject: a user's id, the value of a cookie, whatever the rollout keeps on its side.
-        #[arg(long)]
-        subject: String,
+        /// The subject: a user's id, the value of a cookie, whatever the rollout keeps on its side. Where absent it is read
+        /// from the facts, in the order of the rollout's sources.
+        #[arg(long, required_unless_present = "facts")]
+        subject: Option<String>,
         /// At which moment, UTC: `2026-11-21 09:30:00` or `2026-11-21T09:30:00Z`. Now where absent.
         #[arg(long, value_name = "TIME", value_parser = moment)]
         at: Option<Timestamp>,
         /// For a request that changes something.
         #[arg(long)]
         write: bool,
-        /// What else the request shows, where rules ask for it: `header:user-agent=CinemaApp/1.7`.
+        /// What else the request shows, where rules ask for it or subjects stand: `header:user-agent=CinemaApp/1.7`,
+        /// `token:sub=alice` for a claim of a token that verifies.
         #[arg(long = "fact", value_name = "KIND:NAME=VALUE")]
         facts: Vec<String>,
     },

@@ -227,11 +227,11 @@ pub(super) fn verdict(rollout: &str, verdict: &VerifyRolloutResponse) -> String 
     }
 }
 
-/// `alice -> grpc: percent (bucket 529)` and how it came to that.
-pub(super) fn explanation(subject: &str, answer: &ExplainRolloutResponse) -> String {
+/// `alice -> grpc: percent (bucket 529)` and how it came to that. Without a subject it is the one of the facts.
+pub(super) fn explanation(subject: Option<&str>, answer: &ExplainRolloutResponse) -> String {
     let mut text = format!(
         "{} -> {}: {} (bucket {})\n",
-        clean(subject),
+        clean(subject.unwrap_or("a request like that")),
         clean(&answer.side),
         clean(&answer.reason),
         answer.bucket

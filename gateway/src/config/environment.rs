@@ -72,6 +72,9 @@ pub(super) fn apply(
     if let Some(value) = read("STEERING_PIN_KEY") {
         config.steering.pin_key = Some(Secret::new(value));
     }
+    if let Some(tokens) = &mut config.tokens {
+        tokens.secret = read_of(&tokens.secret_env).map(|(_, value)| Secret::new(value));
+    }
     for upstream in config.upstreams.values_mut() {
         if let Some((_, value)) = read_of(&upstream.env) {
             upstream.set_url(value);

@@ -62,6 +62,8 @@ impl Config {
         differing("ops", &self.ops, &before.ops, &mut keys);
         differing("store", &self.store, &before.store, &mut keys);
         differing("steering", &self.steering, &before.steering, &mut keys);
+        let tokens = |config: &Config| config.tokens.clone().unwrap_or_default();
+        differing("tokens", &tokens(self), &tokens(before), &mut keys);
         // Secrets look the same when they are printed.
         let secrets = [
             ("ops.token", token(self) == token(before)),
@@ -71,6 +73,7 @@ impl Config {
                 "steering.force_token",
                 force_token(self) == force_token(before),
             ),
+            ("tokens.secret_env", shared(self) == shared(before)),
         ];
         for (key, is_same) in secrets {
             if !is_same && !keys.iter().any(|known| known == key) {
@@ -81,6 +84,7 @@ impl Config {
         self.ops = running.ops.clone();
         self.store = running.store.clone();
         self.steering = running.steering.clone();
+        self.tokens.clone_from(&running.tokens);
         keys
     }
 }
@@ -98,6 +102,11 @@ fn pin_key(config: &Config) -> Option<&str> {
 fn force_token(config: &Config) -> Option<&str> {
     let token = config.steering.force_token.as_ref();
     token.map(banyan_mesh::settings::Secret::expose)
+}
+
+fn shared(config: &Config) -> Option<&str> {
+    let secret = config.tokens.as_ref()?.secret.as_ref();
+    secret.map(banyan_mesh::settings::Secret::expose)
 }
 
 /// Names the keys of a table that differ.

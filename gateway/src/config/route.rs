@@ -49,6 +49,9 @@ pub struct ServiceConfig {
     /// Whether callers are guests with a secret cookie.
     #[serde(default)]
     pub guest: bool,
+    /// Serves nobody without a token that counts by `[tokens]`: 401, or UNAUTHENTICATED for gRPC clients.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_token: bool,
     /// Name of the `[cells.NAME]` whose members it is mounted for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cells: Option<String>,
@@ -103,6 +106,10 @@ pub struct RouteConfig {
     pub response_headers: Vec<MetadataName>,
     /// Whether callers are guests with a secret cookie.
     pub guest: bool,
+    /// Serves nobody without a token that counts by `[tokens]`: 401, or UNAUTHENTICATED for gRPC clients. A method that
+    /// several routes call wants one of its gRPC clients if any of them does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub require_token: bool,
     /// The rollout that splits it between `rpc` and `legacy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<String>,

@@ -22,6 +22,7 @@ use crate::{
     refusal::Refusal,
     routes::Routes,
     site,
+    tokens::Presented,
     transcoded::{Call, Caller},
     upstreams::GrpcService,
 };
@@ -81,6 +82,7 @@ impl Edge {
             compression: &routes.compression,
             metrics: &self.metrics,
             listener: self.listener.as_str(),
+            token: Presented::new(self.tokens.as_ref()),
             begun: Instant::now(),
         };
         let answer = match self.admit(dialect, &parts) {
@@ -126,6 +128,9 @@ impl Edge {
         caller: &Caller<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
+        if entry.requires_token {
+            caller.token.require(parts, caller.context.host.as_ref())?;
+        }
         let answerer = entry.answerer().ok_or_else(Refusal::no_method)?;
         let call = answerer.call()?;
         // A page of another site could otherwise use the guest's cookie, or replace it.

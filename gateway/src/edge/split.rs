@@ -57,6 +57,7 @@ impl Edge {
             body: read.as_deref(),
             message: None,
             address: caller.context.client_address(),
+            token: Some(&caller.token),
             is_operators: self.operators.is_some(),
         };
         let ruling = self

@@ -44,6 +44,8 @@ pub(crate) struct Entry {
     pub(crate) server_streams: bool,
     /// Whether its route says that it changes nothing.
     pub(crate) is_safe: bool,
+    /// Whether any of its routes serves nobody without a token: what one of them guards is not open beside it.
+    pub(crate) requires_token: bool,
     /// The method as REST calls, under the same rollout; empty where none is known.
     pub(crate) rules: Vec<Reverse>,
     /// What its message shows where a REST request would show it, by the same routes.
@@ -85,12 +87,20 @@ impl Table {
                 .method
                 .as_ref()
                 .is_some_and(http::Method::is_safe),
+            requires_token: served.route.requires_token,
             rules: Vec::new(),
             views: Vec::new(),
         };
         let entry = self.calls.entry(path).or_insert_with(new);
+        entry.requires_token |= served.route.requires_token;
+        let requires_token = entry.requires_token;
         match (entry.rollout(), rollout(&served.route)) {
-            (None, Some(_)) => *entry = new(),
+            (None, Some(_)) => {
+                *entry = Entry {
+                    requires_token,
+                    ..new()
+                };
+            }
             (old, new) if old == new => {}
             _ => return,
         }

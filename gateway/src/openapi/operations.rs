@@ -63,7 +63,7 @@ fn of_service(
                 let operation = operation(config, &service.profile, &method, rule.clone());
                 operations.push(Operation {
                     mount: mount.clone(),
-                    access: access(listener, false, service.guest),
+                    access: access(listener, service.require_token, false, service.guest),
                     ..operation
                 });
             }
@@ -118,7 +118,7 @@ fn of_route(
             query: route.query.clone(),
             success: success.and_then(Result::ok).unwrap_or(StatusCode::OK),
             error_bodies: error_bodies(config, route, profile),
-            access: access(listener, route.open, route.guest),
+            access: access(listener, route.require_token, route.open, route.guest),
             ..operation
         }
     });
@@ -158,8 +158,9 @@ fn surface<'c>(config: &'c Config, path: &str) -> &'c str {
     longest.map_or("", |surface| surface.profile.as_str())
 }
 
-fn access(listener: ListenerName, is_open: bool, is_guest: bool) -> Access {
+fn access(listener: ListenerName, requires_token: bool, is_open: bool, is_guest: bool) -> Access {
     match listener {
+        _ if requires_token => Access::Token,
         ListenerName::Ops if !is_open => Access::Operator,
         _ if is_guest => Access::Guest,
         _ => Access::Anyone,

@@ -17,12 +17,12 @@ type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
 
 /// How files were when they were last looked at.
 #[derive(Debug, Default)]
-pub(super) struct Stamps(Vec<(PathBuf, Stamp)>);
+pub(crate) struct Stamps(Vec<(PathBuf, Stamp)>);
 
 impl Stamps {
     /// Whether any differs from the last time; true the first time. Waits, for a while, until a file that is just being
     /// written is at rest: half a file would most likely be refused, and might be taken.
-    pub(super) async fn have_changed(&mut self, files: &[PathBuf]) -> bool {
+    pub(crate) async fn have_changed(&mut self, files: &[PathBuf]) -> bool {
         let mut seen = stamps(files);
         if seen == self.0 {
             return false;

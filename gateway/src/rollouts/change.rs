@@ -45,6 +45,16 @@ pub enum ChangeError {
         /// The name asked for.
         name: String,
     },
+    /// Neither a subject was named, nor a fact that holds one.
+    #[error(
+        "of which subject? rollout `{name}` reads it from {sources}, and none of these is among the facts"
+    )]
+    NoSubject {
+        /// The rollout.
+        name: String,
+        /// Where it looks.
+        sources: String,
+    },
     /// This gateway runs without a store.
     #[error("this gateway keeps no store: percentages come from environment and file only")]
     NoStore,

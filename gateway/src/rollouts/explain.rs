@@ -3,7 +3,7 @@
 //! A moment's state comes from the log; what was decided then is decided again by the same pure function that decides
 //! requests. Without a store, or while it is away, only the present can be explained.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use banyan_rollout::{Explanation, Facts, Request, Subject, explain};
 use jiff::Timestamp;
@@ -13,8 +13,8 @@ use super::{ChangeError, Counts, Rollouts, Snapshot, live::Current};
 /// What somebody wants to know.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
-    /// Of which subject.
-    pub subject: String,
+    /// Of which subject; of the one that the facts show where absent.
+    pub subject: Option<String>,
     /// At which moment; now where absent.
     pub time: Option<Timestamp>,
     /// For a request that changes something.
@@ -27,7 +27,7 @@ impl Rollouts {
     /// Explains where a subject goes, and the rollout as it was at that moment.
     ///
     /// # Errors
-    /// If there is no such rollout; for a moment that has been, if the store is away.
+    /// If there is no such rollout, or nothing says of which subject; for a moment that has been, if the store is away.
     pub async fn explain(
         &self,
         name: &str,
@@ -49,15 +49,30 @@ impl Rollouts {
                 }
             }
         };
-        let subject = Subject::new(question.subject);
         let facts = Told(question.facts);
+        let subjects = &live.definition.subjects;
+        let reading = question.subject.is_none().then(|| subjects.find(&facts));
+        let shown = || reading.as_ref()?.subject.clone();
+        let given = question.subject.map(Subject::new);
+        let subject = given.or_else(shown).ok_or_else(|| {
+            let sources: Vec<_> = subjects.sources().map(ToString::to_string).collect();
+            ChangeError::NoSubject {
+                name: name.to_owned(),
+                sources: sources.join(", "),
+            }
+        })?;
         let request = Request {
             safe: !question.is_write,
             facts: &facts,
             ..Request::of(&subject)
         };
         let words = current.state.position.percentages(current.state.weaker());
-        let explanation = explain(&current.decides_by, &request, None, Some(&words));
+        let explanation = explain(
+            &current.decides_by,
+            &request,
+            reading.as_ref(),
+            Some(&words),
+        );
         let is_stale = question.time.is_none() && self.is_stale();
         let snapshot = Snapshot::new(&live.definition(), &current, Counts::default(), is_stale);
         Ok((explanation, snapshot))
@@ -67,12 +82,38 @@ impl Rollouts {
 /// What somebody says that a request shows.
 struct Told(BTreeMap<String, String>);
 
+impl Told {
+    fn get(&self, kind: &str, name: &str) -> Option<&str> {
+        self.0.get(&format!("{kind}:{name}")).map(String::as_str)
+    }
+}
+
 impl Facts for Told {
     fn header(&self, name: &str) -> Option<&str> {
-        self.0.get(&format!("header:{name}")).map(String::as_str)
+        self.get("header", name)
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {
-        self.0.get(&format!("cookie:{name}")).map(String::as_str)
+        self.get("cookie", name)
+    }
+
+    fn claim(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get("token", name).map(Cow::Borrowed)
+    }
+
+    fn path(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get("path", name).map(Cow::Borrowed)
+    }
+
+    fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get("query", name).map(Cow::Borrowed)
+    }
+
+    fn body(&self, path: &str) -> Option<Cow<'_, str>> {
+        self.get("body", path).map(Cow::Borrowed)
+    }
+
+    fn client_address(&self) -> Option<Cow<'_, str>> {
+        self.get("client", "address").map(Cow::Borrowed)
     }
 }

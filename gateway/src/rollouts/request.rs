@@ -6,7 +6,7 @@ use banyan_rollout::{Facts, field_of_body};
 use banyan_transcode::{Captures, RequestView};
 use http::{HeaderMap, HeaderName};
 
-use crate::cookies;
+use crate::{cookies, tokens::Presented};
 
 /// A side that somebody asks for.
 pub(crate) const FORCE_SIDE: HeaderName = HeaderName::from_static("x-banyan-force-side");
@@ -32,6 +32,8 @@ pub struct Asked<'a> {
     pub(crate) message: Option<Message<'a>>,
     /// The client's address.
     pub address: Option<&'a str>,
+    /// Its token, where tokens have settings.
+    pub(crate) token: Option<&'a Presented<'a>>,
     /// Whether it came from an operator, who may ask for a side without more.
     pub is_operators: bool,
 }
@@ -56,6 +58,7 @@ impl<'a> Asked<'a> {
             body: None,
             message: None,
             address: None,
+            token: None,
             is_operators: false,
         }
     }
@@ -72,6 +75,11 @@ impl Facts for Asked<'_> {
 
     fn cookie(&self, name: &str) -> Option<&str> {
         cookies::find(self.headers, name)
+    }
+
+    fn claim(&self, name: &str) -> Option<Cow<'_, str>> {
+        let claim = self.token?.claim(self.headers, name);
+        claim.map(Cow::Borrowed)
     }
 
     fn path(&self, name: &str) -> Option<Cow<'_, str>> {

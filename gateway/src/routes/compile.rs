@@ -27,6 +27,8 @@ pub(crate) fn compile(
     upstreams: &Upstreams,
     sets: &Sets,
 ) -> anyhow::Result<Routes> {
+    // Reloaded routes meet the settings of tokens that the process began with.
+    config.check_tokens()?;
     let guests =
         Guests::new(&config.guest).context("guest.metadata is not a name of gRPC metadata")?;
     let renderer = Arc::new(Renderer::new(&sets.union()));
@@ -92,6 +94,7 @@ pub(super) struct Place {
     pub(super) query: Vec<String>,
     /// Without the operators' token.
     pub(super) is_open: bool,
+    pub(super) requires_token: bool,
 }
 
 impl Routes {
@@ -161,6 +164,7 @@ impl Compiler<'_> {
             template: PathTemplate::parse(&cells.prefix)?,
             query: Vec::new(),
             is_open: false,
+            requires_token: false,
         };
         let list = Fixed {
             status: StatusCode::OK,
@@ -214,6 +218,7 @@ impl Compiler<'_> {
                     template: template.clone(),
                     query: route.query.clone(),
                     is_open: route.open,
+                    requires_token: route.require_token,
                 };
                 let inserted = self.insert(place, Arc::clone(&profile), action)?;
                 self.serve(route, listener, method.as_ref(), inserted)?;
@@ -264,6 +269,7 @@ impl Compiler<'_> {
             template,
             query,
             is_open,
+            requires_token,
         } = place;
         let label = label(
             method.as_ref().map_or("*", Method::as_str),
@@ -276,6 +282,7 @@ impl Compiler<'_> {
             label,
             profile,
             is_open,
+            requires_token,
             action,
         });
         let table = self.routes.table_mut(listener);

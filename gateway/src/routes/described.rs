@@ -25,6 +25,7 @@ impl Compiler<'_> {
                     template: PathTemplate::parse(&place.path)?,
                     query: Vec::new(),
                     is_open: place.is_open,
+                    requires_token: false,
                 };
                 let profile = Arc::clone(self.routes.surfaces.of(&place.path));
                 let action = Action::Shown(Box::new(place.shown));

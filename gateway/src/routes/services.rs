@@ -69,6 +69,7 @@ impl Compiler<'_> {
             template: rule.template.clone(),
             query: Vec::new(),
             is_open: false,
+            requires_token: service.require_token,
         };
         let route = self.insert(place, Arc::clone(profile), Action::Call(Box::new(call)))?;
         self.routes.served.push(Served {

@@ -30,6 +30,7 @@ use crate::{
     profile::Profile,
     rollouts::Comparison,
     routes::Split,
+    tokens::Presented,
     transcoded::{Call, Caller, Told},
 };
 
@@ -167,6 +168,7 @@ impl Job {
             compression: &self.compression,
             metrics: &self.metrics,
             listener: "shadow",
+            token: Presented::default(),
             begun: std::time::Instant::now(),
         };
         // Whoever has done a write is never asked to do anything about it again.

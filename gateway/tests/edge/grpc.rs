@@ -5,6 +5,6 @@ mod legacy;
 mod limits;
 mod own;
 mod parity;
-mod talk;
+pub(crate) mod talk;
 mod validated;
 mod web;

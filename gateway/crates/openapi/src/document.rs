@@ -218,6 +218,7 @@ fn security(access: Access) -> Value {
     match access {
         Access::Anyone => json!([]),
         Access::Guest => json!([{"guest": []}, {}]),
+        Access::Token => json!([{"token": []}]),
         Access::Operator => json!([{"operator": []}]),
     }
 }
@@ -233,6 +234,15 @@ fn schemes(info: &Info, operations: &[Operation]) -> Value {
             "description": "Who a guest without an account is. Given to whoever comes without one; keep it secret.",
         });
         schemes.insert("guest".to_owned(), scheme);
+    }
+    if has(Access::Token) {
+        let scheme = json!({
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "A JSON Web Token of an issuer that is accepted here.",
+        });
+        schemes.insert("token".to_owned(), scheme);
     }
     if has(Access::Operator) {
         let scheme = json!({

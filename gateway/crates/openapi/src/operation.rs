@@ -21,6 +21,8 @@ pub enum Access {
     Anyone,
     /// Guests without an account, known by a cookie that is given to whoever comes without one.
     Guest,
+    /// Whoever has a JSON Web Token that counts.
+    Token,
     /// Whoever has the operators' bearer token.
     Operator,
 }

@@ -143,6 +143,9 @@ fn subject(
     }
     if !missing.is_empty() {
         text.push_str(&format!(", after {} lacked it", missing.join(", ")));
+        if missing.iter().any(|source| source.starts_with("token:")) {
+            text.push_str(" (so does a token that does not verify)");
+        }
     }
     line("subject", text)
 }
@@ -269,7 +272,7 @@ mod tests {
             "stage    split (version 7)\n\
              writes   owned by by-subject; this request may write\n\
              subject  `alice` is bucket 529 of 10000 (sha256-v1, salt `movies`), found in header:x-user-id, after \
-             token:sub lacked it\n\
+             token:sub lacked it (so does a token that does not verify)\n\
              pin      to legacy no longer: it has run out\n\
              rule     `Norway` does not match\n\
              percent  25: bucket 529 is below 2500 (operator 25 (in force) > environment - > files - > file - > \

@@ -65,6 +65,7 @@ impl Edge {
             is_comparable: !entry.streams() && (entry.is_safe || entry.can_validate_only()),
             message: shown,
             address: asked.caller.context.client_address(),
+            token: Some(&asked.caller.token),
             is_operators: self.operators.is_some(),
             ..Request::of(&asked.parts.headers)
         };

@@ -72,6 +72,7 @@ impl Talk {
                 profile: "canonical".to_owned(),
                 listeners: vec![ListenerName::Public],
                 guest: false,
+                require_token: false,
                 cells: None,
             });
             change(config);
