@@ -37,7 +37,7 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION, request::Parts};
 
 use self::{
     cache::Cache,
-    files::Files,
+    files::{Files, Read},
     keys::Keys,
     metrics::Metrics,
     verify::{TOKEN_BYTES_MAX, Terms, Trouble, Verified},
@@ -66,6 +66,13 @@ struct InForce {
     cache: Cache,
 }
 
+/// What was last read of the files.
+struct Seen {
+    in_force: Read,
+    /// What they held, or why they could not be read.
+    refused: Option<Result<Read, String>>,
+}
+
 /// The token of one request, looked at when it is first asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Presented<'t> {
@@ -85,6 +92,15 @@ enum Place {
     Header,
     /// Browsers send it unasked, for pages of other sites too.
     Cookie,
+}
+
+impl Seen {
+    fn new(in_force: Read) -> Seen {
+        Seen {
+            in_force,
+            refused: None,
+        }
+    }
 }
 
 impl Tokens {
@@ -122,30 +138,37 @@ impl Tokens {
     }
 
     /// Takes up what the files say whenever it is something else.
-    async fn follow(self, files: Files, mut read: files::Read) {
-        let mut stamps = Stamps::default();
+    async fn follow(self, files: Files, in_force: Read) {
+        let (mut stamps, mut seen) = (Stamps::default(), Seen::new(in_force));
         loop {
             if stamps.have_changed(files.paths()).await {
-                self.take_up(&files, &mut read);
+                self.take_up(&files, &mut seen);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    /// `read` is what is in force.
-    fn take_up(&self, files: &Files, read: &mut files::Read) {
+    fn take_up(&self, files: &Files, seen: &mut Seen) {
         let metrics = &self.0.metrics;
-        let now = match files.read() {
-            Ok(now) if now == *read => {
+        let (now, keys) = match files.read() {
+            Ok(now) if now == seen.in_force => {
+                seen.refused = None;
                 metrics.unchanged();
                 return;
             }
-            Ok(now) => files.keys(&now).map(|keys| (now, keys)),
-            Err(error) => Err(error),
+            Ok(now) => {
+                let keys = files.keys(&now);
+                (Ok(now), keys)
+            }
+            Err(error) => (Err(error.to_string()), Err(error)),
         };
-        match now {
-            Ok((now, keys)) => {
-                *read = now;
+        // A file that is just being changed may be looked at twice.
+        if seen.refused.as_ref() == Some(&now) {
+            return;
+        }
+        match (now, keys) {
+            (Ok(now), Ok(keys)) => {
+                *seen = Seen::new(now);
                 metrics.in_force(keys.len());
                 metrics.applied();
                 tracing::info!(keys = keys.len(), "Changed token keys are in force");
@@ -153,12 +176,12 @@ impl Tokens {
                 let cache = Cache::new(metrics.cache.clone());
                 self.0.in_force.store(Arc::new(InForce { keys, cache }));
             }
-            Err(error) => {
+            (now, keys) => {
+                seen.refused = Some(now);
                 metrics.refused();
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "Refused changed token keys: the old stay in force"
-                );
+                let error = keys.err();
+                let error = error.as_ref().map(|it| it as &dyn std::error::Error);
+                tracing::error!(error, "Refused changed token keys: the old stay in force");
             }
         }
     }

@@ -540,9 +540,10 @@ fn changed_files_are_taken_up_whole_or_not_at_all() {
     assert!(files.read().is_err(), "nothing is there");
     write("keys.json", &set(&[&first]));
     write("secret", &format!("{SECRET}\n"));
-    let mut read = files.read().unwrap();
+    let read = files.read().unwrap();
     let metrics = Metrics::register(&mut Default::default());
     let tokens = Tokens::new(&config, files.keys(&read).unwrap(), metrics);
+    let mut seen = Seen::new(read);
     let alice = claims("alice", NOW_S + 600);
     let shared = Issuer::shared(SECRET.as_bytes());
     let counting = || {
@@ -559,22 +560,22 @@ fn changed_files_are_taken_up_whole_or_not_at_all() {
     ] {
         let right = fs::read_to_string(path(name)).unwrap();
         write(name, text);
-        tokens.take_up(&files, &mut read);
+        tokens.take_up(&files, &mut seen);
         assert_eq!(counting(), [true, false, true]);
         write(name, &right);
     }
     write("keys.json", &set(&[&second]));
-    tokens.take_up(&files, &mut read);
+    tokens.take_up(&files, &mut seen);
     assert_eq!(
         counting(),
         [false, true, true],
         "what the old key verified is forgotten"
     );
     write("secret", &SECRET.to_uppercase());
-    tokens.take_up(&files, &mut read);
+    tokens.take_up(&files, &mut seen);
     assert_eq!(counting(), [false, true, false]);
     fs::remove_file(path("keys.json")).unwrap();
-    tokens.take_up(&files, &mut read);
+    tokens.take_up(&files, &mut seen);
     assert_eq!(counting(), [false, true, false]);
 }
 

@@ -215,8 +215,8 @@ async fn it_is_explained_which_source_a_request_lacked() {
     let folder = mounted(&[&Issuer::ed("1")]);
     let world = start(&folder).await;
     let explain = async |facts: &[&str]| {
-        let facts: Vec<_> = facts.iter().map(|fact| ("facts", *fact)).collect();
-        answer(world.ops("/v1/rollouts/items:explain").query(&facts)).await
+        let facts: Vec<_> = facts.iter().map(|fact| format!("facts={fact}")).collect();
+        answer(world.ops(&format!("/v1/rollouts/items:explain?{}", facts.join("&")))).await
     };
     let subject = async |facts: &[&str]| {
         let steps = explain(facts).await.1["steps"].clone();
