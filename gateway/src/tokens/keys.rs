@@ -35,8 +35,9 @@ pub(super) struct Key {
 /// Why a set of keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum KeysError {
-    #[error("it is no JSON Web Key Set, {{\"keys\": [..]}}")]
-    Form(#[source] serde_json::Error),
+    /// Where, and not what: it may be something that was never meant to be seen.
+    #[error("line {line}, column {column} is not as in a JSON Web Key Set, {{\"keys\": [..]}}")]
+    Form { line: usize, column: usize },
     #[error("it has {0} keys, at most {KEYS_MAX} are allowed")]
     TooMany(usize),
     #[error("key {0} is private or a secret: only public keys belong here")]
@@ -57,7 +58,10 @@ struct Set {
 impl Keys {
     /// The keys of a set that `wanted` can be signed with.
     pub(super) fn of_set(text: &[u8], wanted: &[TokenAlgorithm]) -> Result<Keys, KeysError> {
-        let set: Set = serde_json::from_slice(text).map_err(KeysError::Form)?;
+        let set: Set = serde_json::from_slice(text).map_err(|error| KeysError::Form {
+            line: error.line(),
+            column: error.column(),
+        })?;
         if set.keys.len() > KEYS_MAX {
             return Err(KeysError::TooMany(set.keys.len()));
         }

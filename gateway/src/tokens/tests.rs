@@ -350,8 +350,8 @@ fn a_set_of_keys_is_taken_whole_or_refused_by_the_key_that_is_wrong() {
             Err("no key for any of EdDSA, ES256, RS256"),
         );
     }
-    check_set(&json!([]), Err("no JSON Web Key Set"));
-    check_set(&json!({"keys": {}}), Err("no JSON Web Key Set"));
+    check_set(&json!([]), Err("is not as in a JSON Web Key Set"));
+    check_set(&json!({"keys": {}}), Err("is not as in a JSON Web Key Set"));
     check_set(&json!({"keys": []}), Err("no key for any of"));
     check_set(&json!({"keys": vec![7; 65]}), Err("65 keys"));
     check_set(
