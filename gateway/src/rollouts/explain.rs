@@ -50,7 +50,8 @@ impl Rollouts {
             }
         };
         let facts = Told(question.facts);
-        let subjects = &live.definition.subjects;
+        let definition = live.definition();
+        let subjects = &definition.subjects;
         let reading = question.subject.is_none().then(|| subjects.find(&facts));
         let shown = || reading.as_ref()?.subject.clone();
         let given = question.subject.map(Subject::new);
@@ -74,7 +75,7 @@ impl Rollouts {
             Some(&words),
         );
         let is_stale = question.time.is_none() && self.is_stale();
-        let snapshot = Snapshot::new(&live.definition(), &current, Counts::default(), is_stale);
+        let snapshot = Snapshot::new(&definition, &current, Counts::default(), is_stale);
         Ok((explanation, snapshot))
     }
 }
