@@ -5096,13 +5096,20 @@ export interface operations {
     RolloutService_ExplainRollout: {
         parameters: {
             query?: {
-                /** @description The subject: a user's id, the value of a cookie, whatever is kept sticky; up to 500 characters. Where absent it is read from `facts` in the order of the rollout's sources, as from a request. */
+                /**
+                 * @description The subject: a user's id, the value of a cookie, whatever is kept sticky; up to 500 characters. Where absent it is read
+                 *     from `facts` in the order of the rollout's sources, as from a request.
+                 */
                 subject?: string;
                 /** @description At which moment, UTC; now where absent. */
                 time?: string;
                 /** @description For a request that changes something. */
                 write?: boolean;
-                /** @description Facts of the request that conditions may ask for or a subject stands in: `header:user-agent=Mozilla/5.0`, `cookie:NAME=VALUE`, `token:sub=alice` for a claim of a token that verifies, and so for `path`, `query`, `body` and `client:address`. */
+                /**
+                 * @description Facts of the request that conditions may ask for or a subject stands in: `header:user-agent=Mozilla/5.0`,
+                 *     `cookie:NAME=VALUE`, `token:sub=alice` for a claim of a token that verifies, and so for `path`, `query`, `body` and
+                 *     `client:address`.
+                 */
                 facts?: string[];
             };
             header?: {
