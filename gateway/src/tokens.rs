@@ -179,9 +179,11 @@ impl Tokens {
             (now, keys) => {
                 seen.refused = Some(now);
                 metrics.refused();
-                let error = keys.err();
-                let error = error.as_ref().map(|it| it as &dyn std::error::Error);
-                tracing::error!(error, "Refused changed token keys: the old stay in force");
+                // The whole chain: which key is wrong stands at its end.
+                let reason = keys
+                    .err()
+                    .map(|error| format!("{:#}", anyhow::Error::from(error)));
+                tracing::error!(reason, "Refused changed token keys: the old stay in force");
             }
         }
     }
