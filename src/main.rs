@@ -9,6 +9,7 @@ mod up;
 
 use std::{io::Write as _, num::NonZeroUsize, process::ExitCode, time::Duration};
 
+use banyan_gateway::cli::CliError;
 use clap::Parser as _;
 use tokio::runtime::{Builder, Runtime};
 
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
         Err(error) => {
             // If even this cannot be written, the exit code still tells.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
+            let of_rollouts = error.downcast_ref::<CliError>();
+            of_rollouts.map_or(ExitCode::FAILURE, |it| ExitCode::from(it.exit_code()))
         }
     }
 }

@@ -33,6 +33,9 @@ const REPEATS_MAX: usize = 2;
 /// How many answered ids are remembered, which no other create can have made.
 const ANSWERED_MAX: usize = 1_024;
 
+/// How often the authority may change hands while a movie is kept; then it is kept as it is.
+const MOVES_MAX: usize = 3;
+
 /// Creates that can run at once; equal movies always share a place.
 const PLACES: usize = 64;
 
@@ -140,16 +143,24 @@ impl Follower {
     }
 
     /// What was adopted since the monolith was asked may be newer than its answer: its feed says. Or this side has become
-    /// the authority.
+    /// the authority, perhaps just while the monolith was read, which then was not: kept nowhere, its id would be given
+    /// to another movie.
     async fn keep_after_a_move(&self, movie: FollowedMovie) -> Result<FollowedMovie, StoreError> {
-        if self.movies.position().await?.authority != Authority::Legacy {
-            return self.movies.keep_late(movie, Timestamp::now()).await;
+        for _ in 0..MOVES_MAX {
+            let before = self.movies.position().await?;
+            if before.authority != Authority::Legacy {
+                break;
+            }
+            if let Err(error) = self.catch_up().await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(movie.id, error, "Kept a movie without the monolith's word");
+                break;
+            }
+            if !self.movies.position().await?.changed_hands_since(&before) {
+                return Ok(movie);
+            }
         }
-        if let Err(error) = self.catch_up().await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(movie.id, error, "Left a movie to the next poll");
-        }
-        Ok(movie)
+        self.movies.keep_late(movie, Timestamp::now()).await
     }
 
     /// One at a time: two that lost their answers never take one movie for both.

@@ -33,6 +33,13 @@ pub(crate) struct Position {
     pub cursor: Option<String>,
 }
 
+impl Position {
+    /// Whether the authority has changed hands since then, be it there and back.
+    pub(crate) fn changed_hands_since(&self, earlier: &Self) -> bool {
+        self.epoch != earlier.epoch
+    }
+}
+
 /// What the monolith told.
 #[derive(Debug, Default)]
 pub(crate) struct Adoption {
