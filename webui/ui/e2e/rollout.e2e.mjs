@@ -85,6 +85,8 @@ await step("shadow, promote, pause, resume and abort are done and remembered", a
 
 await step("a percentage wants a reason and a second yes", async () => {
   await say("resume", {});
+  // What is set goes by what the page has seen: before that it would be refused as out of date.
+  await page.locator("[data-policy] .badge", { hasText: "running" }).waitFor();
   const card = page.locator("[data-rollout=movies]");
   await card.locator("[name=percent]").fill("35");
   await card.locator("[name=actor]").fill("browser test");
