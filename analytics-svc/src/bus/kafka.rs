@@ -38,6 +38,8 @@ const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(2);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longer than librdkafka's own time limit, which tells more.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(7);
+/// librdkafka itself waits without a limit for brokers that went away before they heard of the commit.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Producer = FutureProducer<Quiet>;
@@ -242,9 +244,10 @@ impl Bus for KafkaBus {
         };
         let (topic, partition, next) = (delivery.topic, delivery.partition, *last + 1);
         let reader = self.reader(group)?;
-        let commit = move || reader.commit(topic, partition, next);
-        let committed = match tokio::task::spawn_blocking(commit).await {
-            Ok(committed) => committed.map_err(Cause::from),
+        let commit = tokio::task::spawn_blocking(move || reader.commit(topic, partition, next));
+        let committed = match tokio::time::timeout(COMMIT_TIMEOUT, commit).await {
+            Ok(Ok(committed)) => committed.map_err(Cause::from),
+            Ok(Err(error)) => Err(error.into()),
             Err(error) => Err(error.into()),
         };
         if committed.is_err() {

@@ -89,12 +89,13 @@ impl Service {
         self.runtime.shutdown_background();
     }
 
-    /// Ends in order, as after SIGTERM.
+    /// Ends in order, as the binary does after SIGTERM: what blocks a thread by then is not waited for.
     #[cfg(feature = "kafka")]
     pub(crate) fn stop(self) {
         self.runtime
             .block_on(self.process.stop(Duration::from_secs(20)))
             .unwrap();
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
     }
 
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {

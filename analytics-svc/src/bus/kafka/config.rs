@@ -60,7 +60,6 @@ pub(super) fn consumer(brokers: &str, group: &str) -> KafkaResult<StreamConsumer
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")
-        // Bounds how long a commit waits for brokers that are away, too.
         .set("session.timeout.ms", "10000")
         .set("queued.max.messages.kbytes", "8192")
         .create_with_context(Quiet)
