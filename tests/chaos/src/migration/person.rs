@@ -24,8 +24,11 @@ const GUEST: &str = "banyan_guest";
 const NAMED: &str = "user-";
 
 const FIRST_NIGHT_DAYS: i64 = 10;
-/// Nights that one person's rooms are held for: more than the rooms of any type it leaves taken.
+/// Nights that one person's rooms are held for, and nobody else's.
 const NIGHTS: u64 = 20;
+/// Bookings that one person leaves behind: fewer than there are rooms, so that there is always one to be had, however
+/// many requests a fast machine makes of it.
+const LEFT_MAX: u64 = 8;
 /// Own movies that are read again.
 const MOVIES_MAX: usize = 50;
 
@@ -47,6 +50,8 @@ pub(super) struct Person {
     movies: Vec<i64>,
     /// The booking that it is at, and its state.
     booking: Option<(String, String)>,
+    /// Bookings that it left as they were.
+    left: u64,
 }
 
 impl Person {
@@ -65,6 +70,7 @@ impl Person {
             asked: 0,
             movies: Vec::new(),
             booking: None,
+            left: 0,
         }
     }
 
@@ -112,9 +118,13 @@ impl Person {
             Some((booking, state)) if state == "STATE_HELD" && self.chance.percent(70) => {
                 Asked::Confirm { booking }
             }
-            Some((booking, _)) if self.chance.percent(80) => Asked::Cancel { booking },
-            // It is left as it is.
-            Some(_) => return Ok(()),
+            Some((booking, _)) if self.left == LEFT_MAX || self.chance.percent(80) => {
+                Asked::Cancel { booking }
+            }
+            Some(_) => {
+                self.left += 1;
+                return Ok(());
+            }
         };
         if let Some(Told::Booking { booking, state }) = self.ask(asked).await? {
             self.booking = (state != "STATE_CANCELLED").then(|| (booking.clone(), state));
