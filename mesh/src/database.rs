@@ -7,6 +7,8 @@
 //! is refused. On PostgreSQL migrations run inside one transaction under an advisory lock, so that replicas that
 //! start together on an empty database all come up.
 
+mod options;
+
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
@@ -14,14 +16,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement,
-    TransactionTrait,
-    sqlx::{
-        self, Connection as _, Executor as _, SqliteConnection,
-        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-    },
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -38,19 +33,6 @@ use crate::{
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// A check that takes longer has failed: a server that vanished without a word never answers.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
-/// A statement waits at most this long for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// One that writes and one to ask what became of a commit whose connection was lost.
-const WRITERS_MAX: u32 = 2;
-/// Statements that a writer's connection keeps prepared: all that there are, in every size of theirs.
-const STATEMENTS_MAX: usize = 500;
-/// Of every connection to PostgreSQL that writes. A plan made while a table was small would read all of it once it has
-/// grown: every statement is planned anew, and goes by an index where there is one. A writer that stops in the middle
-/// of a transaction (a paused machine, a lost network) must not keep the others out for long.
-const WRITER_SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
-     SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
-     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
-     SET idle_in_transaction_session_timeout = '10s'";
 /// Any number that all migrating processes agree on: "banyan" in ASCII.
 const MIGRATION_LOCK: i64 = 0x6261_6e79_616e;
 
@@ -175,9 +157,9 @@ impl Database {
             name: name.to_owned(),
             source,
         };
-        let connection = sea_orm::Database::connect(options(settings)).await;
+        let connection = sea_orm::Database::connect(options::any(settings)).await;
         let connection = connection.map_err(refused)?;
-        let writer = sea_orm::Database::connect(writer_options(settings)).await;
+        let writer = sea_orm::Database::connect(options::writer(settings)).await;
         let writer = writer.map_err(refused)?;
         let (done, migrated) = watch::channel(false);
         let status = Arc::new(Mutex::new(DatabaseStatus {
@@ -320,60 +302,6 @@ async fn migrate<M: MigratorTrait>(connection: &DatabaseConnection) -> Result<()
     transaction.execute_unprepared(&lock).await?;
     M::up(&transaction, None).await?;
     transaction.commit().await
-}
-
-fn options(settings: &DatabaseSettings) -> ConnectOptions {
-    let mut options = ConnectOptions::new(settings.url.expose());
-    // A connection that SQLite and the driver disagree about is never lent again.
-    options.map_sqlx_sqlite_pool_opts(|pool| {
-        pool.after_release(|connection, _| Box::pin(outside_transactions(connection)))
-    });
-    options
-        .connect_lazy(true)
-        .connect_timeout(ACQUIRE_TIMEOUT)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .max_connections(settings.max_connections.clamp(2, 1_000))
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(sqlite_options);
-    options
-}
-
-fn sqlite_options(sqlite: SqliteConnectOptions) -> SqliteConnectOptions {
-    sqlite
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-}
-
-/// As [`options`], for the writer.
-fn writer_options(settings: &DatabaseSettings) -> ConnectOptions {
-    let mut options = options(settings);
-    options
-        .max_connections(WRITERS_MAX)
-        .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS_MAX))
-        .map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(WRITER_SETTINGS).await.map(drop) })
-            })
-        })
-        .map_sqlx_sqlite_opts(|sqlite| {
-            sqlite_options(sqlite)
-                .statement_cache_capacity(STATEMENTS_MAX)
-                .pragma("cache_size", "-65536")
-        });
-    options
-}
-
-/// Whether the driver believes that a connection is in no transaction, once it has done what it was told to.
-///
-/// On a full disk or an I/O error SQLite rolls back by itself. The driver's own rollback fails then, and it goes on
-/// believing that it is in a transaction: what it takes for the next one would be a savepoint that no commit makes
-/// durable, though everybody on that connection sees it.
-async fn outside_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
 }
 
 /// Makes this process the only owner of a SQLite file.

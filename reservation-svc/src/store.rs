@@ -70,6 +70,9 @@ pub struct Session {
 #[derive(Debug)]
 pub struct Write {
     session: Session,
+    /// A connection that may be asked at the same time, where there is one: it sees what was committed before this, which
+    /// is all that is committed until this is.
+    beside: Option<DatabaseConnection>,
     head: Head,
     batch: BatchId,
 }
@@ -111,10 +114,17 @@ impl Store {
             // READ COMMITTED, as the writer's connections begin all of them.
             _ => TransactionOptions::default(),
         };
-        let session = self.begin(self.database.writer(), options).await?;
+        let writer = self.database.writer();
+        let session = self.begin(writer, options).await?;
         let head = session.lock_head().await?;
+        let beside = match self.database.backend() {
+            // It has one connection that writes.
+            DbBackend::Sqlite => None,
+            _ => Some(writer.clone()),
+        };
         Ok(Write {
             session,
+            beside,
             head,
             batch: BatchId(Uuid::now_v7()),
         })

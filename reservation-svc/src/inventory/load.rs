@@ -1,8 +1,9 @@
 //! Fills the ledger of a batch: whatever its commands need, in a constant number of statements.
 //!
-//! The order matters: answers first, for what was answered already needs nothing else; then bookings, which tell their
-//! venues and how many cells they hold; then the catalogue, which tells the cells of claims; then cells, and the holds
-//! that have run out on them.
+//! The order matters: first bookings, which tell their venues and how many cells they hold; then the catalogue, which tells
+//! the cells of claims; then cells, and the holds that have run out on them. What request ids were answered is read beside
+//! all that, as if nobody asked again. Where somebody does, which is rare, all is loaded anew without their needs: what was
+//! answered already needs nothing.
 //!
 //! A batch touches at most [`CELLS_MAX`] cells: as many of its commands are loaded as fit, at least one, and the others
 //! wait for the next batch. So does a batch with so many lapsed holds on its cells that ending them is work for a
@@ -50,9 +51,51 @@ pub(super) async fn load(
     keys: &[AnswerKey],
 ) -> Result<Loaded, StoreError> {
     Catalogue::follow(catalogue, write.head().catalogue_version);
+    let needs = commands.iter().map(|it| Needs::of(&it.action));
+    let (answers, loaded) = tokio::try_join!(
+        write.answers_beside(keys),
+        state(write, catalogue, clock, needs.collect())
+    )?;
+    if answers.is_empty() {
+        return Ok(loaded);
+    }
+    // It shares the catalogue, which would be copied to be added to.
+    drop(loaded);
+    let repeated = keys.iter().map(|key| answers.contains_key(key));
+    let needs = needs_of(commands, repeated);
+    let mut loaded = state(write, catalogue, clock, needs).await?;
+    let ids: Vec<_> = answers.values().filter_map(|it| it.booking).collect();
+    let contacts = write.contacts_of(&ids).await?;
+    loaded.ledger.add_contacts(contacts);
+    for (key, answer) in answers {
+        loaded.ledger.answers.add_stored(key, answer)?;
+    }
+    Ok(loaded)
+}
+
+/// What commands need; whether each of those with a request id is repeated.
+fn needs_of<'a>(
+    commands: &[&'a Command],
+    mut repeated: impl Iterator<Item = bool>,
+) -> Vec<Needs<'a>> {
+    let needs = commands.iter().map(|command| {
+        let known = command.request.is_some() && repeated.next().unwrap_or(false);
+        match known {
+            true => Needs::default(),
+            false => Needs::of(&command.action),
+        }
+    });
+    needs.collect()
+}
+
+/// Loads the state on which commands with those needs are decided.
+async fn state(
+    write: &Write,
+    catalogue: &mut Arc<Catalogue>,
+    clock: Timestamp,
+    needs: Vec<Needs<'_>>,
+) -> Result<Loaded, StoreError> {
     let mut ledger = Ledger::new(write.head().clone(), clock, Arc::clone(catalogue));
-    let repeated = answers(write, &mut ledger, keys).await?;
-    let needs = needs_of(commands, &repeated);
     let offers = waitlist::entries(write, &mut ledger, &needs).await?;
     let ids = needs.iter().flat_map(|it| it.bookings.iter().copied());
     bookings(write, &mut ledger, ids.chain(offers).collect(), true).await?;
@@ -86,34 +129,6 @@ pub(super) async fn load(
     rooms::plans(write, &mut ledger, planned, stays).await?;
     decide::serve(&mut ledger);
     Ok(Loaded { ledger, commands })
-}
-
-/// Loads answers given before; for each key whether there is one.
-async fn answers(
-    write: &Write,
-    ledger: &mut Ledger,
-    keys: &[AnswerKey],
-) -> Result<Vec<bool>, StoreError> {
-    let stored = write.answers_to(keys).await?;
-    let ids: Vec<_> = stored.values().filter_map(|it| it.booking).collect();
-    ledger.add_contacts(write.contacts_of(&ids).await?);
-    let repeated = keys.iter().map(|key| stored.contains_key(key)).collect();
-    for (key, answer) in stored {
-        ledger.answers.add_stored(key, answer)?;
-    }
-    Ok(repeated)
-}
-
-fn needs_of<'a>(commands: &[&'a Command], repeated: &[bool]) -> Vec<Needs<'a>> {
-    let mut repeated = repeated.iter();
-    let needs = commands.iter().map(|command| {
-        let known = command.request.is_some() && repeated.next().copied().unwrap_or(false);
-        match known {
-            true => Needs::default(),
-            false => Needs::of(&command.action),
-        }
-    });
-    needs.collect()
 }
 
 /// Loads bookings with their items, and the contacts of those that somebody asked for.

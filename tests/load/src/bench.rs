@@ -7,10 +7,9 @@
 mod measure;
 mod plan;
 mod search;
+mod under_load;
 
 use std::path::Path;
-
-use anyhow::Context as _;
 
 use crate::{
     databases::Databases,
@@ -47,15 +46,6 @@ pub async fn run(
         say(&format!("round {} of {}", round + 1, plan.rounds));
         rows.extend(measure.round(round, &before).await?);
     }
-    let rows = medians(rows);
-    let hot = of(
-        &rows,
-        Scenario::HotScreening,
-        Kind::Postgres,
-        Engine::Service,
-    )?;
-    let (mut rows, rate) = (rows.clone(), hot.answers_per_s * 0.7);
-    rows.extend(medians(measure.open(rate).await?));
     let memory = measure.sustained().await?;
     for it in &before {
         databases.settle(&it.url).await?;
@@ -67,54 +57,90 @@ pub async fn run(
         choices: measure.choices,
         bookings_before: plan.bookings_before,
         figures: figures(&rows)?,
-        rows,
+        rows: medians(rows),
         memory,
     })
 }
 
+/// What comes of the rows of all rounds. Ratios are those of the median round: each compares what was measured within a
+/// minute, for the machine may be half as fast in the next.
 fn figures(rows: &[Row]) -> anyhow::Result<Vec<(String, f64, String)>> {
     use Engine::{Batch, Naive, NaiveInOrder, Raw, Service};
     use Kind::{Postgres, Sqlite};
-    let rate = |scenario, database, engine| {
-        of(rows, scenario, database, engine).map(|row| row.holds_per_s)
+    use Scenario::{Few, HotScreening, Many, Open, Spread};
+    let rates = |scenario, database, engine| {
+        let rows = of(rows, scenario, database, engine)?;
+        anyhow::Ok(rows.iter().map(|it| it.holds_per_s).collect::<Vec<f64>>())
     };
-    let hot = rate(Scenario::HotScreening, Postgres, Service)?;
+    let hot = rates(HotScreening, Postgres, Service)?;
     // The same schema and the same promise to followers of the feed; without that promise naive is faster.
-    let naive = rate(Scenario::HotScreening, Postgres, NaiveInOrder)?;
-    let unordered = rate(Scenario::HotScreening, Postgres, Naive)?;
-    let batch = rate(Scenario::HotScreening, Postgres, Batch)?;
-    let raw = rate(Scenario::HotScreening, Postgres, Raw)?;
-    let few = rate(Scenario::Few, Postgres, Service)?;
-    let many = rate(Scenario::Many, Postgres, Service)?;
-    let open = of(rows, Scenario::Open, Postgres, Service)?;
+    let naive = rates(HotScreening, Postgres, NaiveInOrder)?;
+    let unordered = rates(HotScreening, Postgres, Naive)?;
+    let batch = rates(HotScreening, Postgres, Batch)?;
+    let raw = rates(HotScreening, Postgres, Raw)?;
+    let few = rates(Few, Postgres, Service)?;
+    let many = rates(Many, Postgres, Service)?;
+    let open = of(rows, Open, Postgres, Service)?;
+    let p99 = open.iter().map(|it| it.latency.p99_ms).collect();
+    let sqlite = rates(HotScreening, Sqlite, Service)?;
+    let spread = rates(Spread, Postgres, Service)?;
     let figures = [
-        ("hot_pg_holds_per_s", hot, "holds/s"),
-        ("hot_pg_vs_naive", hot / naive, "x"),
-        ("hot_pg_vs_naive_unordered", hot / unordered, "x"),
-        (
-            "hot_sqlite_holds_per_s",
-            rate(Scenario::HotScreening, Sqlite, Service)?,
-            "holds/s",
-        ),
-        (
-            "spread_pg_holds_per_s",
-            rate(Scenario::Spread, Postgres, Service)?,
-            "holds/s",
-        ),
-        ("batchhold_vs_raw_sql", batch / raw * 100.0, "%"),
-        ("hold_p99_ms_at_70pct", open.latency.p99_ms, "ms"),
-        ("holds_per_s_5m_vs_1k", many / few, "x"),
+        ("hot_pg_holds_per_s", median(hot.clone()), "holds/s"),
+        ("hot_pg_vs_naive", ratio(&hot, &naive), "x"),
+        ("hot_pg_vs_naive_unordered", ratio(&hot, &unordered), "x"),
+        ("hot_sqlite_holds_per_s", median(sqlite), "holds/s"),
+        ("spread_pg_holds_per_s", median(spread), "holds/s"),
+        ("batchhold_vs_raw_sql", ratio(&batch, &raw) * 100.0, "%"),
+        ("hold_p99_ms_at_70pct", median(p99), "ms"),
+        ("holds_per_s_5m_vs_1k", ratio(&many, &few), "x"),
     ];
     let owned = figures.map(|(name, value, unit)| (name.to_owned(), value, unit.to_owned()));
     Ok(owned.to_vec())
 }
 
-fn of(rows: &[Row], scenario: Scenario, database: Kind, engine: Engine) -> anyhow::Result<&Row> {
+/// The median of the rounds' ratios.
+fn ratio(rates: &[f64], peers: &[f64]) -> f64 {
+    median(
+        rates
+            .iter()
+            .zip(peers)
+            .map(|(it, peer)| it / peer)
+            .collect(),
+    )
+}
+
+/// The value in the middle, the lower one of two; 0 of none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len().saturating_sub(1) / 2;
+    values.get(middle).copied().unwrap_or_default()
+}
+
+/// A row for each round, in their order.
+fn of(
+    rows: &[Row],
+    scenario: Scenario,
+    database: Kind,
+    engine: Engine,
+) -> anyhow::Result<Vec<&Row>> {
     let subject = Subject {
         scenario,
         database,
         engine,
     };
-    let row = rows.iter().find(|row| row.subject == subject);
-    row.with_context(|| format!("{subject:?} was not measured"))
+    let found: Vec<&Row> = rows.iter().filter(|row| row.subject == subject).collect();
+    anyhow::ensure!(!found.is_empty(), "{subject:?} was not measured");
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_that_of_the_median_round() {
+        // As a whole the machine is slower from round to round.
+        assert!((ratio(&[90.0, 44.0, 10.0], &[10.0, 4.0, 2.0]) - 9.0).abs() < 1e-9);
+        assert!(median(Vec::new()).abs() < 1e-9);
+    }
 }

@@ -172,13 +172,17 @@ pub struct Report {
     pub figures: Vec<(String, f64, String)>,
 }
 
-/// The row in the middle by its rate, the lower one of two, for each subject.
+/// The row in the middle, the lower one of two, for each subject: by its rate, or by its latency where the rate was given.
 pub fn medians(mut rows: Vec<Row>) -> Vec<Row> {
     let mut medians = Vec::new();
     while let Some(subject) = rows.first().map(|row| row.subject) {
         let (mut same, others): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| row.subject == subject);
-        same.sort_by(|a, b| a.holds_per_s.total_cmp(&b.holds_per_s));
+        let rank = |row: &Row| match row.subject.scenario {
+            Scenario::Open => row.latency.p99_ms,
+            _ => row.holds_per_s,
+        };
+        same.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
         medians.push(same.swap_remove((same.len() - 1) / 2));
         rows = others;
     }

@@ -6,9 +6,12 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use sea_orm::{DbBackend, FromQueryResult as _};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult as _};
 
-use super::{AnswerKey, rows::Rows};
+use super::{
+    AnswerKey,
+    rows::{Rows, select_by},
+};
 use crate::{
     domain::{
         booking::{Booking, Contact, Item},
@@ -63,38 +66,7 @@ impl Session {
         &self,
         keys: &[AnswerKey],
     ) -> Result<HashMap<AnswerKey, StoredAnswer>, StoreError> {
-        const DURING: &str = "look request ids up";
-        let rows = Rows::of(keys);
-        let (sql, rows) = match self.backend() {
-            DbBackend::Sqlite => {
-                let rows = rows
-                    .text("principal", |it| it.principal.clone())
-                    .text("method", |it| it.method.clone())
-                    .text("request_id", |it| it.id.clone());
-                (ANSWERS, rows)
-            }
-            _ => {
-                let whole = |it: &AnswerKey| [&*it.principal, &it.method, &it.id].join(" ");
-                (ANSWERS_HASHED, rows.text("key", whole))
-            }
-        };
-        let mut found = HashMap::new();
-        for row in self.select_by(sql, rows, DURING).await? {
-            let text = |column| row.try_get("", column).during(DURING);
-            let key = AnswerKey {
-                principal: text("principal")?,
-                method: text("method")?,
-                id: text("request_id")?,
-            };
-            let booking: Option<String> = row.try_get("", "booking").during(DURING)?;
-            let answer = StoredAnswer {
-                fingerprint: row.try_get("", "fingerprint").during(DURING)?,
-                booking: booking.as_deref().map(booking_id).transpose()?,
-                answer: row.try_get("", "answer").during(DURING)?,
-            };
-            found.insert(key, answer);
-        }
-        Ok(found)
+        answers_to(&self.transaction, keys).await
     }
 
     /// Some bookings, those that exist.
@@ -180,6 +152,17 @@ impl Session {
 }
 
 impl Write {
+    /// As [`Session::answers_to`], without keeping what is read of this at the same time waiting, where that is possible.
+    pub(crate) async fn answers_beside(
+        &self,
+        keys: &[AnswerKey],
+    ) -> Result<HashMap<AnswerKey, StoredAnswer>, StoreError> {
+        match &self.beside {
+            Some(connection) => answers_to(connection, keys).await,
+            None => self.answers_to(keys).await,
+        }
+    }
+
     /// Some of the holds that have run out and still count in any of those cells.
     pub(crate) async fn lapsed_on(
         &self,
@@ -244,6 +227,44 @@ impl Write {
         }
         Ok(found)
     }
+}
+
+async fn answers_to(
+    connection: &impl ConnectionTrait,
+    keys: &[AnswerKey],
+) -> Result<HashMap<AnswerKey, StoredAnswer>, StoreError> {
+    const DURING: &str = "look request ids up";
+    let rows = Rows::of(keys);
+    let (sql, rows) = match connection.get_database_backend() {
+        DbBackend::Sqlite => {
+            let rows = rows
+                .text("principal", |it| it.principal.clone())
+                .text("method", |it| it.method.clone())
+                .text("request_id", |it| it.id.clone());
+            (ANSWERS, rows)
+        }
+        _ => {
+            let whole = |it: &AnswerKey| [&*it.principal, &it.method, &it.id].join(" ");
+            (ANSWERS_HASHED, rows.text("key", whole))
+        }
+    };
+    let mut found = HashMap::new();
+    for row in select_by(connection, sql, rows, DURING).await? {
+        let text = |column| row.try_get("", column).during(DURING);
+        let key = AnswerKey {
+            principal: text("principal")?,
+            method: text("method")?,
+            id: text("request_id")?,
+        };
+        let booking: Option<String> = row.try_get("", "booking").during(DURING)?;
+        let answer = StoredAnswer {
+            fingerprint: row.try_get("", "fingerprint").during(DURING)?,
+            booking: booking.as_deref().map(booking_id).transpose()?,
+            answer: row.try_get("", "answer").during(DURING)?,
+        };
+        found.insert(key, answer);
+    }
+    Ok(found)
 }
 
 fn cell_key(pool: i64, slot: i64) -> CellKey {

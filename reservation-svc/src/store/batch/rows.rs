@@ -4,9 +4,7 @@
 //! once, however many rows it is about. SQLite gets multi-row `VALUES` in a few fixed sizes, each prepared once, and as
 //! many of these statements as it takes; the largest stays far below its limit of 32,766 values.
 
-use sea_orm::{
-    ConnectionTrait as _, DbBackend, QueryResult, Statement, Value, sea_query::ArrayType,
-};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value, sea_query::ArrayType};
 
 use crate::store::{Session, StoreError, error::During};
 
@@ -187,12 +185,7 @@ impl Session {
         rows: Rows<'_, T>,
         operation: &'static str,
     ) -> Result<Vec<QueryResult>, StoreError> {
-        let mut found = Vec::new();
-        for statement in rows.statements(self.backend(), sql) {
-            let rows = self.transaction.query_all_raw(statement).await;
-            found.extend(rows.during(operation)?);
-        }
-        Ok(found)
+        select_by(&self.transaction, sql, rows, operation).await
     }
 
     /// Adds rows to a table. `conflict`: what follows, such as `ON CONFLICT DO NOTHING`; may be empty.
@@ -239,6 +232,21 @@ impl Session {
             _ => Ok(()),
         }
     }
+}
+
+/// As [`Session::select_by`], on any connection.
+pub(super) async fn select_by<T>(
+    connection: &impl ConnectionTrait,
+    sql: &str,
+    rows: Rows<'_, T>,
+    operation: &'static str,
+) -> Result<Vec<QueryResult>, StoreError> {
+    let mut found = Vec::new();
+    for statement in rows.statements(connection.get_database_backend(), sql) {
+        let rows = connection.query_all_raw(statement).await;
+        found.extend(rows.during(operation)?);
+    }
+    Ok(found)
 }
 
 /// Rows to be written to one table: one statement on PostgreSQL, none at all for no rows.

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 
-use super::plan::Plan;
+use super::{plan::Plan, under_load::UnderLoad};
 use crate::{
     catalogue::Catalogue,
     client::Client,
@@ -14,13 +14,12 @@ use crate::{
     processes::Server,
     raw,
     report::{Choices, Engine, Kind, Memory, Row, Scenario, Subject},
-    tally::Answer,
-    traffic::{self, Ask, Traffic},
+    traffic::{self, Traffic},
     usage::{self, Processes},
 };
 
-/// Holds in one call of BatchHold: its limit.
-const BATCH: usize = 500;
+/// The rate of the open loop, of the answers a second that the service could give a moment before.
+const OPEN_SHARE: f64 = 0.7;
 /// Calls that may fail of those that are answered; more, and something is wrong rather than slow.
 const FAILED_SHARE_MAX: f64 = 0.001;
 const KINDS: [traffic::Kind; 3] = [
@@ -78,12 +77,13 @@ impl Measure<'_> {
         let mut rows = Vec::new();
         for kind in KINDS {
             let subject = subject(scenario(kind), Engine::Service);
-            rows.push(
-                under_load
-                    .of(kind)
-                    .hold(subject, self.choices.clients)
-                    .await?,
-            );
+            let loaded = under_load.of(kind);
+            let row = loaded.hold(subject, self.choices.clients).await?;
+            let rate = row.answers_per_s * OPEN_SHARE;
+            rows.push(row);
+            if kind == traffic::Kind::HotScreening && database == Kind::Postgres {
+                rows.push(loaded.open(rate).await?);
+            }
         }
         let batch = subject(Scenario::HotScreening, Engine::Batch);
         rows.push(
@@ -188,32 +188,6 @@ impl Measure<'_> {
         })
     }
 
-    /// The hot screening at so many requests a second.
-    pub(super) async fn open(&self, rate: f64) -> anyhow::Result<Vec<Row>> {
-        let mut rows = Vec::new();
-        for _ in 0..self.plan.open_runs {
-            (self.say)(&format!("{rate:.0} requests a second"));
-            let under_load = self.service(Kind::Postgres).await?;
-            let call = under_load.call();
-            let run = generator::open(
-                under_load.client.runtime(),
-                rate,
-                self.plan.open,
-                under_load.processes,
-                call,
-            )
-            .await?;
-            let subject = Subject {
-                scenario: Scenario::Open,
-                database: Kind::Postgres,
-                engine: Engine::Service,
-            };
-            rows.push(self.row(subject, &run)?);
-            under_load.end().await?;
-        }
-        Ok(rows)
-    }
-
     /// The hot screening for long, with an eye on memory.
     pub(super) async fn sustained(&self) -> anyhow::Result<Memory> {
         (self.say)("watching memory");
@@ -301,27 +275,33 @@ impl Measure<'_> {
         (database == Kind::Postgres).then(|| self.databases.pid())
     }
 
-    fn traffic(&self, kind: traffic::Kind) -> Arc<Traffic> {
+    pub(super) fn traffic(&self, kind: traffic::Kind) -> Arc<Traffic> {
         Arc::new(Traffic::new(kind, Catalogue::FULL, self.databases.now))
     }
 
-    fn row(&self, subject: Subject, run: &Run) -> anyhow::Result<Row> {
+    pub(super) fn row(&self, subject: Subject, run: &Run) -> anyhow::Result<Row> {
         let row = Row::new(subject, run);
+        self.tell(&row);
+        let failed_max = (run.tally.held as f64 * FAILED_SHARE_MAX).max(1.0);
+        let sound = run.tally.held > 0 && row.failed as f64 <= failed_max;
+        anyhow::ensure!(sound, "{subject:?} failed: {:?}", run.tally.failed);
+        Ok(row)
+    }
+
+    pub(super) fn tell(&self, row: &Row) {
+        let subject = row.subject;
         (self.say)(&format!(
-            "{:?} {:?} {:?}: {:.0} holds/s, p99 {:.1} ms, CPU {:.0} + {:.0} + {:.0} us a hold",
+            "{:?} {:?} {:?}: {:.0} holds/s, p99 {:.1} ms, {} failed, CPU {:.0} + {:.0} + {:.0} us a hold",
             subject.database,
             subject.scenario,
             subject.engine,
             row.holds_per_s,
             row.latency.p99_ms,
+            row.failed,
             row.server_us,
             row.database_us,
             row.client_us
         ));
-        let failed_max = (run.tally.held as f64 * FAILED_SHARE_MAX).max(1.0);
-        let sound = run.tally.held > 0 && row.failed as f64 <= failed_max;
-        anyhow::ensure!(sound, "{subject:?} failed: {:?}", run.tally.failed);
-        Ok(row)
     }
 }
 
@@ -331,92 +311,6 @@ pub(super) struct Before {
     /// Goes on where it was: what is sold stays sold.
     traffic: Arc<Traffic>,
 }
-
-/// A server that is loaded.
-pub(super) struct UnderLoad<'a> {
-    measure: &'a Measure<'a>,
-    client: Client,
-    traffic: Arc<Traffic>,
-    server: Arc<Server>,
-    url: String,
-    processes: Processes,
-    pub(super) span: Span,
-    keeps_database: bool,
-}
-
-impl UnderLoad<'_> {
-    /// The same server under another kind of traffic.
-    fn of(&self, kind: traffic::Kind) -> Self {
-        let traffic = match kind {
-            traffic::Kind::HotScreening => Arc::clone(&self.traffic),
-            other => self.measure.traffic(other),
-        };
-        Self {
-            client: self.client.clone(),
-            traffic,
-            server: Arc::clone(&self.server),
-            url: self.url.clone(),
-            ..*self
-        }
-    }
-
-    fn call(&self) -> impl Fn() -> Calling + Clone + Send + 'static {
-        let (client, traffic) = (self.client.clone(), Arc::clone(&self.traffic));
-        move || {
-            let (client, traffic) = (client.clone(), Arc::clone(&traffic));
-            Box::pin(async move {
-                let ask = traffic.next()?;
-                Some(client.hold(&traffic, &ask).await)
-            })
-        }
-    }
-
-    /// HoldBooking by so many clients.
-    pub(super) async fn hold(&self, subject: Subject, clients: usize) -> anyhow::Result<Row> {
-        let run = generator::closed(
-            self.client.runtime(),
-            clients,
-            self.span,
-            self.processes,
-            self.call(),
-        )
-        .await?;
-        self.measure.row(subject, &run)
-    }
-
-    /// BatchHold by so many clients.
-    pub(super) async fn batch_hold(&self, subject: Subject, clients: usize) -> anyhow::Result<Row> {
-        let (client, traffic) = (self.client.clone(), Arc::clone(&self.traffic));
-        let call = move || {
-            let (client, traffic) = (client.clone(), Arc::clone(&traffic));
-            async move {
-                let asks: Option<Vec<Ask>> = (0..BATCH).map(|_| traffic.next()).collect();
-                Some(client.batch_hold(&traffic, &asks?).await)
-            }
-        };
-        let run = generator::closed(
-            self.client.runtime(),
-            clients,
-            self.span,
-            self.processes,
-            call,
-        )
-        .await?;
-        self.measure.row(subject, &run)
-    }
-
-    /// Ends the server, and sees that what it sold adds up.
-    pub(super) async fn end(self) -> anyhow::Result<()> {
-        let server = Arc::into_inner(self.server).context("the server is still loaded")?;
-        server.stop().await?;
-        if self.keeps_database {
-            return Ok(());
-        }
-        self.measure.databases.settle(&self.url).await
-    }
-}
-
-type Calling = std::pin::Pin<Box<dyn Future<Output = Option<Answer>> + Send>>;
 
 fn scenario(kind: traffic::Kind) -> Scenario {
     match kind {

@@ -12,7 +12,6 @@ pub(super) struct Plan {
     /// To choose what is best.
     pub(super) search: Span,
     pub(super) open: Span,
-    pub(super) open_runs: usize,
     /// To watch memory.
     pub(super) sustained: Span,
     /// Few, and many.
@@ -26,8 +25,7 @@ impl Plan {
         rounds: 5,
         span: span(1_000, 4_000),
         search: span(500, 1_500),
-        open: span(2_000, 10_000),
-        open_runs: 3,
+        open: span(1_000, 8_000),
         sustained: span(5_000, 45_000),
         bookings_before: [1_000, 5_000_000],
         naive_requests: 40_000,
@@ -38,7 +36,6 @@ impl Plan {
         span: span(300, 1_000),
         search: span(200, 500),
         open: span(500, 2_000),
-        open_runs: 1,
         sustained: span(500, 2_000),
         bookings_before: [1_000, 50_000],
         naive_requests: 10_000,
