@@ -75,6 +75,15 @@ fn the_middle_two_thirds_back_is_best() {
 }
 
 #[test]
+fn where_every_block_leaves_a_single_seat_that_is_the_refusal() {
+    // One seat of each row, one above the other, is the only choice; A1 and A3 would be left.
+    let hall = ["...", "x.x", "x..", "..x"];
+    check(&hall, 4, "A2 B2 C2 D2");
+    let refused = ask(&hall, &wish(4), true).unwrap_err();
+    assert_eq!(refused.reason, Reason::LeavesSingleSeat);
+}
+
+#[test]
 fn an_aisle_parts_and_a_row_of_sofas_has_its_own_measure() {
     check(&[".. .."], 2, "A1 A2");
     let refused = ask(&[".. .."], &wish(3), false).unwrap_err();
@@ -326,11 +335,20 @@ proptest! {
         let (seats, free) = hall(&lines);
         let plan = Plan::new(&seats);
         let is_free = |it: &Seat| free.contains(&it.pool);
-        if let Ok(best) = plan.best(&screening(), &wish(count), true, is_free) {
-            prop_assert!(plan.left_single(&best, is_free).is_empty());
-        } else {
-            // The rule alone takes nobody's seats away, unless it is about some seats only.
-            prop_assert!(plan.best(&screening(), &wish(count), false, is_free).is_err());
+        let denial = match plan.best(&screening(), &wish(count), true, is_free) {
+            Ok(best) => {
+                prop_assert!(plan.left_single(&best, is_free).is_empty());
+                return Ok(());
+            }
+            Err(denial) => denial,
+        };
+        let open: Vec<&Seat> = seats.iter().filter(|seat| is_free(seat)).collect();
+        let sets = subsets(&open, count.min(open.len() + 1));
+        let choices: Vec<_> = sets.iter().filter(|set| together(&open, set, count).is_some()).collect();
+        prop_assert_eq!(denial.reason == Reason::LeavesSingleSeat, !choices.is_empty());
+        for set in choices {
+            let chosen: Vec<_> = set.iter().map(|at| open[*at].id.clone()).collect();
+            prop_assert!(!plan.left_single(&chosen, is_free).is_empty(), "{chosen:?}");
         }
     }
 
