@@ -25,7 +25,7 @@ impl Plan {
         rounds: 5,
         span: span(1_000, 4_000),
         search: span(500, 1_500),
-        open: span(1_000, 8_000),
+        open: span(2_000, 8_000),
         sustained: span(5_000, 45_000),
         bookings_before: [1_000, 5_000_000],
         naive_requests: 40_000,
