@@ -121,6 +121,11 @@ struct Ask<'a> {
 }
 
 impl Call {
+    /// Whether the method has a place for the id of a request.
+    pub(crate) fn takes_request_id(&self) -> bool {
+        self.transcoder.takes_request_id()
+    }
+
     /// Calls the method; a gRPC error comes back in the profile's shape, a refusal is the gateway's own.
     pub(crate) async fn answer(
         &self,

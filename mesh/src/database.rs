@@ -42,7 +42,7 @@ const MIGRATION_LOCK: i64 = 0x6261_6e79_616e;
 pub struct DatabaseSettings {
     /// `sqlite://PATH?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`.
     pub url: DatabaseUrl,
-    /// Connections to PostgreSQL at most, 2 to 1000. SQLite has one writer whatever is said here.
+    /// Connections to PostgreSQL at most, 2 to 1000, and 4 of a writer. SQLite has one writer whatever is said here.
     #[serde(default = "max_connections")]
     pub max_connections: u32,
 }
@@ -110,6 +110,7 @@ pub enum OpenError {
 pub struct Database {
     connection: DatabaseConnection,
     writer: DatabaseConnection,
+    beside: Option<DatabaseConnection>,
     migrated: watch::Receiver<bool>,
     // Held as long as the database is open: the operating system gives it back whatever happens to the process.
     _owner: Option<Arc<File>>,
@@ -161,6 +162,13 @@ impl Database {
         let connection = connection.map_err(refused)?;
         let writer = sea_orm::Database::connect(options::writer(settings)).await;
         let writer = writer.map_err(refused)?;
+        let beside = match connection.get_database_backend() {
+            DbBackend::Sqlite => None,
+            _ => {
+                let beside = sea_orm::Database::connect(options::beside(settings)).await;
+                Some(beside.map_err(refused)?)
+            }
+        };
         let (done, migrated) = watch::channel(false);
         let status = Arc::new(Mutex::new(DatabaseStatus {
             name: name.to_owned(),
@@ -187,6 +195,7 @@ impl Database {
         Ok(Self {
             connection,
             writer,
+            beside,
             migrated,
             _owner: owner,
         })
@@ -204,6 +213,13 @@ impl Database {
     #[must_use]
     pub fn writer(&self) -> &DatabaseConnection {
         &self.writer
+    }
+
+    /// Connections as the writer's, where there is more than one at a time: for what a transaction that holds a lock may
+    /// ask at the same time without waiting for anybody. They are soon given up on: the transaction can ask by itself.
+    #[must_use]
+    pub fn beside(&self) -> Option<&DatabaseConnection> {
+        self.beside.as_ref()
     }
 
     /// Which kind of database it is.

@@ -53,6 +53,8 @@ use error::During;
 
 /// The answer to COMMIT is waited for this long.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(8);
+/// Lost connections that are passed over to begin a write: a restarted server has lost all there are.
+const LOST_MAX: usize = 2;
 
 /// The database of one reservation service; clones share its connections.
 #[derive(Clone, Debug)]
@@ -102,8 +104,21 @@ impl Store {
         self.begin(self.database.connection(), options).await
     }
 
-    /// Waits for the writer's turn and takes it.
+    /// Waits for the writer's turn and takes it; on another connection where one turns out to be lost.
     pub async fn write(&self) -> Result<Write, StoreError> {
+        let mut begun = self.begin_to_write().await;
+        for _ in 0..LOST_MAX {
+            match &begun {
+                Err(error) if error.is_worth_another_connection() => {
+                    begun = self.begin_to_write().await;
+                }
+                _ => break,
+            }
+        }
+        begun
+    }
+
+    async fn begin_to_write(&self) -> Result<Write, StoreError> {
         let options = match self.database.backend() {
             // SQLite knows no row locks: the whole database is locked from the start, or the turn could still be lost
             // between reading and writing.
@@ -114,17 +129,11 @@ impl Store {
             // READ COMMITTED, as the writer's connections begin all of them.
             _ => TransactionOptions::default(),
         };
-        let writer = self.database.writer();
-        let session = self.begin(writer, options).await?;
+        let session = self.begin(self.database.writer(), options).await?;
         let head = session.lock_head().await?;
-        let beside = match self.database.backend() {
-            // It has one connection that writes.
-            DbBackend::Sqlite => None,
-            _ => Some(writer.clone()),
-        };
         Ok(Write {
             session,
-            beside,
+            beside: self.database.beside().cloned(),
             head,
             batch: BatchId(Uuid::now_v7()),
         })

@@ -165,7 +165,12 @@ impl Edge {
         };
         let failure = response.extensions_mut().remove::<Failure>();
         if let (Some(failure), Some(kept)) = (failure, kept) {
-            let has_request_id = matches!(idempotency::key(&parts.headers), Ok(Some(_)));
+            // Both sides must have known the request by its id: what the method has no place for was never told.
+            let has_request_id = split
+                .grpc
+                .as_ref()
+                .is_ok_and(|call| call.takes_request_id())
+                && matches!(idempotency::key(&parts.headers), Ok(Some(_)));
             if ruling.fall_back(failure, has_request_id).is_ok() {
                 record.ruling = Some(ruling);
                 let answer = self

@@ -164,6 +164,10 @@ impl Rollouts {
         match read {
             Ok(Ok(percent)) => {
                 refused.remove(live.name());
+                // What it said before may have been overtaken by another replica's: only news counts.
+                if live.mounted() == percent {
+                    return;
+                }
                 if let Some(before) = live.configure(percent) {
                     announce_change(live, &before, &live.current());
                     self.inner.configured.notify_one();

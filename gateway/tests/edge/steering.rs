@@ -192,6 +192,21 @@ async fn legacy_answers_for_grpc_only_what_cannot_happen_twice() {
     let write = world.post("/api/items", &closed).header("x-user-id", &grpc);
     let (response, side) = send(write).await;
     assert_eq!((response.status().as_u16(), side.as_str()), (503, "grpc"));
+    // Under an id that both sides know it cannot happen twice.
+    let world = World::with(|config| {
+        let items = config.rollouts.get_mut("items").unwrap();
+        items.fallback = true;
+        items.legacy.honours_request_ids = true;
+    })
+    .await;
+    for (id, want) in [(None, (503, "grpc")), (Some("once"), (200, "legacy"))] {
+        let mut write = world.post("/api/items", &closed).header("x-user-id", &grpc);
+        if let Some(id) = id {
+            write = write.header("idempotency-key", id);
+        }
+        let (response, side) = send(write).await;
+        assert_eq!((response.status().as_u16(), side.as_str()), want, "{id:?}");
+    }
 
     let world = World::with(|config| config.set_upstream("shop", away).unwrap()).await;
     let (response, side) = send(world.get("/api/items").header("x-user-id", &grpc)).await;

@@ -14,10 +14,14 @@ use super::DatabaseSettings;
 
 /// A statement waits at most this long for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// One that writes, one that looks things up for it meanwhile, and one that is on its way back.
-const WRITERS_MAX: u32 = 3;
+/// One that writes and one to ask what became of a commit whose connection was lost.
+const WRITERS_MAX: u32 = 2;
+/// One that is asked and one that is on its way back.
+const BESIDE_MAX: u32 = 2;
+/// What is asked beside a writer can be asked on its own connection too: that is worth no long wait.
+const BESIDE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A writer's connection that was used a moment ago is not asked whether it is still there: that would be one more way to
-/// the server and back for each transaction, and a lost one shows when it begins.
+/// the server and back for each transaction, and a lost one shows by its first statement.
 const WRITER_IDLE: Duration = Duration::from_millis(500);
 /// Statements that a writer's connection keeps prepared: all that there are, in every size of theirs.
 const STATEMENTS_MAX: usize = 500;
@@ -72,6 +76,15 @@ pub(super) fn writer(settings: &DatabaseSettings) -> ConnectOptions {
                 .statement_cache_capacity(STATEMENTS_MAX)
                 .pragma("cache_size", "-65536")
         });
+    options
+}
+
+/// As [`writer`], of those that are asked while a writer is busy.
+pub(super) fn beside(settings: &DatabaseSettings) -> ConnectOptions {
+    let mut options = writer(settings);
+    options
+        .max_connections(BESIDE_MAX)
+        .acquire_timeout(BESIDE_TIMEOUT);
     options
 }
 

@@ -1,7 +1,7 @@
 //! `make bench-holds`: what the service sells a second, beside the naive engine and beside statements alone.
 //!
-//! Peers take turns within each round, each on a fresh copy of the same database, and rows are those of the median
-//! round: what the machine does meanwhile hits all of them. What has a best setting (clients, connections, sizes) is
+//! Peers take turns within each round, each on a fresh copy of the same database, a row is the median of its own, and a
+//! ratio that of the median round: what the machine does meanwhile hits all of them. What has a best setting (clients, connections, sizes) is
 //! tried first.
 
 mod measure;

@@ -79,7 +79,8 @@ impl Reader {
         }
     }
 
-    /// Marks everything before `next` as read; blocks, without a limit while brokers are away. False if the partition is no longer this member's.
+    /// Marks everything before `next` as read; blocks, without a limit while brokers are away. False if the partition is no
+    /// longer this member's.
     pub(super) fn commit(&self, topic: Topic, partition: i32, next: i64) -> KafkaResult<bool> {
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset(topic.as_str(), partition, Offset::Offset(next))?;

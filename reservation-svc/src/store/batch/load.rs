@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult as _};
+use tracing::debug;
 
 use super::{
     AnswerKey,
@@ -157,10 +158,15 @@ impl Write {
         &self,
         keys: &[AnswerKey],
     ) -> Result<HashMap<AnswerKey, StoredAnswer>, StoreError> {
-        match &self.beside {
-            Some(connection) => answers_to(connection, keys).await,
-            None => self.answers_to(keys).await,
+        if let Some(connection) = &self.beside {
+            match answers_to(connection, keys).await {
+                Err(error) if error.is_transient() => {
+                    debug!(%error, "Looking request ids up without a second connection");
+                }
+                answers => return answers,
+            }
         }
+        self.answers_to(keys).await
     }
 
     /// Some of the holds that have run out and still count in any of those cells.

@@ -89,8 +89,13 @@ impl UnderLoad<'_> {
             engine: Engine::Service,
         };
         let mut row = Row::new(subject, &run);
+        anyhow::ensure!(
+            run.tally.held > 0,
+            "{subject:?} failed: {:?}",
+            run.tally.failed
+        );
         if row.failed > (row.failed + run.tally.held + run.tally.refused) / 100 {
-            row.latency.p99_ms = TURNED_AWAY_MS;
+            row.latency.p99_ms = row.latency.p99_ms.max(TURNED_AWAY_MS);
         }
         self.measure.tell(&row);
         Ok(row)
