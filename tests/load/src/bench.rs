@@ -1,8 +1,8 @@
 //! `make bench-holds`: what the service sells a second, beside the naive engine and beside statements alone.
 //!
 //! Peers take turns within each round, each on a fresh copy of the same database, a row is the median of its own, and a
-//! ratio that of the median round: what the machine does meanwhile hits all of them. What has a best setting (clients, connections, sizes) is
-//! tried first.
+//! ratio that of the median round: what the machine does meanwhile hits all of them. What has a best setting (clients,
+//! connections, sizes) is tried first.
 
 mod measure;
 mod plan;
@@ -62,8 +62,8 @@ pub async fn run(
     })
 }
 
-/// What comes of the rows of all rounds. Ratios are those of the median round: each compares what was measured within a
-/// minute, for the machine may be half as fast in the next.
+/// What comes of the rows of all rounds. Ratios are those of the median round: each compares what was measured close
+/// together, for the machine may be half as fast a few minutes later.
 fn figures(rows: &[Row]) -> anyhow::Result<Vec<(String, f64, String)>> {
     use Engine::{Batch, Naive, NaiveInOrder, Raw, Service};
     use Kind::{Postgres, Sqlite};

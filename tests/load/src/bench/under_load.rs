@@ -17,6 +17,8 @@ use crate::{
 
 /// Holds in one call of BatchHold: its limit.
 const BATCH: usize = 500;
+/// How a service says that too many come at once; any other failure spoils the run.
+const TURNED_AWAY: [&str; 2] = ["ResourceExhausted", "DeadlineExceeded"];
 /// Charged to every caller where more were turned away than the 99th percentile leaves out: they have to come again.
 const TURNED_AWAY_MS: f64 = 10_000.0;
 
@@ -89,8 +91,9 @@ impl UnderLoad<'_> {
             engine: Engine::Service,
         };
         let mut row = Row::new(subject, &run);
+        let turned_away = |code: &String| TURNED_AWAY.contains(&code.as_str());
         anyhow::ensure!(
-            run.tally.held > 0,
+            run.tally.held > 0 && run.tally.failed.keys().all(turned_away),
             "{subject:?} failed: {:?}",
             run.tally.failed
         );
