@@ -12,7 +12,10 @@ mod sides;
 
 use std::{collections::BTreeMap, fmt};
 
-use super::history::{Exchange, History};
+use super::history::{Exchange, History, Outage};
+
+/// A service that answers the operator again may have closed the connection of somebody else just then.
+const AFTER_OUTAGE_US: u64 = 1_000_000;
 
 /// What came out.
 #[derive(Debug, Default)]
@@ -98,6 +101,11 @@ fn by_subject(history: &History) -> Subjects<'_> {
     subjects
 }
 
+/// Whether an outage may have been felt by an exchange, at its latest by a connection that was closed just after it.
+pub(super) fn is_near(it: &Exchange, outage: &Outage) -> bool {
+    outage.killed_us <= it.ended_us && it.sent_us <= outage.back_us + AFTER_OUTAGE_US
+}
+
 /// An exchange, for people.
 fn named(it: &Exchange) -> String {
     format!(
@@ -133,8 +141,10 @@ mod tests {
 
     #[test]
     fn whatever_is_doctored_is_caught_by_the_figure_that_it_is_about() {
-        let caught = doctor::all_caught(&doctor::sound(), &mut Chance::new(1)).unwrap();
-        assert!(caught >= 20, "{caught}");
+        for seed in 0..200 {
+            let caught = doctor::all_caught(&doctor::sound(), &mut Chance::new(seed)).unwrap();
+            assert!(caught >= 60, "{caught} with seed {seed}");
+        }
     }
 
     #[test]

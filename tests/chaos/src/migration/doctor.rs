@@ -10,7 +10,7 @@ mod sound;
 use anyhow::ensure;
 
 use super::{
-    check::{Verdict, check},
+    check::{Verdict, check, is_near},
     history::{Asked, Exchange, History, Told},
 };
 use crate::chance::Chance;
@@ -152,10 +152,7 @@ fn created(history: &mut History, chance: &mut Chance) -> Option<i64> {
 fn undisturbed(history: &mut History, chance: &mut Chance) -> Option<usize> {
     let calm = |it: &Exchange| {
         it.succeeded()
-            && !history
-                .outages
-                .iter()
-                .any(|outage| it.sent_us <= outage.back_us && outage.killed_us <= it.ended_us)
+            && !history.outages.iter().any(|outage| is_near(it, outage))
     };
     let some: Vec<usize> = (0..history.exchanges.len())
         .filter(|index| calm(&history.exchanges[*index]))

@@ -4,15 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Subjects, Verdict, named};
+use super::{Subjects, Verdict, is_near, named};
 use crate::migration::history::{Asked, Change, Decision, Exchange, History, Side};
 
 /// A change is in force everywhere after this long.
 const IN_FORCE_US: u64 = 1_000_000;
 /// How long a pin holds, and what clocks and roads may add.
 const PIN_US: u64 = 31_000_000;
-/// A service that answers the operator again may have closed the connection of somebody else just then.
-const AFTER_OUTAGE_US: u64 = 1_000_000;
 
 pub(super) fn check(history: &History, subjects: &Subjects<'_>, verdict: &mut Verdict) {
     let changes: BTreeMap<u64, &Change> =
@@ -111,11 +109,9 @@ impl Decided<'_> {
     }
 
     fn may_fall_back(&self, history: &History, verdict: &mut Verdict) {
-        let is_down = history.outages.iter().any(|outage| {
-            outage.side == Side::Grpc
-                && outage.killed_us <= self.it.ended_us
-                && self.it.sent_us <= outage.back_us + AFTER_OUTAGE_US
-        });
+        let mut outages = history.outages.iter();
+        let is_down =
+            outages.any(|outage| outage.side == Side::Grpc && is_near(self.it, outage));
         if self.decision.fell_back && !is_down {
             verdict.violation(format!("fell back without an outage: {}", named(self.it)));
         }

@@ -111,7 +111,8 @@ pub(super) fn fell_back(history: &mut History, chance: &mut Chance) -> bool {
 }
 
 pub(super) fn other_side(history: &mut History, chance: &mut Chance) -> bool {
-    let found = pick(history, chance, |it| it.answer.side.is_some());
+    let told = |it: &Exchange| it.is_of_movies() && it.answer.side.is_some();
+    let found = pick(history, chance, told);
     let found = found.and_then(|it| it.answer.side.as_mut());
     found.is_some_and(|side| {
         *side = match side {

@@ -1,7 +1,10 @@
 //! Wrong in the end: something is missing, another, there twice, or was changed by nobody.
 
-use super::created;
-use crate::{chance::Chance, migration::history::History};
+use super::{created, pick};
+use crate::{
+    chance::Chance,
+    migration::history::{Exchange, History, Told},
+};
 
 pub(super) fn lost_on_grpc(history: &mut History, chance: &mut Chance) -> bool {
     let id = created(history, chance);
@@ -26,9 +29,12 @@ pub(super) fn another_movie(history: &mut History, chance: &mut Chance) -> bool 
 }
 
 pub(super) fn booking_lost(history: &mut History, chance: &mut Chance) -> bool {
-    let names: Vec<String> = history.end.bookings.keys().cloned().collect();
-    let name = chance.pick(&names);
-    name.is_some_and(|name| history.end.bookings.remove(name).is_some())
+    let told = |it: &Exchange| it.succeeded() && matches!(it.answer.told, Told::Booking { .. });
+    let told = pick(history, chance, told).map(|it| it.answer.told.clone());
+    let Some(Told::Booking { booking, .. }) = told else {
+        return false;
+    };
+    history.end.bookings.remove(&booking).is_some()
 }
 
 pub(super) fn booking_undone(history: &mut History, chance: &mut Chance) -> bool {

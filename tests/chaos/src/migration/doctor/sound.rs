@@ -111,6 +111,11 @@ impl Made {
         let (ada, bob) = ((Side::Grpc, 10, 2), (Side::Legacy, 9_000, 2));
         let at = 30 * SECOND - 100;
         self.asked("ada", at, ada, create("in flight"), 503, Told::Nothing);
+        // Just after an outage, when a connection may still turn out to be closed.
+        for (who, decided) in [("ada", ada), ("bob", bob)] {
+            let at = 31 * SECOND + SECOND / 2;
+            self.asked(who, at, decided, Asked::Movie { id: 0 }, 200, Told::Nothing);
+        }
         let at = 45 * SECOND + 5_000;
         let bob_later = (Side::Grpc, bob.1, 3);
         self.asked("bob", at, bob_later, create("no ids"), 503, Told::Nothing);
