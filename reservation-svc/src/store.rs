@@ -168,8 +168,7 @@ impl Write {
     /// Makes all of it durable, with the head as it is from now on. [`StoreError::Unconfirmed`] if it may be durable
     /// although the database did not say so.
     pub async fn commit(self, head: &Head) -> Result<(), StoreError> {
-        self.note_batch(head).await?;
-        self.session.update_head(head).await?;
+        self.advance(head).await?;
         let committing = self.session.transaction.commit();
         let unconfirmed = |source| StoreError::Unconfirmed { source };
         match tokio::time::timeout(COMMIT_TIMEOUT, committing).await {

@@ -52,6 +52,9 @@ impl Session {
         &self,
         ids: &[CinemaId],
     ) -> Result<HashMap<CinemaId, Cinema>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = cinema::Entity::find()
             .filter(cinema::Column::Id.is_in(ids.iter().map(|id| id.0.as_str())))
             .all(&self.transaction)
@@ -78,6 +81,9 @@ impl Session {
 
     /// The seats of some halls, by hall and number in it.
     pub async fn seats(&self, halls: &[i64]) -> Result<HashMap<i64, Vec<Seat>>, StoreError> {
+        if halls.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = seat::Entity::find()
             .filter(seat::Column::Hall.is_in(halls.iter().copied()))
             .order_by_asc(seat::Column::Idx)
@@ -117,6 +123,9 @@ impl Session {
 
     /// Some movies, whether or not they are in the listings.
     pub async fn movies_of(&self, ids: &[MovieId]) -> Result<HashMap<MovieId, Movie>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = movie::Entity::find()
             .filter(movie::Column::Id.is_in(ids.iter().map(|id| id.0)))
             .all(&self.transaction)

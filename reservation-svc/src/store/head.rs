@@ -1,10 +1,10 @@
 //! The one-row `commit_head`: which database this is, its last commit sequence and the numbers allotted so far.
 
 use jiff::Timestamp;
-use sea_orm::{ActiveValue::Set, EntityTrait, QuerySelect};
+use sea_orm::{ConnectionTrait as _, EntityTrait, QuerySelect};
 
 use super::{
-    Session, StoreError,
+    Session, StoreError, Write,
     entity::commit_head,
     error::During,
     rows::{micros, timestamp},
@@ -50,24 +50,34 @@ impl Session {
             .during("lock the commit head")?;
         head(row)
     }
+}
 
-    pub(super) async fn update_head(&self, head: &Head) -> Result<(), StoreError> {
-        let row = commit_head::ActiveModel {
-            id: Set(1),
-            sequence: Set(head.sequence),
-            decided_at: Set(micros(head.decided_at)),
-            last_pool: Set(head.last_pool),
-            last_item: Set(head.last_item),
-            catalogue_version: Set(head.catalogue_version),
-            waiting: Set(head.waiting),
-            pinned: Set(head.pinned),
-            ..Default::default()
-        };
-        commit_head::Entity::update_many()
-            .set(row)
-            .exec(&self.transaction)
-            .await
-            .during("advance the commit head")?;
+impl Write {
+    /// Notes the batch, so that whether it was committed can be looked up, and moves the head on.
+    ///
+    /// Numbers and an id of our own can stand in the text: so both go to the server in one piece.
+    pub(super) async fn advance(&self, head: &Head) -> Result<(), StoreError> {
+        let batch = self.batch().0;
+        let Head {
+            sequence,
+            last_pool,
+            last_item,
+            catalogue_version,
+            waiting,
+            pinned,
+            ..
+        } = head;
+        let decided_at = micros(head.decided_at);
+        let sql = format!(
+            "INSERT INTO commit_batches (id, sequence, committed_at) \
+             VALUES ('{batch}', {sequence}, {decided_at}); \
+             UPDATE commit_head SET sequence = {sequence}, decided_at = {decided_at}, \
+             last_pool = {last_pool}, last_item = {last_item}, \
+             catalogue_version = {catalogue_version}, waiting = {waiting}, pinned = {pinned} \
+             WHERE id = 1"
+        );
+        let advanced = self.transaction.execute_unprepared(&sql).await;
+        advanced.during("advance the commit head")?;
         Ok(())
     }
 }

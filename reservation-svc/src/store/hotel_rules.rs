@@ -23,6 +23,9 @@ impl Session {
         &self,
         pools: &[PoolId],
     ) -> Result<HashMap<PoolId, Vec<Restriction>>, StoreError> {
+        if pools.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = restriction::Entity::find()
             .filter(restriction::Column::Pool.is_in(pools.iter().map(|pool| pool.0)))
             .order_by_asc(restriction::Column::Id)

@@ -44,6 +44,9 @@ impl Session {
 
     /// Some hotels, those that exist.
     pub async fn hotels_of(&self, ids: &[HotelId]) -> Result<HashMap<HotelId, Hotel>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = hotel::Entity::find()
             .filter(hotel::Column::Id.is_in(ids.iter().map(|id| id.0.as_str())))
             .all(&self.transaction)
@@ -59,6 +62,9 @@ impl Session {
         &self,
         ids: &[RoomTypeId],
     ) -> Result<HashMap<RoomTypeId, RoomType>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
         // Of their hotels all are read: an id alone is unique only within its hotel.
         let hotels: HashSet<_> = ids.iter().map(|id| id.hotel.0.as_str()).collect();
         let rows = room_type::Entity::find()
@@ -82,6 +88,9 @@ impl Session {
         &self,
         pools: &[PoolId],
     ) -> Result<HashMap<PoolId, Vec<Rate>>, StoreError> {
+        if pools.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = rate::Entity::find()
             .filter(rate::Column::Pool.is_in(pools.iter().map(|pool| pool.0)))
             .order_by_asc(rate::Column::Id)

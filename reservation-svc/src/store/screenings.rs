@@ -122,6 +122,9 @@ impl Session {
         &self,
         ids: &[ScreeningId],
     ) -> Result<HashMap<ScreeningId, Screening>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = screening::Entity::find()
             .filter(screening::Column::Id.is_in(ids.iter().map(|id| id.number)))
             .filter(screening::Column::Deleted.eq(false))
@@ -144,6 +147,9 @@ impl Session {
         &self,
         screenings: &[i64],
     ) -> Result<HashMap<i64, Vec<SeatPrice>>, StoreError> {
+        if screenings.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = screening_price::Entity::find()
             .filter(screening_price::Column::Screening.is_in(screenings.iter().copied()))
             .order_by_asc(screening_price::Column::Category)

@@ -1,7 +1,8 @@
 //! `make bench-holds`: what the service sells a second, beside the naive engine and beside statements alone.
 //!
 //! Peers take turns within each round, each on a fresh copy of the same database, a row is the median of its own, and a
-//! ratio that of the median round: what the machine does meanwhile hits all of them. What has a best setting (clients,
+//! ratio that of the median round: what the machine does meanwhile hits all of them. The hot screening, by which the
+//! service is held to the naive engine, is measured twice a round, there and back. What has a best setting (clients,
 //! connections, sizes) is tried first.
 
 mod measure;

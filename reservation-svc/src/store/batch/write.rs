@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::booking::Booking,
-    store::{Head, Store, StoreError, Write, bookings::to_row, entity::booking, rows::micros},
+    store::{Store, StoreError, Write, bookings::to_row, entity::booking, rows::micros},
 };
 
 /// What is written, in this order. Each makes its step from the changes alone.
@@ -44,18 +44,6 @@ impl Write {
         self.insert_entries(&changes.entries_new).await?;
         self.update_entries(&changes.entries_changed).await?;
         self.apply_rooms(&changes.rooms).await
-    }
-
-    /// Notes the batch, so that whether it was committed can be looked up.
-    pub(in crate::store) async fn note_batch(&self, head: &Head) -> Result<(), StoreError> {
-        let sql = "INSERT INTO commit_batches (id, sequence, committed_at) VALUES ($1, $2, $3)";
-        let values = vec![
-            self.batch().0.to_string().into(),
-            head.sequence.into(),
-            micros(head.decided_at).into(),
-        ];
-        self.execute(sql, values, "note the batch").await?;
-        Ok(())
     }
 
     /// Forgets some of the batches committed before that time; how many. Nobody asks for one long after its commit.
