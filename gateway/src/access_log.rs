@@ -127,6 +127,7 @@ impl Drop for Record {
         let latency = self.begun.elapsed();
         self.route.took(&self.metrics, self.side(), latency);
         let ruling = self.ruling.as_ref();
+        let decided = ruling.and_then(Ruling::overturned);
         tracing::info!(
             listener = self.listener,
             method = %self.method,
@@ -137,6 +138,8 @@ impl Drop for Record {
             rollout = ruling.map(Ruling::rollout),
             side = ruling.map(|ruling| ruling.side.as_str()),
             reason = ruling.map(|ruling| ruling.reason.as_str()),
+            decided_side = decided.map(|(side, _)| side.as_str()),
+            decided_reason = decided.map(|(_, reason)| reason.as_str()),
             bucket = ruling.map(|ruling| ruling.bucket.index()),
             rollout_version = ruling.map(|ruling| ruling.version),
             trouble = self.trouble.as_deref(),

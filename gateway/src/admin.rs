@@ -31,7 +31,7 @@ use tonic::{Request, Response, Status};
 pub(crate) use self::convert::{owner_name, stage_name};
 use self::{check::Check, page::Page, watch::Watch};
 use crate::{
-    rollouts::{Operator, Question, Rollouts},
+    rollouts::{Carried, Operator, Question, Rollouts},
     store::{Action, Reached},
 };
 
@@ -250,6 +250,11 @@ impl RolloutService for Admin {
             time: check.time(request.time, Timestamp::now()),
             is_write: request.write,
             facts: check.facts(request.facts),
+            carried: Carried {
+                pin: check.signed("pin", request.pin),
+                wrote: check.signed("wrote_on", request.wrote_on),
+                forced: check.side("force_side", &request.force_side),
+            },
         };
         check.done()?;
         let (explanation, rollout) = self

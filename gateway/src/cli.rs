@@ -19,7 +19,8 @@ use std::{
 };
 
 pub use arguments::{
-    BackToArg, ChangeArgs, ConnectionArgs, ForceArgs, PolicyArgs, RolloutArgs, RolloutCommand,
+    BackToArg, CarriedArgs, ChangeArgs, ConnectionArgs, ForceArgs, PolicyArgs, RolloutArgs,
+    RolloutCommand,
 };
 pub use error::CliError;
 
@@ -207,6 +208,7 @@ async fn look(
             at,
             write,
             facts,
+            carried,
         } => {
             let question = ExplainRolloutRequest {
                 name: rollout,
@@ -214,6 +216,9 @@ async fn look(
                 time: at.map(timestamp),
                 write,
                 facts,
+                pin: carried.pin.unwrap_or_default(),
+                force_side: carried.force.unwrap_or_default(),
+                wrote_on: carried.wrote_on.unwrap_or_default(),
             };
             let answer = client.explain(question).await?;
             output.print("ExplainRolloutResponse", &answer, |answer| {

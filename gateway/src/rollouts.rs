@@ -51,7 +51,7 @@ use http::HeaderMap;
 pub use change::{ChangeError, Operator};
 pub(crate) use data::Data;
 pub use definition::Definition;
-pub use explain::Question;
+pub use explain::{Carried, Question};
 pub use live::Counts;
 pub(crate) use pins::{PIN, WROTE};
 pub use request::Asked;
@@ -113,6 +113,7 @@ impl Rollouts {
         let all: BTreeMap<_, _> = definitions
             .into_iter()
             .map(|definition| {
+                let definition = definition.steered(&steering);
                 let mounted = mounted_percent(&definition);
                 let live = Live::new(definition, mounted, &metrics);
                 (live.name().to_owned(), Arc::new(live))

@@ -37,7 +37,7 @@ pub use lease::Lease;
 pub use log::{Entry, Verdict};
 pub use noise::Noise;
 pub use settings::{Changed, Overrides, PolicyWord, Setting};
-pub use state::{Configured, Said, State};
+pub use state::{Configured, Said, State, SteeringTerms};
 pub use window::Window;
 
 use crate::migration::Migrator;

@@ -8,6 +8,7 @@ mod codings;
 mod content;
 mod contracts;
 mod data;
+mod explaining;
 mod forwarding;
 mod grpc;
 mod guests;

@@ -7,6 +7,7 @@ mod admin_rest;
 mod admin_service;
 mod edge;
 mod rollouts_cli;
+mod rollouts_explain;
 mod rollouts_files;
 mod rollouts_log;
 mod rollouts_outage;

@@ -32,7 +32,7 @@ impl MigratorTrait for Nothing {
     }
 }
 
-async fn execute(url: &str, statements: &[&str]) -> Result<(), sea_orm::DbErr> {
+pub(crate) async fn execute(url: &str, statements: &[&str]) -> Result<(), sea_orm::DbErr> {
     let process = Process::new();
     let database = Database::start::<Nothing>(&process, &DatabaseSettings::new(url), "intruder")
         .await

@@ -6,7 +6,7 @@ use banyan_proto::{
     rollout::v1::rollout::{Stage as StageName, WriteOwner as OwnerName},
     rpc::{BadRequest, ErrorInfo, bad_request::FieldViolation},
 };
-use banyan_rollout::{Owner, Percent, Stage};
+use banyan_rollout::{Owner, Percent, Side, Stage};
 use jiff::Timestamp;
 use prost::Message;
 use prost_types::Any;
@@ -136,6 +136,33 @@ impl Check {
             0..=SUBJECT_CHARS_MAX => Some(subject).filter(|subject| !subject.is_empty()),
             _ => self.wrong("subject", "RANGE", "at most 500 characters are allowed"),
         }
+    }
+
+    /// One of a side, or as a gateway signed it: `1.g.1763712345678.KvVJBNQ0IU8uoyq-5HnXBQ`.
+    pub(super) fn signed(&mut self, field: &str, text: String) -> Option<String> {
+        let is_sign = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
+        match text.as_str() {
+            "" => None,
+            "legacy" | "grpc" => Some(text),
+            signed
+                if signed.contains('.') && signed.chars().all(is_sign) && signed.len() <= 200 =>
+            {
+                Some(text)
+            }
+            _ => self.wrong(
+                field,
+                "FORMAT",
+                "`legacy`, `grpc` or the value that a gateway gave is allowed",
+            ),
+        }
+    }
+
+    pub(super) fn side(&mut self, field: &str, side: &str) -> Option<Side> {
+        let known = Side::from_name(side);
+        if known.is_none() && !side.is_empty() {
+            let () = self.wrong(field, "RANGE", "`legacy` or `grpc` is allowed");
+        }
+        known
     }
 
     /// `header:user-agent=Mozilla/5.0`

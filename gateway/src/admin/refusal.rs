@@ -31,7 +31,7 @@ pub(super) fn of(error: ChangeError) -> Status {
             details.set_resource_info("rollout.banyan/Rollout", resource, "", message.clone());
             Status::with_error_details(Code::NotFound, message, details)
         }
-        ChangeError::NoSubject { .. } => {
+        ChangeError::NoSubject { .. } | ChangeError::Unrecorded { .. } => {
             let details = ErrorDetails::with_bad_request_violation("subject", message.clone());
             Status::with_error_details(Code::InvalidArgument, message, details)
         }

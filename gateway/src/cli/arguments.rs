@@ -23,6 +23,7 @@ Examples:
   banyan rollout promote movies                                one step further
   banyan rollout abort movies --reason \"p99 doubled\"           everybody back to legacy, at once
   banyan rollout explain movies --subject alice --at 2026-11-21T09:30:00Z
+  banyan rollout explain movies --subject alice --write --wrote-on grpc
   banyan rollout history movies --json | jq '.changes[0]'
   banyan rollout verify movies || page-somebody
   banyan rollout diffs movies                                  what the sides answer differently
@@ -262,6 +263,8 @@ pub enum RolloutCommand {
         /// `token:sub=alice` for a claim of a token that verifies.
         #[arg(long = "fact", value_name = "KIND:NAME=VALUE")]
         facts: Vec<String>,
+        #[command(flatten)]
+        carried: CarriedArgs,
     },
     /// Show what the answers of both sides differ in, by route and field, the most frequent first.
     ///
@@ -318,6 +321,21 @@ fn interval(text: &str) -> Result<f64, &'static str> {
         .ok()
         .filter(|seconds| (0.1..=60.0).contains(seconds))
         .ok_or("0.1 to 60 is allowed")
+}
+
+/// What a request said about its side. Where it is not given the answer says what it would change.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CarriedArgs {
+    /// With this pin, as it came in `x-banyan-pin` or the cookie: says whether it holds at that moment. Or `legacy` or
+    /// `grpc`, for one that does.
+    #[arg(long, value_name = "PIN")]
+    pub pin: Option<String>,
+    /// Asking for this side with `x-banyan-force-side` and the token, `legacy` or `grpc`: says whether that was allowed.
+    #[arg(long, value_name = "SIDE", value_parser = ["legacy", "grpc"])]
+    pub force: Option<String>,
+    /// With the mark of a writer, as it came in `x-banyan-wrote` or the cookie, or the side: `legacy` or `grpc`.
+    #[arg(long, value_name = "MARK")]
+    pub wrote_on: Option<String>,
 }
 
 /// What is done against doubt.

@@ -55,6 +55,14 @@ pub enum ChangeError {
         /// Where it looks.
         sources: String,
     },
+    /// The log does not hold where subjects stood at the moment asked about, and none was named.
+    #[error(
+        "of which subject? where rollout `{name}` read it from at that moment is not in the log: an older release wrote it"
+    )]
+    Unrecorded {
+        /// The rollout.
+        name: String,
+    },
     /// This gateway runs without a store.
     #[error("this gateway keeps no store: percentages come from environment and file only")]
     NoStore,

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use banyan_rollout::{GoingDown, Percent, Policy, Position, Rule, Source, Subjects};
 
-use crate::store::{Configured, Said, State};
+use super::Steering;
+use crate::store::{Configured, Said, State, SteeringTerms};
 
 /// A rollout as configured.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Definition {
     pub legacy_honours_request_ids: bool,
     /// How it advances and returns by itself; people decide where there is none.
     pub policy: Option<Policy>,
+    /// What single requests may say about their side; the whole gateway's, known once it runs.
+    pub steering: Option<SteeringTerms>,
 }
 
 impl Definition {
@@ -68,6 +71,15 @@ impl Definition {
             legacy_keeps_ids: None,
             legacy_honours_request_ids: false,
             policy: None,
+            steering: None,
+        }
+    }
+
+    /// Under the steering that this gateway runs with, which the log is told of too.
+    pub(super) fn steered(self, steering: &Steering) -> Self {
+        Self {
+            steering: Some(steering.terms()),
+            ..self
         }
     }
 
@@ -110,6 +122,9 @@ impl Definition {
             subjects: Some(self.subjects.clone()),
             fallback: self.has_fallback,
             policy: self.policy.clone(),
+            routes: Some(self.routes.clone()),
+            honours_request_ids: Some(self.legacy_honours_request_ids),
+            steering: self.steering,
         }
     }
 }

@@ -2,13 +2,24 @@
 //!
 //! A moment's state comes from the log; what was decided then is decided again by the same pure function that decides
 //! requests. Without a store, or while it is away, only the present can be explained.
+//!
+//! All that decides was in force at that moment, nothing of it is today's: the sources of subjects, rules, what becomes of
+//! writers, the fallback, whether a side could be asked for and how long a pin held. What an older release did not write
+//! down is said to be unknown. Keys are secret and in no log, so pins and marks are verified by today's.
+
+mod carried;
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use banyan_rollout::{Explanation, Facts, Request, Subject, explain};
+use banyan_rollout::{Explanation, Facts, Falling, Line, Request, Subject, explain};
 use jiff::Timestamp;
 
-use super::{ChangeError, Counts, Rollouts, Snapshot, live::Current};
+pub use self::carried::Carried;
+use super::{
+    ChangeError, Counts, Rollouts, Snapshot,
+    live::{Current, Live},
+};
+use crate::store::SteeringTerms;
 
 /// What somebody wants to know.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +32,17 @@ pub struct Question {
     pub is_write: bool,
     /// Facts of the request, by the spelling of subject sources: `header:user-agent`.
     pub facts: BTreeMap<String, String>,
+    /// What the request said about its side.
+    pub carried: Carried,
+}
+
+/// A rollout at the moment that is asked about.
+struct Moment {
+    current: Arc<Current>,
+    time: Timestamp,
+    is_past: bool,
+    /// What requests could say about their side, where that is known.
+    steering: Option<SteeringTerms>,
 }
 
 impl Rollouts {
@@ -34,49 +56,146 @@ impl Rollouts {
         question: Question,
     ) -> Result<(Explanation, Snapshot), ChangeError> {
         let live = self.live(name)?;
-        let current = match question.time {
-            None => Arc::clone(&live.current()),
-            Some(time) => {
-                let stored = self.store()?.state_at(name, time).await;
-                let stored = stored.map_err(|source| ChangeError::History {
-                    name: name.to_owned(),
-                    source,
-                })?;
-                match stored {
-                    Some(stored) => Arc::new(Current::new(stored, &live.definition())),
-                    // The store has never seen it: nobody can have changed it.
-                    None => Arc::clone(&live.current()),
-                }
-            }
-        };
+        let moment = self.moment(&live, question.time).await?;
+        let current = &moment.current;
         let facts = Told(question.facts);
-        let definition = live.definition();
-        let subjects = &definition.subjects;
-        let reading = question.subject.is_none().then(|| subjects.find(&facts));
+        let reading = match (&question.subject, moment.has_subjects()) {
+            (None, true) => Some(current.subjects.find(&facts)),
+            (None, false) => {
+                let name = name.to_owned();
+                return Err(ChangeError::Unrecorded { name });
+            }
+            (Some(_), _) => None,
+        };
         let shown = || reading.as_ref()?.subject.clone();
         let given = question.subject.map(Subject::new);
         let subject = given.or_else(shown).ok_or_else(|| {
-            let sources: Vec<_> = subjects.sources().map(ToString::to_string).collect();
+            let sources: Vec<_> = current
+                .subjects
+                .sources()
+                .map(ToString::to_string)
+                .collect();
             ChangeError::NoSubject {
                 name: name.to_owned(),
                 sources: sources.join(", "),
             }
         })?;
+        let now_ms = u64::try_from(moment.time.as_millisecond()).unwrap_or_default();
+        let keys = self.inner.steering.keys.load();
+        let steering = moment.steering;
+        let heard = question.carried.heard(&carried::Ears {
+            pins: &live.pins,
+            keys: &keys,
+            going_down: current.decides_by.going_down,
+            steering,
+            today: self.inner.steering.terms(),
+            now_ms,
+        });
         let request = Request {
             safe: !question.is_write,
+            forced: heard.forced,
+            pin: heard.pin,
+            wrote_on: heard.wrote_on,
             facts: &facts,
+            now_ms,
             ..Request::of(&subject)
         };
+        let mut terms = heard.terms;
+        terms.falling = Some(Falling {
+            allowed: current.has_fallback,
+            honours_request_ids: match moment.is_past {
+                true => current.state.configured.honours_request_ids,
+                false => Some(current.honours_request_ids),
+            },
+        });
         let words = current.state.position.percentages(current.state.weaker());
-        let explanation = explain(
+        let mut explanation = explain(
             &current.decides_by,
             &request,
             reading.as_ref(),
             Some(&words),
+            &terms,
         );
-        let is_stale = question.time.is_none() && self.is_stale();
-        let snapshot = Snapshot::new(&definition, &current, Counts::default(), is_stale);
-        Ok((explanation, snapshot))
+        explanation.lines.extend(moment.unknown());
+        let is_stale = !moment.is_past && self.is_stale();
+        Ok((explanation, moment.snapshot(&live, is_stale)))
+    }
+
+    async fn moment(&self, live: &Live, time: Option<Timestamp>) -> Result<Moment, ChangeError> {
+        let now = || Arc::clone(&live.current());
+        let Some(time) = time else {
+            return Ok(Moment {
+                current: now(),
+                time: Timestamp::now(),
+                is_past: false,
+                steering: Some(self.inner.steering.terms()),
+            });
+        };
+        let stored = self.store()?.state_at(live.name(), time).await;
+        let stored = stored.map_err(|source| ChangeError::History {
+            name: live.name().to_owned(),
+            source,
+        })?;
+        let current = match stored {
+            Some(stored) => Arc::new(Current::new(stored, &live.definition())),
+            // The store has never seen it: nobody can have changed it.
+            None => now(),
+        };
+        Ok(Moment {
+            steering: current.state.configured.steering,
+            current,
+            time,
+            is_past: true,
+        })
+    }
+}
+
+impl Moment {
+    /// Whether it is known where the subject of a request stood.
+    fn has_subjects(&self) -> bool {
+        !self.is_past || self.current.state.configured.subjects.is_some()
+    }
+
+    /// What the log does not hold of it.
+    fn unknown(&self) -> Option<Line> {
+        let configured = &self.current.state.configured;
+        let known = [
+            ("the sources of subjects", configured.subjects.is_some()),
+            ("its routes", configured.routes.is_some()),
+            (
+                "whether legacy honoured request ids",
+                configured.honours_request_ids.is_some(),
+            ),
+            (
+                "what requests could say about their side",
+                configured.steering.is_some(),
+            ),
+        ];
+        let lacks = known.into_iter().filter(|(_, is_known)| !is_known);
+        let lacks: Vec<_> = lacks.map(|(name, _)| name).collect();
+        (self.is_past && !lacks.is_empty()).then(|| Line {
+            topic: "log",
+            text: format!(
+                "an older release wrote this entry, which lacks: {}",
+                lacks.join(", ")
+            ),
+        })
+    }
+
+    /// The rollout as it was, without what is not known of it.
+    fn snapshot(&self, live: &Live, is_stale: bool) -> Snapshot {
+        let definition = live.definition();
+        let now = Snapshot::new(&definition, &self.current, Counts::default(), is_stale);
+        if !self.is_past {
+            return now;
+        }
+        let configured = &self.current.state.configured;
+        let subjects = configured.subjects.iter().flat_map(|all| all.sources());
+        Snapshot {
+            subjects: subjects.cloned().collect(),
+            routes: configured.routes.clone().unwrap_or_default(),
+            ..now
+        }
     }
 }
 
@@ -118,3 +237,6 @@ impl Facts for Told {
         self.get("client", "address").map(Cow::Borrowed)
     }
 }
+
+#[cfg(test)]
+mod tests;

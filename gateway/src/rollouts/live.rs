@@ -57,6 +57,8 @@ pub(super) struct Current {
     /// What is kept on its side.
     pub(super) subjects: Subjects,
     pub(super) has_fallback: bool,
+    /// Whether legacy does a request once only, however often it comes with the same request id.
+    pub(super) honours_request_ids: bool,
 }
 
 /// A change that was taken over: what is in force before its moment, and from then on.
@@ -375,6 +377,10 @@ impl Current {
                 None => definition.subjects.clone(),
             },
             has_fallback: state.has_fallback(),
+            honours_request_ids: state
+                .configured
+                .honours_request_ids
+                .unwrap_or(definition.legacy_honours_request_ids),
             state,
             version,
             change_time,

@@ -31,6 +31,7 @@ impl Rollouts {
             }
         }
         for definition in definitions {
+            let definition = definition.steered(self.steering());
             let known = all.get(&definition.name).cloned();
             let mounted = mounted(known.as_deref(), &definition).await;
             if let Some(live) = known {

@@ -29,7 +29,7 @@ const COOKIE: &str = "banyan_subject";
 /// Who serves one request and why.
 #[derive(Debug)]
 pub struct Ruling {
-    /// Who serves it.
+    /// Who serves it: who was decided on, or legacy where that failed.
     pub side: Side,
     /// Why that side.
     pub reason: Reason,
@@ -45,6 +45,7 @@ pub struct Ruling {
     rollout: Arc<Live>,
     writes: Owner,
     has_fallback: bool,
+    honours_request_ids: bool,
     pin: Option<Pin>,
     is_safe: bool,
     /// How gRPC failed, where legacy answers for it.
@@ -85,6 +86,7 @@ impl Ruling {
             },
         );
         let (version, writes, has_fallback) = (current.version, state.writes, current.has_fallback);
+        let honours_request_ids = current.honours_request_ids;
         drop(current);
         Self {
             side: decision.side,
@@ -97,6 +99,7 @@ impl Ruling {
             rollout,
             writes,
             has_fallback,
+            honours_request_ids,
             pin: pin.filter(|pin| pin.holds(now_ms)),
             is_safe: asked.is_safe,
             fell_back: None,
@@ -108,6 +111,13 @@ impl Ruling {
     #[must_use]
     pub fn rollout(&self) -> &str {
         self.rollout.name()
+    }
+
+    /// What was decided, where somebody else answered in the end.
+    #[must_use]
+    pub fn overturned(&self) -> Option<(Side, Reason)> {
+        let decided = (self.decision.side, self.decision.reason);
+        self.fell_back.map(|_| decided)
     }
 
     /// Whether a body has to be kept, so that legacy could answer for gRPC.
@@ -124,6 +134,7 @@ impl Ruling {
         self.attempt(failure, has_request_id).falls_back()?;
         self.fell_back = Some(failure);
         self.side = Side::Legacy;
+        self.reason = Reason::Fallback;
         self.rollout.fell_back(failure);
         Ok(())
     }
@@ -141,8 +152,7 @@ impl Ruling {
             allowed: self.may_fall_back(),
             failure,
             safe: self.is_safe,
-            request_id_honoured: has_request_id
-                && self.rollout.definition().legacy_honours_request_ids,
+            request_id_honoured: has_request_id && self.honours_request_ids,
             writes: self.writes,
             pinned: self.pin.map(|pin| pin.side),
             repeated: self.fell_back.is_some(),

@@ -7,7 +7,10 @@ use banyan_mesh::settings::Secret;
 use banyan_rollout::Keys;
 
 use super::pins::{fresh_secret, keys_of};
-use crate::{config::SteeringConfig, store::Store};
+use crate::{
+    config::SteeringConfig,
+    store::{SteeringTerms, Store},
+};
 
 /// The name of the key in the store.
 const SECRET: &str = "pins";
@@ -45,6 +48,14 @@ impl Steering {
             force_token: config.force_token.clone(),
             pin: Duration::from_secs(config.pin_s),
         })
+    }
+
+    /// What requests may say, without what is secret.
+    pub(super) fn terms(&self) -> SteeringTerms {
+        SteeringTerms {
+            force_token: self.force_token.is_some(),
+            pin_s: self.pin.as_secs(),
+        }
     }
 
     /// Takes the key that all replicas find in the store, unless it has one that they share already.

@@ -123,6 +123,9 @@ impl State {
             "rules",
             "going_down",
             "enabled",
+            "routes",
+            "honours_request_ids",
+            "steering",
         ];
         let (mut was, mut is) = (before.words(), self.words());
         if was[3] == is[3] && before.policy() != self.policy() {
@@ -141,22 +144,31 @@ impl State {
             .collect()
     }
 
-    fn words(&self) -> [String; 8] {
+    fn words(&self) -> [String; 11] {
         let configured = &self.configured;
-        let sources = configured.subjects.iter().flat_map(|all| all.sources());
-        let sources: Vec<_> = sources.map(ToString::to_string).collect();
+        let sources = configured.subjects.as_ref().map(|all| {
+            let sources: Vec<_> = all.sources().map(ToString::to_string).collect();
+            sources.join(", ")
+        });
+        let routes = configured.routes.as_ref().map(|all| all.join(", "));
         [
             text(self.shadow()),
             text(self.noise()),
             switch(self.has_fallback()).to_owned(),
             self.policy().map_or_else(|| "off".to_owned(), in_words),
-            sources.join(", "),
+            known(sources),
             serde_json::to_string(&configured.rules).unwrap_or_default(),
             match configured.going_down {
                 GoingDown::Return => "return".to_owned(),
                 GoingDown::StayWithWriter => "stay-with-writer".to_owned(),
             },
             configured.enabled.to_string(),
+            known(routes),
+            known(configured.honours_request_ids.map(|it| it.to_string())),
+            known(configured.steering.map(|it| {
+                let token = if it.force_token { "with a" } else { "without" };
+                format!("{token} force token, pins of {} s", it.pin_s)
+            })),
         ]
     }
 }
@@ -176,6 +188,11 @@ fn setting(
         name,
         said: by_hand.into_iter().chain([file]).collect(),
     }
+}
+
+/// What an older release wrote may lack it.
+fn known(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "not recorded".to_owned())
 }
 
 /// A share that says something: none is what is so without a word.

@@ -2,7 +2,7 @@
 //!
 //! All that a decision depends on is in here, except the request: so the entry of the log that was the last one at some
 //! moment is enough to repeat every decision of that moment. It is kept as JSON; a field that an older entry lacks has
-//! the value that things had before the field existed.
+//! the value that things had before the field existed, or is `None` where that is not known.
 //!
 //! What variables, mounted files and gateway.toml say is part of it too, and the latest change of any of them counts:
 //! replicas that hear of it one after the other (a rolling update, a folder that is mounted anew) still decide alike.
@@ -59,6 +59,25 @@ pub struct Configured {
     pub fallback: bool,
     /// How it moves by itself; people decide where there is none.
     pub policy: Option<Policy>,
+    /// Routes that move together, as `METHOD template`; `None` where an older release wrote this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<String>>,
+    /// Whether legacy does a request once only, however often it comes with the same request id; `None` where an older
+    /// release wrote this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub honours_request_ids: Option<bool>,
+    /// What single requests may say about their side; `None` where an older release wrote this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steering: Option<SteeringTerms>,
+}
+
+/// What single requests may say about their side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SteeringTerms {
+    /// Whether there is a token by which a side may be asked for.
+    pub force_token: bool,
+    /// How long a pin holds.
+    pub pin_s: u64,
 }
 
 /// What one source says about the percentage.
@@ -154,6 +173,9 @@ impl Default for Configured {
             subjects: None,
             fallback: false,
             policy: None,
+            routes: None,
+            honours_request_ids: None,
+            steering: None,
         }
     }
 }

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::world::{World, answer, until};
+use super::{
+    calls::on_side,
+    world::{World, answer, nowhere, until},
+};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -157,5 +160,40 @@ async fn a_client_that_leaves_has_its_line_and_its_count() {
     );
     let counted =
         r#"gateway_requests_total{listener="public",route="* /old/**",side="",status="4xx"} 1"#;
+    assert!(world.metrics().await.contains(counted));
+}
+
+#[tokio::test]
+async fn an_answer_of_legacy_for_grpc_tells_both() {
+    let (lines, _guard) = Lines::collect();
+    let away = nowhere().await;
+    let world = World::with(move |config| {
+        config.rollouts.get_mut("items").unwrap().fallback = true;
+        config.set_upstream("shop", away).unwrap();
+    })
+    .await;
+    for side in ["grpc", "legacy"] {
+        answer(world.get("/api/items").header("x-user-id", on_side(side))).await;
+    }
+    until("both lines", || async { lines.answered().len() >= 2 }).await;
+    let of = |line: &Value| {
+        let names = ["side", "reason", "decided_side", "decided_reason"];
+        names.map(|name| line[name].clone())
+    };
+    let answered: Vec<_> = lines.answered().iter().map(of).collect();
+    assert_eq!(
+        answered,
+        [
+            [
+                json!("legacy"),
+                json!("fallback"),
+                json!("grpc"),
+                json!("percent")
+            ],
+            [json!("legacy"), json!("percent"), Value::Null, Value::Null]
+        ]
+    );
+    let counted =
+        r#"gateway_rollout_answers_total{rollout="items",side="legacy",reason="fallback"} 1"#;
     assert!(world.metrics().await.contains(counted));
 }

@@ -18,7 +18,7 @@
 //! from its owner.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 
@@ -70,6 +70,8 @@ pub enum Reason {
     StaysWithWriter,
     /// The rollout was rolled back and nobody has gone on yet.
     Halted,
+    /// Legacy answers because gRPC failed; never decided, see [`crate::Attempt`].
+    Fallback,
 }
 
 /// What a decision depends on of a request.
@@ -267,7 +269,7 @@ impl Side {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Percent,
         Self::StageLegacy,
         Self::StageShadow,
@@ -281,6 +283,7 @@ impl Reason {
         Self::RulePercent,
         Self::StaysWithWriter,
         Self::Halted,
+        Self::Fallback,
     ];
 
     /// The stable name in headers, logs and metrics.
@@ -300,6 +303,7 @@ impl Reason {
             Self::RulePercent => "rule_percent",
             Self::StaysWithWriter => "stays_with_writer",
             Self::Halted => "halted",
+            Self::Fallback => "fallback",
         }
     }
 
@@ -322,6 +326,7 @@ impl Reason {
                 "beyond the percentage, but the subject's writes are on gRPC and it stays with them"
             }
             Self::Halted => "rolled back, and nobody has gone on yet",
+            Self::Fallback => "gRPC failed, and legacy answered for it",
         }
     }
 }

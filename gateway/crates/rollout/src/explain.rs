@@ -2,12 +2,17 @@
 //!
 //! The decision in it is made by [`decide`], not told after it; the lines say what [`decide`] looked at and in which order
 //! (its documentation). A gateway that keeps past states can explain a past moment as well as this one.
+//!
+//! What a request may carry moves its side too: a pin, a side that it asks for, a writer's mark. Where none came the
+//! explanation says what one would do, again by asking [`decide`]; so what it says would happen does.
+
+mod terms;
 
 use std::fmt;
 
-use crate::{
-    Decision, Percentages, Reading, Reason, Request, RolloutState, Stage, Subjects, Then, decide,
-};
+use crate::{Decision, Percentages, Reading, Reason, Request, RolloutState, Stage, Then, decide};
+
+pub use terms::{Falling, Term, Terms};
 
 /// A decision with all that led to it; prints as lines of `topic: text`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,20 +33,22 @@ pub struct Explanation {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// A stable name: `stage`, `writes`, `subject`, `forced`, `pin`, `rule`, `percent`, `shadow`, `decision`.
+    /// A stable name: `stage`, `writes`, `subject`, `forced`, `pin`, `wrote`, `rule`, `percent`, `shadow`, `fallback`,
+    /// `decision`; who explains may add others.
     pub topic: &'static str,
     /// What was found.
     pub text: String,
 }
 
 /// Decides about a request and says why. `reading` tells how the subject was found, `words` what each source says about
-/// the percentage, where they are known.
+/// the percentage, where they are known; `terms`, on what terms requests were heard.
 #[must_use]
 pub fn explain(
     state: &RolloutState,
     request: &Request<'_>,
     reading: Option<&Reading<'_>>,
     words: Option<&Percentages>,
+    terms: &Terms,
 ) -> Explanation {
     let decision = decide(state, request);
     let source = reading.and_then(|reading| reading.source.map(ToString::to_string));
@@ -53,7 +60,7 @@ pub fn explain(
         writes(state, request),
         subject(state, request, &decision, source.as_deref(), &missing),
     ];
-    lines.extend(asked(request));
+    lines.extend(terms.asked(state, request, &decision));
     if state.enabled && state.stage == Stage::Split {
         lines.extend(rules(state, request));
         lines.push(percent(state, &decision, words));
@@ -66,6 +73,7 @@ pub fn explain(
         };
         line("shadow", format!("{} is asked too{noise}", shadow.side))
     }));
+    lines.extend(terms.falling(state, request, &decision));
     lines.push(verdict(&decision));
     Explanation {
         decision,
@@ -74,24 +82,6 @@ pub fn explain(
         missing,
         lines,
     }
-}
-
-/// Reads the subject from the request and explains; a request without one is explained as `otherwise`, the subject that
-/// the gateway would give it.
-#[must_use]
-pub fn explain_reading(
-    state: &RolloutState,
-    subjects: &Subjects,
-    request: &Request<'_>,
-    words: Option<&Percentages>,
-) -> Explanation {
-    let reading = subjects.find(request.facts);
-    let subject = reading.subject.as_ref().unwrap_or(request.subject);
-    let request = Request {
-        subject,
-        ..*request
-    };
-    explain(state, &request, Some(&reading), words)
 }
 
 fn line(topic: &'static str, text: String) -> Line {
@@ -148,24 +138,6 @@ fn subject(
         }
     }
     line("subject", text)
-}
-
-fn asked(request: &Request<'_>) -> impl Iterator<Item = Line> {
-    let forced = request
-        .forced
-        .map(|side| line("forced", format!("{side} was asked for")));
-    let pin = request.pin.map(|pin| {
-        let state = if pin.holds(request.now_ms) {
-            format!("for {} ms more", pin.until_ms - request.now_ms)
-        } else {
-            "no longer: it has run out".to_owned()
-        };
-        line("pin", format!("to {} {state}", pin.side))
-    });
-    let wrote = request
-        .wrote_on
-        .map(|side| line("wrote", format!("its last write went to {side}")));
-    [forced, pin, wrote].into_iter().flatten()
 }
 
 fn rules<'a>(state: &'a RolloutState, request: &'a Request<'_>) -> impl Iterator<Item = Line> + 'a {
@@ -227,73 +199,4 @@ impl fmt::Display for Explanation {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Percent, Pin, Rule, Side, Source, Subject, When, testing::Shown};
-
-    fn state() -> RolloutState {
-        let norway = When {
-            headers: [("x-country".to_owned(), "NO".to_owned())].into(),
-            ..When::default()
-        };
-        RolloutState {
-            percent: Percent::from_hundredths(2_500).unwrap(),
-            source: Source::Operator,
-            version: 7,
-            rules: vec![Rule::new("Norway", norway, Then::Percent(Percent::ZERO)).unwrap()],
-            ..RolloutState::new("movies")
-        }
-    }
-
-    #[test]
-    fn everything_that_led_to_a_decision_is_said() {
-        let state = state();
-        let subjects: Subjects =
-            serde_json::from_str(r#"["token:sub", "header:x-user-id", "cookie:c"]"#).unwrap();
-        let shown = Shown::new(&[("header:x-user-id", "alice")]);
-        let nobody = Subject::new("");
-        let request = Request {
-            facts: &shown,
-            safe: false,
-            pin: Some(Pin {
-                side: Side::Legacy,
-                until_ms: 5,
-            }),
-            now_ms: 5,
-            ..Request::of(&nobody)
-        };
-        let words = Percentages {
-            operator: Some(state.percent),
-            ..Percentages::default()
-        };
-        let explanation = explain_reading(&state, &subjects, &request, Some(&words));
-        assert_eq!(
-            explanation.to_string(),
-            "stage    split (version 7)\n\
-             writes   owned by by-subject; this request may write\n\
-             subject  `alice` is bucket 529 of 10000 (sha256-v1, salt `movies`), found in header:x-user-id, after \
-             token:sub lacked it (so does a token that does not verify)\n\
-             pin      to legacy no longer: it has run out\n\
-             rule     `Norway` does not match\n\
-             percent  25: bucket 529 is below 2500 (operator 25 (in force) > environment - > files - > file - > \
-             default 0)\n\
-             decision grpc, because percent: the subject's bucket against the percentage"
-        );
-        assert_eq!(explanation.missing, ["token:sub"]);
-    }
-
-    #[test]
-    fn the_decision_explained_is_the_decision_made() {
-        let subject = Subject::new("bob");
-        let request = Request::of(&subject);
-        for stage in Stage::ALL {
-            let state = RolloutState {
-                stage,
-                writes: stage.owner(),
-                ..state()
-            };
-            let explanation = explain(&state, &request, None, None);
-            assert_eq!(explanation.decision, decide(&state, &request));
-        }
-    }
-}
+mod tests;

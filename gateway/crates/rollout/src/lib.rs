@@ -49,7 +49,7 @@ pub use analysis::{
 };
 pub use bucket::{Algorithm, BUCKETS, Bucket, bucket};
 pub use decision::{Decision, Reason, Request, Shadow, Side, decide};
-pub use explain::{Explanation, Line, explain, explain_reading};
+pub use explain::{Explanation, Falling, Line, Term, Terms, explain};
 pub use fallback::{Attempt, Failure, NoFallback};
 pub use percent::{ParsePercentError, Percent};
 pub use percentages::{Percentages, Source, Word};

@@ -172,7 +172,7 @@ pub struct Decision {
     pub gateway: usize,
     /// Who answered.
     pub side: Side,
-    /// Why that side.
+    /// Why that side, or why gRPC where legacy answered for it.
     pub reason: String,
     /// The subject's place, 0 to 9,999.
     pub bucket: u16,

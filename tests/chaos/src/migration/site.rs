@@ -276,17 +276,16 @@ fn decision(line: &str, gateway: usize) -> Option<(String, Decision)> {
         "legacy" => Side::Legacy,
         _ => return None,
     };
-    let trouble = fields
-        .get("trouble")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let answered = fields.get("reason")?.as_str()?;
+    // What was decided is said beside it, where legacy answered for gRPC.
+    let decided = fields.get("decided_reason").and_then(Value::as_str);
     let decision = Decision {
         gateway,
         side,
-        reason: fields.get("reason")?.as_str()?.to_owned(),
+        reason: decided.unwrap_or(answered).to_owned(),
         bucket: u16::try_from(fields.get("bucket")?.as_u64()?).ok()?,
         version: fields.get("rollout_version")?.as_u64()?,
-        fell_back: trouble.starts_with("legacy answered: gRPC failed"),
+        fell_back: answered == "fallback",
     };
     Some((fields.get("request_id")?.as_str()?.to_owned(), decision))
 }

@@ -142,7 +142,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
 }
 
 prop_compose! {
-    fn states()(
+    pub(crate) fn states()(
         enabled in prop::bool::weighted(0.9), stage in prop::sample::select(&Stage::ALL[..]), owner in any::<prop::sample::Index>(),
         hundredths in 0..=10_000u16, halted in prop::bool::weighted(0.2), stay in any::<bool>(), rules in rules(),
         shadow in 0..=10_000u16,
@@ -161,7 +161,7 @@ prop_compose! {
 }
 
 #[derive(Clone, Debug)]
-struct Asked {
+pub(crate) struct Asked {
     subject: Subject,
     shown: Shown,
     safe: bool,
@@ -174,7 +174,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn request(&self) -> Request<'_> {
+    pub(crate) fn request(&self) -> Request<'_> {
         Request {
             subject: &self.subject,
             safe: self.safe,
@@ -190,7 +190,7 @@ impl Asked {
 }
 
 prop_compose! {
-    fn asked()(
+    pub(crate) fn asked()(
         subject in "[a-z]{1,2}", safe in any::<bool>(), comparable in any::<bool>(), forced in prop::option::weighted(0.2, sides()),
         pin in prop::option::of((sides(), 0..20u64)), wrote_on in prop::option::of(sides()), app in any::<bool>(),
         country in prop::option::of("no|se"), now_ms in 0..20u64, chance in any::<u32>(),

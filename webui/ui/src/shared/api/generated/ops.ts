@@ -2249,7 +2249,10 @@ export interface components {
          * @description A setting before and after a change.
          */
         "banyan.rollout.v1.ChangedSetting": {
-            /** @description Which: `shadow`, `noise`, `fallback`, `policy`, `subjects`, `rules`, `going_down`, `enabled`. */
+            /**
+             * @description Which: `shadow`, `noise`, `fallback`, `policy`, `subjects`, `rules`, `going_down`, `enabled`, `routes`,
+             *     `honours_request_ids`, `steering`. A value that an older release did not write down is `not recorded`.
+             */
             name?: string;
             /** @description What was in force before. */
             previousValue?: string;
@@ -2344,7 +2347,10 @@ export interface components {
             bucket?: number;
             /** @description How it was decided, in the order looked at. */
             steps?: components["schemas"]["banyan.rollout.v1.ExplainedStep"][];
-            /** @description The rollout as it was at that moment; without counts. */
+            /**
+             * @description The rollout as it was at that moment; without counts, with `one_way` as it is today, and without the subjects and
+             *     routes that an older release did not write down.
+             */
             rollout?: components["schemas"]["banyan.rollout.v1.Rollout"];
             /** @description The change that brought it there; empty if nobody had changed it. */
             change?: string;
@@ -2356,7 +2362,10 @@ export interface components {
          * @description One link of an explanation.
          */
         "banyan.rollout.v1.ExplainedStep": {
-            /** @description What was looked at: `subject header:x-user-id`, `stage`, `percent`. */
+            /**
+             * @description What was looked at: `stage`, `subject`, `pin`, `forced`, `wrote`, `rule`, `percent`, `fallback`; or what of that moment
+             *     the log does not hold: `log`.
+             */
             aspect?: string;
             /** @description What was found there. */
             finding?: string;
@@ -5111,6 +5120,21 @@ export interface operations {
                  *     `client:address`.
                  */
                 facts?: string[];
+                /**
+                 * @description The request's pin as it came, in the header `x-banyan-pin` or the cookie `banyan_pin_{rollout}`, which is verified; or
+                 *     `legacy` or `grpc`, as if one to that side had come just before. Where absent the answer says what one would change.
+                 */
+                pin?: string;
+                /**
+                 * @description The side that it asked for with `x-banyan-force-side` and the token that may: `legacy` or `grpc`. It counts where a
+                 *     token was set.
+                 */
+                forceSide?: string;
+                /**
+                 * @description The mark of one who has written, as it came in the header `x-banyan-wrote` or the cookie `banyan_wrote_{rollout}`; or
+                 *     the side, `legacy` or `grpc`. It counts where writers stay when the percentage falls.
+                 */
+                wroteOn?: string;
             };
             header?: {
                 /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */

@@ -1,0 +1,213 @@
+//! What a request may carry that moves its side: what this one's did, or what one would have done.
+
+use super::{Line, line};
+use crate::{Attempt, Decision, Failure, NoFallback, Pin, Request, RolloutState, Side, decide};
+
+/// On what terms requests were heard about their side at the moment that is explained.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Pins.
+    pub pin: Term,
+    /// Sides that are asked for.
+    pub forced: Term,
+    /// Marks of those who have written.
+    pub wrote: Term,
+    /// Whether legacy answers for gRPC; nothing is said of it where absent.
+    pub falling: Option<Falling>,
+}
+
+/// Whether something of a kind is heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Term {
+    /// There is no such thing, and none came: nothing is said of it.
+    #[default]
+    Off,
+    /// One is heard; what there is to say of it: `one holds 30 s`.
+    Heard(String),
+    /// One came and is not heard.
+    Unheard {
+        /// What it asks for, where that is known.
+        side: Option<Side>,
+        /// Why it is not heard.
+        why: String,
+    },
+}
+
+/// Whether legacy answers what gRPC fails to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Falling {
+    /// Whether the rollout lets it.
+    pub allowed: bool,
+    /// Whether legacy does a request once only, however often it comes with the same id; `None` where that is not known.
+    pub honours_request_ids: Option<bool>,
+}
+
+/// One kind of what a request may carry, in words and as a request that carries it.
+struct Kind<'a> {
+    topic: &'static str,
+    /// `no pin came`
+    none: &'static str,
+    /// `one to`, before a side.
+    one: &'static str,
+    /// What came and is heard.
+    came: Option<String>,
+    with: &'a dyn Fn(Side) -> Request<'a>,
+}
+
+impl Terms {
+    pub(super) fn asked(
+        &self,
+        state: &RolloutState,
+        request: &Request<'_>,
+        decision: &Decision,
+    ) -> impl Iterator<Item = Line> {
+        let forced = self.forced.line(
+            state,
+            decision,
+            &Kind {
+                topic: "forced",
+                none: "no side was asked for",
+                one: "asking for",
+                came: request.forced.map(|side| format!("{side} was asked for")),
+                with: &|side| Request {
+                    forced: Some(side),
+                    ..*request
+                },
+            },
+        );
+        let pin = self.pin.line(
+            state,
+            decision,
+            &Kind {
+                topic: "pin",
+                none: "none came",
+                one: "one to",
+                came: request.pin.map(|pin| held(pin, request.now_ms)),
+                with: &|side| Request {
+                    pin: Some(Pin {
+                        side,
+                        until_ms: u64::MAX,
+                    }),
+                    ..*request
+                },
+            },
+        );
+        let wrote = self.wrote.line(
+            state,
+            decision,
+            &Kind {
+                topic: "wrote",
+                none: "no mark came",
+                one: "one of",
+                came: request
+                    .wrote_on
+                    .map(|side| format!("its last write went to {side}")),
+                with: &|side| Request {
+                    wrote_on: Some(side),
+                    ..*request
+                },
+            },
+        );
+        [forced, pin, wrote].into_iter().flatten()
+    }
+
+    /// What becomes of the request if gRPC, which it goes to, fails.
+    pub(super) fn falling(
+        &self,
+        state: &RolloutState,
+        request: &Request<'_>,
+        decision: &Decision,
+    ) -> Option<Line> {
+        let falling = self.falling?;
+        if decision.side == Side::Legacy {
+            return None;
+        }
+        let pin = request.pin.filter(|pin| pin.holds(request.now_ms));
+        let attempt = |failure, request_id_honoured| {
+            let attempt = Attempt {
+                allowed: falling.allowed,
+                failure,
+                safe: request.safe,
+                request_id_honoured,
+                writes: state.writes,
+                pinned: pin.map(|pin| pin.side),
+                repeated: false,
+                answer_begun: false,
+                too_late: false,
+            };
+            attempt.falls_back()
+        };
+        let unreachable = attempt(Failure::Unreachable, false);
+        let text = match (unreachable, attempt(Failure::Broken, false)) {
+            (Err(why), _) => format!("nobody answers if gRPC fails: {}", no_fallback(why)),
+            (Ok(()), Ok(())) => "legacy answers if gRPC fails".to_owned(),
+            (Ok(()), Err(_)) => {
+                let with_id = match falling.honours_request_ids {
+                    Some(true) => ", and with a request id however it failed",
+                    Some(false) => "",
+                    None => {
+                        "; whether legacy did what came with the same request id only once is not recorded"
+                    }
+                };
+                format!("legacy answers if gRPC fails before anything was sent{with_id}")
+            }
+        };
+        Some(line("fallback", text))
+    }
+}
+
+impl Term {
+    fn line(&self, state: &RolloutState, decision: &Decision, kind: &Kind<'_>) -> Option<Line> {
+        let would = |sides: &[Side]| {
+            let other = sides.iter().find_map(|side| {
+                let with = decide(state, &(kind.with)(*side));
+                (with.side != decision.side).then_some((side, with))
+            });
+            match other {
+                Some((side, with)) => format!(
+                    "{} {side} would make it {}, because {}",
+                    kind.one, with.side, with.reason
+                ),
+                None => "one would change nothing".to_owned(),
+            }
+        };
+        let text = match (&kind.came, self) {
+            (None, Self::Off) => return None,
+            (None, Self::Heard(on)) => {
+                let would = would(&[Side::Legacy, Side::Grpc]);
+                format!("{}; {would}; {on}", kind.none)
+            }
+            (None, Self::Unheard { side: None, why }) => why.clone(),
+            (
+                None,
+                Self::Unheard {
+                    side: Some(side),
+                    why,
+                },
+            ) => format!("{why}; if it were heard: {}", would(&[*side])),
+            (Some(came), Self::Heard(on)) => format!("{came}; {on}"),
+            (Some(came), _) => came.clone(),
+        };
+        Some(line(kind.topic, text))
+    }
+}
+
+fn held(pin: Pin, now_ms: u64) -> String {
+    let Pin { side, until_ms } = pin;
+    match pin.holds(now_ms) {
+        true => format!("to {side} for {} ms more", until_ms - now_ms),
+        false => format!(
+            "to {side} no longer: it had run out {} ms before",
+            now_ms - until_ms
+        ),
+    }
+}
+
+fn no_fallback(why: NoFallback) -> &'static str {
+    match why {
+        NoFallback::NotAllowed => "the rollout does not let legacy answer for it",
+        NoFallback::Pinned => "the subject has written there, and legacy may not know of it",
+        NoFallback::NotTheOwner => "gRPC owns the writes",
+        other => other.as_str(),
+    }
+}

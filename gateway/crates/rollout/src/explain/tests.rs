@@ -1,0 +1,215 @@
+//! What is explained is what is decided, whatever came with the request.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    GoingDown, Percent, Pin, Rule, Side, Source, Subject, Subjects, When,
+    decision::tests::{asked, states},
+    testing::Shown,
+};
+
+fn state() -> RolloutState {
+    let norway = When {
+        headers: [("x-country".to_owned(), "NO".to_owned())].into(),
+        ..When::default()
+    };
+    RolloutState {
+        percent: Percent::from_hundredths(2_500).unwrap(),
+        source: Source::Operator,
+        version: 7,
+        rules: vec![Rule::new("Norway", norway, Then::Percent(Percent::ZERO)).unwrap()],
+        ..RolloutState::new("movies")
+    }
+}
+
+fn heard() -> Terms {
+    let heard = |on: &str| Term::Heard(on.to_owned());
+    Terms {
+        pin: heard("one holds 30 s"),
+        forced: heard("with the token"),
+        wrote: heard("one lasts 90 days"),
+        falling: Some(Falling {
+            allowed: true,
+            honours_request_ids: Some(true),
+        }),
+    }
+}
+
+/// The texts of a topic's lines.
+fn said(explanation: &Explanation, topic: &str) -> Vec<String> {
+    let lines = explanation.lines.iter();
+    let lines = lines.filter(|line| line.topic == topic);
+    lines.map(|line| line.text.clone()).collect()
+}
+
+#[test]
+fn everything_that_led_to_a_decision_is_said() {
+    let state = state();
+    let subjects: Subjects =
+        serde_json::from_str(r#"["token:sub", "header:x-user-id", "cookie:c"]"#).unwrap();
+    let shown = Shown::new(&[("header:x-user-id", "alice")]);
+    let reading = subjects.find(&shown);
+    let request = Request {
+        facts: &shown,
+        safe: false,
+        pin: Some(Pin {
+            side: Side::Legacy,
+            until_ms: 3,
+        }),
+        now_ms: 5,
+        ..Request::of(reading.subject.as_ref().unwrap())
+    };
+    let words = Percentages {
+        operator: Some(state.percent),
+        ..Percentages::default()
+    };
+    let explanation = explain(&state, &request, Some(&reading), Some(&words), &heard());
+    assert_eq!(
+        explanation.to_string(),
+        "stage    split (version 7)\n\
+         writes   owned by by-subject; this request may write\n\
+         subject  `alice` is bucket 529 of 10000 (sha256-v1, salt `movies`), found in header:x-user-id, after \
+         token:sub lacked it (so does a token that does not verify)\n\
+         forced   no side was asked for; asking for legacy would make it legacy, because forced; with the token\n\
+         pin      to legacy no longer: it had run out 2 ms before; one holds 30 s\n\
+         wrote    no mark came; one would change nothing; one lasts 90 days\n\
+         rule     `Norway` does not match\n\
+         percent  25: bucket 529 is below 2500 (operator 25 (in force) > environment - > files - > file - > \
+         default 0)\n\
+         fallback legacy answers if gRPC fails before anything was sent, and with a request id however it failed\n\
+         decision grpc, because percent: the subject's bucket against the percentage"
+    );
+    assert_eq!(explanation.missing, ["token:sub"]);
+}
+
+#[test]
+fn what_could_have_come_is_said_with_what_it_would_change() {
+    let subject = Subject::new("alice");
+    let request = Request::of(&subject);
+    let beyond = RolloutState {
+        percent: Percent::ZERO,
+        going_down: GoingDown::StayWithWriter,
+        ..state()
+    };
+    let explanation = explain(&beyond, &request, None, None, &heard());
+    assert_eq!(
+        (
+            said(&explanation, "pin"),
+            said(&explanation, "wrote"),
+            said(&explanation, "fallback")
+        ),
+        (
+            vec!["none came; one to grpc would make it grpc, because pin; one holds 30 s".to_owned()],
+            vec![
+                "no mark came; one of grpc would make it grpc, because stays_with_writer; one lasts 90 days"
+                    .to_owned()
+            ],
+            vec![]
+        )
+    );
+    let forbidden = Terms {
+        forced: Term::Unheard {
+            side: Some(Side::Grpc),
+            why: "grpc was asked for without the token".to_owned(),
+        },
+        ..Terms::default()
+    };
+    let explanation = explain(&beyond, &request, None, None, &forbidden);
+    assert_eq!(explanation.decision.side, Side::Legacy);
+    assert_eq!(
+        said(&explanation, "forced"),
+        [
+            "grpc was asked for without the token; if it were heard: asking for grpc would make it grpc, because \
+             forced"
+        ]
+    );
+    assert!(said(&explanation, "pin").is_empty(), "there are none");
+}
+
+#[test]
+fn whether_legacy_would_answer_for_grpc_is_said() {
+    let subject = Subject::new("alice");
+    let pinned = Some(Pin {
+        side: Side::Grpc,
+        until_ms: 9,
+    });
+    for (safe, pin, allowed, honours_request_ids, want) in [
+        (true, None, true, None, "legacy answers if gRPC fails"),
+        (
+            true,
+            None,
+            false,
+            None,
+            "nobody answers if gRPC fails: the rollout does not let legacy answer for it",
+        ),
+        (
+            true,
+            pinned,
+            true,
+            None,
+            "nobody answers if gRPC fails: the subject has written there, and legacy may not know of it",
+        ),
+        (
+            false,
+            None,
+            true,
+            Some(false),
+            "legacy answers if gRPC fails before anything was sent",
+        ),
+        (
+            false,
+            None,
+            true,
+            None,
+            "legacy answers if gRPC fails before anything was sent; whether legacy did what came with the same request \
+             id only once is not recorded",
+        ),
+    ] {
+        let request = Request {
+            safe,
+            pin,
+            ..Request::of(&subject)
+        };
+        let terms = Terms {
+            falling: Some(Falling {
+                allowed,
+                honours_request_ids,
+            }),
+            ..Terms::default()
+        };
+        let explanation = explain(&state(), &request, None, None, &terms);
+        assert_eq!(said(&explanation, "fallback"), [want]);
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_decision_explained_is_the_decision_made(state in states(), asked in asked(), knows in any::<bool>()) {
+        let request = asked.request();
+        let terms = if knows { heard() } else { Terms::default() };
+        let explanation = explain(&state, &request, None, None, &terms);
+        prop_assert_eq!(explanation.decision, decide(&state, &request));
+        let Decision { side, reason, .. } = explanation.decision;
+        let told = said(&explanation, "decision");
+        prop_assert!(told[0].starts_with(&format!("{side}, because {reason}:")), "{:?}", told);
+    }
+
+    #[test]
+    fn what_is_said_to_change_the_side_does(state in states(), asked in asked()) {
+        let request = Request { forced: None, pin: None, wrote_on: None, ..asked.request() };
+        let explanation = explain(&state, &request, None, None, &heard());
+        let other = explanation.decision.side.other();
+        let pin = Some(Pin { side: other, until_ms: u64::MAX });
+        for (topic, with) in [
+            ("forced", Request { forced: Some(other), ..request }),
+            ("pin", Request { pin, ..request }),
+            ("wrote", Request { wrote_on: Some(other), ..request }),
+        ] {
+            let would = decide(&state, &with).side;
+            let told = said(&explanation, topic);
+            let changes = told[0].contains(&format!("would make it {other}"));
+            prop_assert_eq!(changes, would == other, "{:?}", told);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What a request said about its side: a pin, a writer's mark, a side that it asked for; and whether that was heard.
+//!
+//! Pins and marks are read by what reads them from requests. Whoever explains may also just name their side, as of one
+//! that holds.
+
+use banyan_rollout::{GoingDown, Keys, Pin, Side, Term, Terms};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{
+    rollouts::{
+        pins::{Kind, MARK, PIN, Pins, WROTE},
+        request::Asked,
+    },
+    store::SteeringTerms,
+};
+
+/// What a request said about its side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Its pin: a side, or as it came in `x-banyan-pin`.
+    pub pin: Option<String>,
+    /// Its mark: a side, or as it came in `x-banyan-wrote`.
+    pub wrote: Option<String>,
+    /// The side that it asked for, with the token where there was one.
+    pub forced: Option<Side>,
+}
+
+/// By what it is judged whether that is heard.
+pub(super) struct Ears<'a> {
+    pub(super) pins: &'a Pins,
+    pub(super) keys: &'a Keys,
+    pub(super) going_down: GoingDown,
+    /// What requests could say then, where that is known.
+    pub(super) steering: Option<SteeringTerms>,
+    /// What they can say today.
+    pub(super) today: SteeringTerms,
+    pub(super) now_ms: u64,
+}
+
+/// What of it decides.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) pin: Option<Pin>,
+    pub(super) wrote_on: Option<Side>,
+    pub(super) forced: Option<Side>,
+    pub(super) terms: Terms,
+}
+
+impl Carried {
+    pub(super) fn heard(&self, ears: &Ears<'_>) -> Heard {
+        let (pin, pin_term) = ears.pin(self.pin.as_deref());
+        let (wrote_on, wrote_term) = ears.mark(self.wrote.as_deref());
+        let (forced, forced_term) = ears.side(self.forced);
+        Heard {
+            pin,
+            wrote_on,
+            forced,
+            terms: Terms {
+                pin: pin_term,
+                forced: forced_term,
+                wrote: wrote_term,
+                falling: None,
+            },
+        }
+    }
+}
+
+impl Ears<'_> {
+    fn pin(&self, came: Option<&str>) -> (Option<Pin>, Term) {
+        let pin_s = self.steering.unwrap_or(self.today).pin_s;
+        let holds = match self.steering {
+            Some(_) => format!("one holds {pin_s} s from the write on"),
+            None => format!("how long one held is not recorded, {pin_s} s today"),
+        };
+        let Some(came) = came else {
+            return (None, Term::Heard(holds));
+        };
+        let lasts_ms = pin_s.saturating_mul(1_000);
+        let Some(pin) = self.read(&self.pins.pin, &PIN, came, lasts_ms) else {
+            return (None, unheard("what came", "no pin"));
+        };
+        let is_later = pin.until_ms > self.now_ms.saturating_add(lasts_ms);
+        let given = match is_later && self.steering.is_some() {
+            true => "it was given later than at this moment",
+            false => &holds,
+        };
+        (Some(pin), Term::Heard(given.to_owned()))
+    }
+
+    fn mark(&self, came: Option<&str>) -> (Option<Side>, Term) {
+        if self.going_down == GoingDown::Return {
+            let why =
+                "marks of writers say nothing: who falls out of the percentage returns to legacy";
+            let term = came.map_or(Term::Off, |_| Term::Unheard {
+                side: None,
+                why: why.to_owned(),
+            });
+            return (None, term);
+        }
+        let days = MARK.as_secs() / (24 * 60 * 60);
+        let lasts = Term::Heard(format!("writers stay with gRPC, a mark lasts {days} days"));
+        let Some(came) = came else {
+            return (None, lasts);
+        };
+        let lasts_ms = u64::try_from(MARK.as_millis()).unwrap_or(u64::MAX);
+        match self.read(&self.pins.mark, &WROTE, came, lasts_ms) {
+            Some(mark) if mark.holds(self.now_ms) => (Some(mark.side), lasts),
+            Some(mark) => {
+                let why = format!("the mark of {} had run out", mark.side);
+                (None, Term::Unheard { side: None, why })
+            }
+            None => (None, unheard("what came", "no mark")),
+        }
+    }
+
+    fn side(&self, came: Option<Side>) -> (Option<Side>, Term) {
+        let may = "who sends the force token may, and operators on their port may without";
+        let nobody = "without a force token in the settings clients may not ask for a side, operators on their port may";
+        let unknown = "whether there was a force token is not recorded";
+        match (came, self.steering.map(|it| it.force_token)) {
+            (came, Some(true)) => (came, Term::Heard(may.to_owned())),
+            (None, Some(false)) => (None, Term::Off),
+            (None, None) => (None, Term::Heard(unknown.to_owned())),
+            (Some(side), is_known) => {
+                let why = is_known.map_or(unknown, |_| nobody);
+                let why = format!("{side} was asked for, and is not heard: {why}");
+                let side = Some(side);
+                (None, Term::Unheard { side, why })
+            }
+        }
+    }
+
+    /// One of a side, or as it came.
+    fn read(&self, kind: &Kind, header: &HeaderName, came: &str, lasts_ms: u64) -> Option<Pin> {
+        if let Some(side) = Side::from_name(came) {
+            let until_ms = self.now_ms.saturating_add(lasts_ms);
+            return Some(Pin { side, until_ms });
+        }
+        let value = HeaderValue::from_str(came).ok()?;
+        let headers = HeaderMap::from_iter([(header.clone(), value)]);
+        kind.read(&Asked::of(&headers), self.keys)
+    }
+}
+
+fn unheard(what: &str, is: &str) -> Term {
+    let why = format!(
+        "{what} is {is} of this rollout that a gateway with today's key has signed: it is not heard"
+    );
+    Term::Unheard { side: None, why }
+}

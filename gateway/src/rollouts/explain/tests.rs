@@ -1,0 +1,229 @@
+//! What is explained is what a request is decided by, whatever it says of its side.
+
+use banyan_mesh::{process::Process, settings::Secret};
+use banyan_rollout::{GoingDown, Owner, Percent, Pin, Position, Rule, Side, Stage, Subjects};
+use http::{HeaderMap, HeaderName};
+
+use super::*;
+use crate::{
+    config::SteeringConfig,
+    rollouts::{
+        Asked, Definition, FORCE_SIDE, FORCE_TOKEN, Ruling, Steering,
+        pins::{PIN, WROTE},
+    },
+};
+
+const TOKEN: &str = "let me";
+/// Longer than any test takes.
+const LONG_MS: u64 = 60 * 60 * 1_000;
+
+fn steering(force_token: Option<&str>) -> Steering {
+    let config = SteeringConfig {
+        force_token: force_token.map(Secret::new),
+        ..SteeringConfig::default()
+    };
+    Steering::new(&config).unwrap()
+}
+
+/// One rollout of each kind: stages, owners, switched off, where writers go, with rules and without, nobody and everybody.
+fn kinds() -> Vec<Definition> {
+    let rules = [
+        r#"[]"#,
+        r#"[{"name": "app", "user_agent": "app", "side": "grpc"}]"#,
+    ];
+    let mut kinds = Vec::new();
+    for stage in Stage::ALL {
+        for owner in stage.owners() {
+            for (number, rules) in rules.into_iter().enumerate() {
+                for going_down in [GoingDown::Return, GoingDown::StayWithWriter] {
+                    for percent in [Percent::ZERO, Percent::HUNDRED] {
+                        let name = format!("{stage}-{owner}-{number}-{going_down:?}-{percent}");
+                        kinds.push(kind(&name, (stage, *owner), rules, going_down, percent));
+                    }
+                }
+            }
+        }
+    }
+    let off = Definition {
+        enabled: false,
+        ..kinds[0].clone()
+    };
+    kinds.push(Definition {
+        name: "off".to_owned(),
+        ..off
+    });
+    kinds
+}
+
+fn kind(
+    name: &str,
+    (stage, owner): (Stage, Owner),
+    rules: &str,
+    going_down: GoingDown,
+    percent: Percent,
+) -> Definition {
+    let subjects: Subjects = serde_json::from_str(r#"["header:x-user-id", "cookie:c"]"#).unwrap();
+    let rules: Vec<Rule> = serde_json::from_str(rules).unwrap();
+    Definition {
+        position: Position::initial(stage, Some(owner)).unwrap(),
+        file_percent: Some(percent),
+        rules,
+        going_down,
+        ..Definition::new(name, subjects)
+    }
+}
+
+/// What a request says of its side, and the same as somebody tells it who asks for the reason.
+#[derive(Default)]
+struct Words {
+    headers: HeaderMap,
+    carried: Carried,
+}
+
+impl Words {
+    fn say(&mut self, name: &HeaderName, value: &str) {
+        self.headers.insert(name.clone(), value.parse().unwrap());
+    }
+}
+
+/// All that requests may say to a rollout: signed and forged, fresh and over, with the token and without.
+fn words(live: &Live, steering: &Steering) -> Vec<Words> {
+    let keys = steering.keys.load();
+    let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap();
+    let signed = |purpose: &str, side, until_ms| {
+        let pin = Pin { side, until_ms };
+        pin.sign(&keys, purpose)
+    };
+    let of = |purpose: &str| {
+        let mut all = vec![None, Some("1.g.1763712345678.KvVJBNQ0IU8uoyq".to_owned())];
+        for side in [Side::Legacy, Side::Grpc] {
+            all.push(Some(signed(purpose, side, now_ms + LONG_MS)));
+            all.push(Some(signed(purpose, side, now_ms - 1)));
+        }
+        all
+    };
+    let (pins, marks) = (of(live.name()), of(&format!("{}\0wrote", live.name())));
+    let mut all = Vec::new();
+    for pin in &pins {
+        for mark in &marks {
+            for force in [None, Some(Side::Legacy), Some(Side::Grpc)] {
+                let mut words = Words::default();
+                if let Some(pin) = pin {
+                    words.say(&PIN, pin);
+                }
+                if let Some(mark) = mark {
+                    words.say(&WROTE, mark);
+                }
+                if let Some(side) = force {
+                    words.say(&FORCE_SIDE, side.as_str());
+                    words.say(&FORCE_TOKEN, TOKEN);
+                }
+                words.carried = Carried {
+                    pin: pin.clone(),
+                    wrote: mark.clone(),
+                    forced: force,
+                };
+                all.push(words);
+            }
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn what_is_explained_is_what_requests_are_decided_by() {
+    for token in [Some(TOKEN), None] {
+        let process = Process::new();
+        let rollouts = Rollouts::start(kinds(), None, steering(token), &process).await;
+        for definition in kinds() {
+            let live = rollouts.live(&definition.name).unwrap();
+            for mut words in words(&live, rollouts.steering()) {
+                for (is_write, agent) in [(false, "app/1"), (true, "other/1")] {
+                    words.headers.insert("x-user-id", "alice".parse().unwrap());
+                    words.headers.insert("user-agent", agent.parse().unwrap());
+                    let asked = Asked {
+                        is_safe: !is_write,
+                        ..Asked::of(&words.headers)
+                    };
+                    let ruling = Ruling::new(Arc::clone(&live), &asked, rollouts.steering());
+                    let facts = [
+                        ("header:x-user-id".to_owned(), "alice".to_owned()),
+                        ("header:user-agent".to_owned(), agent.to_owned()),
+                    ];
+                    let question = Question {
+                        is_write,
+                        facts: facts.into(),
+                        carried: words.carried.clone(),
+                        ..Question::default()
+                    };
+                    let explained = rollouts.explain(&definition.name, question).await;
+                    let (explained, _) = explained.unwrap();
+                    let decision = explained.decision;
+                    assert_eq!(
+                        (decision.side, decision.reason, decision.bucket),
+                        (ruling.side, ruling.reason, ruling.bucket),
+                        "{}: {:?}\n{explained}",
+                        definition.name,
+                        words.headers
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The texts of a topic's lines.
+async fn told(rollouts: &Rollouts, topic: &str, carried: Carried) -> String {
+    let question = Question {
+        subject: Some("alice".to_owned()),
+        carried,
+        ..Question::default()
+    };
+    let (explained, _) = rollouts.explain("movies", question).await.unwrap();
+    let lines = explained.lines.iter();
+    let lines = lines.filter(|line| line.topic == topic);
+    lines.map(|line| line.text.as_str()).collect()
+}
+
+#[tokio::test]
+async fn what_a_request_said_is_told_with_whether_it_was_heard() {
+    let process = Process::new();
+    let split = (Stage::Split, Owner::BySubject);
+    let movies = kind("movies", split, "[]", GoingDown::Return, Percent::ZERO);
+    let rollouts = Rollouts::start(vec![movies], None, steering(None), &process).await;
+    let said = |text: &str| Some(text.to_owned());
+    let pin = |text| Carried {
+        pin: said(text),
+        ..Carried::default()
+    };
+    assert_eq!(
+        told(&rollouts, "pin", Carried::default()).await,
+        "none came; one to grpc would make it grpc, because pin; one holds 30 s from the write on"
+    );
+    assert_eq!(
+        told(&rollouts, "pin", pin("grpc")).await,
+        "to grpc for 30000 ms more; one holds 30 s from the write on"
+    );
+    assert_eq!(
+        told(&rollouts, "pin", pin("1.g.2.x")).await,
+        "what came is no pin of this rollout that a gateway with today's key has signed: it is not heard"
+    );
+    assert_eq!(told(&rollouts, "forced", Carried::default()).await, "");
+    let forced = Carried {
+        forced: Some(Side::Grpc),
+        ..Carried::default()
+    };
+    assert_eq!(
+        told(&rollouts, "forced", forced).await,
+        "grpc was asked for, and is not heard: without a force token in the settings clients may not ask for a side, \
+         operators on their port may; if it were heard: asking for grpc would make it grpc, because forced"
+    );
+    let marked = Carried {
+        wrote: said("grpc"),
+        ..Carried::default()
+    };
+    assert_eq!(
+        told(&rollouts, "wrote", marked).await,
+        "marks of writers say nothing: who falls out of the percentage returns to legacy"
+    );
+}
