@@ -9,6 +9,7 @@ mod content;
 mod contracts;
 mod data;
 mod explaining;
+mod fallback;
 mod forwarding;
 mod grpc;
 mod guests;

@@ -56,6 +56,14 @@ struct FindItem {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
+struct PriceItem {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(int64, tag = "2")]
+    price: i64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
 struct Nothing {}
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -128,6 +136,16 @@ pub(crate) fn router(label: &'static str, catch_ups: Arc<AtomicUsize>) -> Router
             tags: Vec::new(),
         })
     };
+    let price = |request: PriceItem| async move {
+        if request.price < 0 {
+            return Err(Status::unavailable("the till is closed"));
+        }
+        Ok(Item {
+            name: request.name,
+            price: request.price,
+            tags: vec!["grpc".to_owned()],
+        })
+    };
     let list = |_: Nothing| async move {
         Ok(Items {
             items: vec![Item {
@@ -142,6 +160,7 @@ pub(crate) fn router(label: &'static str, catch_ups: Arc<AtomicUsize>) -> Router
         .route("/shop.v1.ShopService/CreateItem", unary(create))
         .route("/shop.v1.ShopService/FindItem", unary(find))
         .route("/shop.v1.ShopService/ListItems", unary(list))
+        .route("/shop.v1.ShopService/PriceItem", unary(price))
         .route("/shop.v1.ShopService/Introduce", post(introduce))
         .merge(
             tonic::service::Routes::new(FollowServiceServer::new(Follower(catch_ups)))
