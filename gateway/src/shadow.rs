@@ -183,8 +183,9 @@ impl Shadows {
             && let Some(again) = job.ask(answered).await
         {
             let noise = job.judge(&first, &again);
-            job.comparison.noise(!noise.is_empty());
-            self.inner.book.noise(&place, &noise, Timestamp::now());
+            // As a difference between the sides is, or what is known as noise would excuse what differs elsewhere.
+            let differs = self.inner.book.noise(&place, &noise, Timestamp::now());
+            job.comparison.noise(differs);
         }
         // Legacy is what clients know: it stands first, whoever answered.
         let findings = match answered {

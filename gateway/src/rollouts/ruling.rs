@@ -239,7 +239,7 @@ impl Comparison {
 
     /// Counts a comparison of one side with itself.
     pub(crate) fn noise(&self, differs: bool) {
-        self.rollout.recorder().noise(differs);
+        self.rollout.recorder().noise(self.bucket, differs);
     }
 }
 

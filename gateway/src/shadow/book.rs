@@ -56,10 +56,12 @@ impl Book {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what one side's own answers differ in.
-    pub(super) fn noise(&self, place: &Place, findings: &[Finding], now: Timestamp) {
+    /// Notes what one side's own answers differ in; whether any of it was not known yet.
+    pub(super) fn noise(&self, place: &Place, findings: &[Finding], now: Timestamp) -> bool {
         let mut pages = self.pages();
+        let mut differs = false;
         for finding in findings {
+            differs |= !pages.noisy.knows(place, &finding.path);
             if !pages.noisy.learn(place, &finding.path, now) {
                 self.dropped.inc();
             }
@@ -70,6 +72,7 @@ impl Book {
                 }
             }
         }
+        differs
     }
 
     /// Notes what both sides differ in; whether any of it is more than noise.
@@ -245,7 +248,11 @@ mod tests {
         assert!(book.add(&place, vec![finding("movies[].rating")], "a", at(1)));
         assert!(book.add(&place, vec![finding("movies[].rating")], "b", at(2)));
         assert!(!book.add(&place, Vec::new(), "c", at(3)));
-        book.noise(&place, &[finding("movies[].views")], at(4));
+        assert!(book.noise(&place, &[finding("movies[].views")], at(4)));
+        assert!(
+            !book.noise(&place, &[finding("movies[].views")], at(4)),
+            "known"
+        );
         assert!(!book.add(&place, vec![finding("movies[].views")], "d", at(5)));
 
         let pages = book.pages();
@@ -256,6 +263,6 @@ mod tests {
             (2, at(1), at(2))
         );
         assert_eq!(lines[0].request_id, "b");
-        assert_eq!((lines[1].count, lines[1].noise), (1, 1));
+        assert_eq!((lines[1].count, lines[1].noise), (1, 2));
     }
 }

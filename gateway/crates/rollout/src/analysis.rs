@@ -15,7 +15,8 @@
 //!
 //! Evidence is gathered in *stretches*. Once a stretch has shown gRPC to be harmless, the step is passed and a new stretch
 //! begins, so that days of good answers do not hide a release that turns bad today. Each stretch has a smaller share of the
-//! probability than the one before it. What is kept is bounded: one window, and a few numbers for each metric.
+//! probability than the one before it. Differences, which are compared at 100 per cent too, have stretches of their own.
+//! What is kept is bounded: one window, and a few numbers for each metric.
 //!
 //! # Limits
 //!
@@ -103,7 +104,7 @@ impl Analysis {
             looks: 0,
             next_look: FIRST_LOOK,
             metrics: vec![Tested::default(); 1 + policy.latency.len()],
-            differences: Differences::default(),
+            differences: Differences::new(now_ms),
             step_requests: (0, 0),
             step_compared: 0,
             passed: Vec::new(),
@@ -118,6 +119,7 @@ impl Analysis {
         self.step_compared = 0;
         self.passed.clear();
         self.stretch(percent, now_ms);
+        self.differences = self.differences.fresh(now_ms);
     }
 
     /// The percentage that is being judged.
@@ -145,7 +147,6 @@ impl Analysis {
         self.looks = 0;
         self.next_look = FIRST_LOOK;
         self.metrics.fill(Tested::default());
-        self.differences = self.differences.fresh();
     }
 
     /// Adds what all replicas saw in a window. One of another percentage, or that began before the step had settled, is
@@ -171,7 +172,19 @@ impl Analysis {
                 self.stretch(self.seen.percent, window.to_ms);
             }
         }
+        self.forget_differences(policy, window.to_ms);
         true
+    }
+
+    /// Ends a stretch of evidence about differences once it has shown that there are few enough.
+    fn forget_differences(&mut self, policy: &Policy, now_ms: u64) {
+        let lasted_s = lasted_s(self.differences.since_ms, now_ms);
+        if lasted_s >= policy.step_time_s
+            && self.differences.ln_harmless() >= ln_harmless_needed(policy)
+            && self.differences.ln_against() < LN_SUSPICIOUS
+        {
+            self.differences = self.differences.fresh(now_ms);
+        }
     }
 
     fn look_if_due(&mut self, policy: &Policy) {
@@ -200,12 +213,9 @@ impl Analysis {
     #[must_use]
     pub fn evidence(&self, policy: &Policy) -> Vec<Evidence> {
         let (legacy_samples, grpc_samples) = self.seen.requests();
-        let ln_against_needed = ln_needed(
-            policy.false_rollback_percent,
-            policy.metrics(),
-            self.stretch,
-        );
-        let ln_harmless_needed = -(policy.false_advance_percent / 100.0).ln();
+        let ln_against_needed =
+            |stretch| ln_needed(policy.false_rollback_percent, policy.metrics(), stretch);
+        let ln_harmless_needed = ln_harmless_needed(policy);
         let latencies = policy.latency.iter().map(|bound| Metric::Latency {
             quantile: bound.quantile,
         });
@@ -218,7 +228,7 @@ impl Analysis {
             legacy_samples,
             grpc_samples,
             ln_against: tested.against.ln(),
-            ln_against_needed,
+            ln_against_needed: ln_against_needed(self.stretch),
             ln_harmless: tested.harmless.ln(),
             ln_harmless_needed,
             judgement: Judgement::Undecided,
@@ -231,7 +241,7 @@ impl Analysis {
             legacy_samples: self.differences.compared.compared,
             grpc_samples: self.differences.compared.compared,
             ln_against: self.differences.ln_against(),
-            ln_against_needed,
+            ln_against_needed: ln_against_needed(self.differences.stretch),
             ln_harmless: self.differences.ln_harmless(),
             ln_harmless_needed,
             judgement: Judgement::Undecided,
@@ -336,6 +346,10 @@ impl Tested {
         self.grpc = found.grpc;
         self.allowed = found.allowed;
     }
+}
+
+fn ln_harmless_needed(policy: &Policy) -> f64 {
+    -(policy.false_advance_percent / 100.0).ln()
 }
 
 const fn lasted_s(since_ms: u64, now_ms: u64) -> u64 {

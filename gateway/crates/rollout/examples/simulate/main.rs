@@ -4,17 +4,25 @@
 //! simulate [ROLLOUTS] [BAD]
 //! ```
 //!
-//! Prints two tables in Markdown and the figures under them. The same numbers come out everywhere: every rollout has its
-//! seed.
+//! Prints three tables in Markdown and the figures under them. The same numbers come out everywhere: every rollout has
+//! its seed.
 #![expect(clippy::print_stdout, reason = "a program whose output is its purpose")]
 
+mod replicas;
+mod traffic;
 mod world;
+mod worlds;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use banyan_rollout::{Analysis, Bucket, Layout, Outcome, Percent, Policy, Stage, Window};
+use banyan_rollout::{
+    Analysis, Bucket, Hold, Judgement, Layout, Metric, Outcome, Percent, Policy, Stage, Window,
+};
 
-use self::world::{End, How, World};
+use self::{
+    world::{End, How, Rollout, World},
+    worlds::Figure,
+};
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse());
@@ -22,9 +30,17 @@ fn main() {
     let bad = arguments.next().and_then(Result::ok).unwrap_or(100);
     let policy = policy();
     let rate = equal_sides(&policy, rollouts);
-    let requests = bad_releases(&policy, bad);
+    let slowest = bad_releases(&policy, bad);
+    bad_at_a_step(&policy, bad);
+    println!(
+        "figure differing_release_detected_after_comparisons {:.0} answers",
+        slowest.comparisons
+    );
     println!("figure false_rollback_rate {rate:.2} %");
-    println!("figure bad_release_detected_after_requests {requests:.0} requests");
+    println!(
+        "figure bad_release_detected_after_requests {:.0} requests",
+        slowest.requests
+    );
 }
 
 /// The usual one, with steps as short as possible: waiting only makes decisions better.
@@ -38,167 +54,126 @@ fn policy() -> Policy {
 
 /// Prints how rollouts with equal sides end; returns the share that is rolled back, in per cent.
 fn equal_sides(policy: &Policy, rollouts: usize) -> f64 {
-    let (plain, hard) = (World::default(), World::hard());
-    let worlds = [
-        ("1 % fail", 30, plain),
-        ("1 % fail, hard world", 30, hard),
-        (
-            "1 % fail, low traffic",
-            15,
-            World {
-                requests: 200.0,
-                ..plain
-            },
-        ),
-        (
-            "1 % fail, steps held 10 times longer",
-            15,
-            World {
-                linger: 60,
-                requests: 1_500.0,
-                ..plain
-            },
-        ),
-        (
-            "0.2 % fail",
-            10,
-            World {
-                failures: 0.002,
-                ..plain
-            },
-        ),
-    ];
     println!(
-        "| equal sides | rollouts | rolled back | went to 100 % | undecided | gRPC requests until then, median |"
+        "| equal sides | rollouts | rolled back | by errors | by latency | by differences | went through 100 % | undecided | gRPC requests until 100 %, median |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let (mut all, mut rolled_back) = (0, 0);
-    for (index, (name, share, world)) in worlds.into_iter().enumerate() {
+    for (index, (name, share, world)) in worlds::equal().into_iter().enumerate() {
         let count = rollouts * share / 100;
-        let ends = run(policy, &world, count, index as u64 + 1);
-        let of = |how| ends.iter().filter(|end| end.how == how).count();
+        let ends = run(count, index as u64 + 1, |seed| world.run(policy, seed));
+        let of = |chosen: &dyn Fn(How) -> bool| ends.iter().filter(|end| chosen(end.how)).count();
+        let back = of(&How::is_back);
+        let errors = of(&|how| how == How::RolledBack(Metric::Errors));
+        let differences = of(&|how| how == How::RolledBack(Metric::Differences));
         let finished = ends.iter().filter(|end| end.how == How::Finished);
-        let requests = quantile(finished.map(|end| end.grpc_requests).collect(), 0.5);
+        let requests = finished.map(|end| end.grpc_requests - end.grpc_requests_of_all);
         println!(
-            "| {name} | {count} | {} | {} | {} | {requests:.0} |",
-            of(How::RolledBack),
-            of(How::Finished),
-            of(How::Undecided)
+            "| {name} | {count} | {back} | {errors} | {} | {differences} | {} | {} | {:.0} |",
+            back - errors - differences,
+            of(&|how| how == How::Finished),
+            of(&|how| how == How::Undecided),
+            quantile(requests.collect(), 0.5),
         );
         all += count;
-        rolled_back += of(How::RolledBack);
+        rolled_back += back;
     }
-    println!("| all | {all} | {rolled_back} | | | |\n");
+    println!("| all | {all} | {rolled_back} | | | | | | |\n");
     rolled_back as f64 / all.max(1) as f64 * 100.0
 }
 
-/// Prints how soon bad releases are rolled back; returns after how many requests on gRPC nearly all are.
-fn bad_releases(policy: &Policy, rollouts: usize) -> f64 {
+/// After how much nearly all bad releases are rolled back.
+struct Slowest {
+    requests: f64,
+    comparisons: f64,
+}
+
+/// Prints how soon releases that are bad from the beginning are rolled back on their way.
+fn bad_releases(policy: &Policy, rollouts: usize) -> Slowest {
     println!(
-        "| bad release | rollouts | rolled back | at 1 % | gRPC requests until then: median | p95 | all requests: median |"
+        "| bad release | rollouts | rolled back | at 1 % or before | gRPC requests until then: median | p95 | answers compared: median | p95 | all requests: median |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
-    let mut slowest = 0f64;
-    for (index, (name, figure, world)) in bad_worlds().into_iter().enumerate() {
-        let ends = run(policy, &world, rollouts, 100 + index as u64);
-        let is_found = |end: &&End| end.how == How::RolledBack;
-        let found: Vec<&End> = ends.iter().filter(is_found).collect();
-        let first = found
-            .iter()
-            .filter(|end| Some(&end.percent) == policy.steps.first())
-            .count();
-        // Whoever is not rolled back would take for ever.
-        let took = |end: &End, requests| match end.how {
-            How::RolledBack => requests,
-            How::Finished | How::Undecided => f64::INFINITY,
-        };
-        let grpc = |share| {
-            let took = ends.iter().map(|end| took(end, end.grpc_requests));
-            quantile(took.collect(), share)
-        };
-        let all = ends.iter().map(|end| took(end, end.requests)).collect();
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    let mut slowest = Slowest {
+        requests: 0.0,
+        comparisons: 0.0,
+    };
+    for (index, (name, figure, world)) in worlds::bad().into_iter().enumerate() {
+        let series = 100 + index as u64;
+        let ends = run(rollouts, series, |seed| world.run(policy, seed));
+        let found = ends.iter().filter(|end| end.how.is_back());
+        let is_first = |end: &&End| policy.steps.first() >= Some(&end.percent);
+        let took = |share, of: fn(&End) -> f64| until_found(&ends, share, of);
         println!(
-            "| {name} | {rollouts} | {:.1} % | {:.1} % | {:.0} | {:.0} | {:.0} |",
-            found.len() as f64 / rollouts.max(1) as f64 * 100.0,
-            first as f64 / rollouts.max(1) as f64 * 100.0,
-            grpc(0.5),
-            grpc(0.95),
-            quantile(all, 0.5),
+            "| {name} | {rollouts} | {:.1} % | {:.1} % | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            percent(found.clone().count(), rollouts),
+            percent(found.filter(is_first).count(), rollouts),
+            took(0.5, |end| end.grpc_requests),
+            took(0.95, |end| end.grpc_requests),
+            took(0.5, |end| end.compared),
+            took(0.95, |end| end.compared),
+            took(0.5, |end| end.requests),
         );
-        if figure {
-            slowest = slowest.max(grpc(0.95));
+        match figure {
+            Figure::None => {}
+            Figure::Requests => {
+                let requests = took(0.95, |end| end.grpc_requests);
+                slowest.requests = slowest.requests.max(requests);
+            }
+            Figure::Comparisons => {
+                let comparisons = took(0.95, |end| end.compared);
+                slowest.comparisons = slowest.comparisons.max(comparisons);
+            }
         }
     }
     println!();
     slowest
 }
 
-/// Bad releases, and whether they count for the figure.
-fn bad_worlds() -> [(&'static str, bool, World); 7] {
-    let (plain, hard) = (World::default(), World::hard());
-    [
-        (
-            "errors 1 % -> 2 %",
-            true,
-            World {
-                failures_ratio: 2.0,
-                ..plain
-            },
-        ),
-        (
-            "p99 x 3",
-            true,
-            World {
-                tail_ratio: 3.0,
-                ..plain
-            },
-        ),
-        (
-            "errors 0.2 % -> 0.4 %",
-            false,
-            World {
-                failures: 0.002,
-                failures_ratio: 2.0,
-                ..plain
-            },
-        ),
-        (
-            "errors 1 % -> 2 %, hard world",
-            false,
-            World {
-                failures_ratio: 2.0,
-                ..hard
-            },
-        ),
-        (
-            "p99 x 3, hard world",
-            false,
-            World {
-                tail_ratio: 3.0,
-                ..hard
-            },
-        ),
-        (
-            "errors 1 % -> 5 %",
-            false,
-            World {
-                failures_ratio: 5.0,
-                ..plain
-            },
-        ),
-        (
-            "errors 1 % -> 50 %",
-            false,
-            World {
-                failures_ratio: 50.0,
-                ..plain
-            },
-        ),
-    ]
+/// Prints how soon a release is found that is bad from one step on and stays there.
+fn bad_at_a_step(policy: &Policy, rollouts: usize) {
+    let policy = Policy {
+        advance: false,
+        ..policy.clone()
+    };
+    let steps: Vec<String> = policy
+        .steps
+        .iter()
+        .map(|step| format!(" {step} % |"))
+        .collect();
+    println!(
+        "| bad at one step: found after, median / p95 | of |{}",
+        steps.concat()
+    );
+    println!("| --- | --- |{}", " ---: |".repeat(steps.len()));
+    for (index, (name, figure, world)) in worlds::bad_at_a_step().into_iter().enumerate() {
+        let (unit, of): (_, fn(&End) -> f64) = match figure {
+            Figure::Comparisons => ("answers compared", |end| end.compared),
+            Figure::Requests | Figure::None => ("gRPC requests", |end| end.grpc_requests),
+        };
+        print!("| {name} | {unit} |");
+        for (step, _) in policy.steps.iter().enumerate() {
+            let series = 200 + (index * 10 + step) as u64;
+            let ends = run(rollouts, series, |seed| {
+                let mut rollout = Rollout::new(&world, &policy, seed);
+                // Passed at once: it is as far on its way as any that has come here.
+                (0..=step).for_each(|_| rollout.step(0));
+                rollout.run()
+            });
+            match until_found(&ends, 0.5, of) {
+                median if median.is_finite() => {
+                    print!(" {median:.0} / {:.0} |", until_found(&ends, 0.95, of));
+                }
+                _ => print!(" - |"),
+            }
+        }
+        println!();
+    }
+    println!();
 }
 
 /// Runs rollouts on all cores; the seeds do not depend on how many there are.
-fn run(policy: &Policy, world: &World, rollouts: usize, series: u64) -> Vec<End> {
+fn run(rollouts: usize, series: u64, one: impl Fn(u64) -> End + Sync) -> Vec<End> {
     let next = AtomicUsize::new(0);
     let worker = || {
         let mut ends = Vec::new();
@@ -207,7 +182,7 @@ fn run(policy: &Policy, world: &World, rollouts: usize, series: u64) -> Vec<End>
             if rollout >= rollouts {
                 return ends;
             }
-            ends.push(world.run(policy, (series << 32) + rollout as u64));
+            ends.push(one((series << 32) + rollout as u64));
         }
     };
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -221,6 +196,19 @@ fn run(policy: &Policy, world: &World, rollouts: usize, series: u64) -> Vec<End>
             })
             .collect()
     })
+}
+
+/// After how much this share is rolled back; who never is would take for ever.
+fn until_found(ends: &[End], share: f64, of: fn(&End) -> f64) -> f64 {
+    let took = ends.iter().map(|end| match end.how {
+        How::RolledBack(_) => of(end),
+        How::Finished | How::Undecided => f64::INFINITY,
+    });
+    quantile(took.collect(), share)
+}
+
+fn percent(count: usize, all: usize) -> f64 {
+    count as f64 / all.max(1) as f64 * 100.0
 }
 
 fn quantile(mut values: Vec<f64>, share: f64) -> f64 {

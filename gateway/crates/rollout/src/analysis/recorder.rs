@@ -18,7 +18,7 @@ pub struct Recorder {
     layout: Option<Layout>,
     blocks: Box<[Counts]>,
     compared: [Compared; GROUPS],
-    noise: Compared,
+    noise: [Compared; GROUPS],
 }
 
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Recorder {
             layout,
             blocks: (0..blocks).map(|_| Counts::default()).collect(),
             compared: std::array::from_fn(|_| Compared::default()),
-            noise: Compared::default(),
+            noise: std::array::from_fn(|_| Compared::default()),
         }
     }
 
@@ -78,8 +78,10 @@ impl Recorder {
     }
 
     /// Counts a comparison of the owner's answer with its own second one.
-    pub fn noise(&self, differs: bool) {
-        self.noise.count(differs);
+    pub fn noise(&self, bucket: Bucket, differs: bool) {
+        if let Some(noise) = self.noise.get(group(bucket)) {
+            noise.count(differs);
+        }
     }
 
     /// Takes out what was counted since the last time, as from one moment to another. What is counted meanwhile is in
@@ -96,10 +98,10 @@ impl Recorder {
             }
             block.failures = u64::from(counts.failures.swap(0, Relaxed));
         }
-        for (pair, compared) in window.compared.iter_mut().zip(&self.compared) {
+        let pairs = window.compared.iter_mut().chain(&mut window.noise);
+        for (pair, compared) in pairs.zip(self.compared.iter().chain(&self.noise)) {
             *pair = compared.drain();
         }
-        window.noise = self.noise.drain();
         window
     }
 }
@@ -149,8 +151,8 @@ mod tests {
             want.answered(decision.bucket, n % 7 == 0, n * 100);
             recorder.compared(decision.bucket, n % 5 == 0);
             want.compared(decision.bucket, n % 5 == 0);
-            recorder.noise(n.is_multiple_of(3));
-            want.noise(n.is_multiple_of(3));
+            recorder.noise(decision.bucket, n.is_multiple_of(3));
+            want.noise(decision.bucket, n.is_multiple_of(3));
         }
         assert_eq!(recorder.drain(5, 9), want);
         assert_eq!(recorder.drain(9, 10), Window::new(percent, 9, 10));

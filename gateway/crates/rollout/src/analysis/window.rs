@@ -24,8 +24,8 @@ pub struct Window {
     pub(crate) blocks: Vec<Block>,
     /// Answers compared with the owner's, by group of subjects.
     pub(crate) compared: Vec<Pair>,
-    /// Answers of the owner compared with its own.
-    pub(crate) noise: Pair,
+    /// Answers of the owner compared with its own, by group of subjects.
+    pub(crate) noise: Vec<Pair>,
 }
 
 /// Answers to a block of subjects.
@@ -82,7 +82,7 @@ impl Window {
             to_ms,
             blocks: vec![Block::default(); blocks],
             compared: vec![Pair::default(); GROUPS],
-            noise: Pair::default(),
+            noise: vec![Pair::default(); GROUPS],
         }
     }
 
@@ -94,6 +94,7 @@ impl Window {
         if self.percent != other.percent
             || self.blocks.len() != other.blocks.len()
             || self.compared.len() != other.compared.len()
+            || self.noise.len() != other.noise.len()
         {
             return Err(MergeError {
                 ours: self.percent,
@@ -112,7 +113,9 @@ impl Window {
         for (sum, more) in self.compared.iter_mut().zip(&other.compared) {
             sum.add(*more);
         }
-        self.noise.add(other.noise);
+        for (sum, more) in self.noise.iter_mut().zip(&other.noise) {
+            sum.add(*more);
+        }
         Ok(())
     }
 
@@ -135,9 +138,11 @@ impl Window {
         }
     }
 
-    /// Counts a comparison of the owner's answer with its own second one.
-    pub fn noise(&mut self, differs: bool) {
-        self.noise.count(differs);
+    /// Counts a comparison of the owner's answer with its own second one, to a subject of this bucket.
+    pub fn noise(&mut self, bucket: Bucket, differs: bool) {
+        if let Some(pair) = self.noise.get_mut(group(bucket)) {
+            pair.count(differs);
+        }
     }
 
     /// Counted requests of legacy and of gRPC.
@@ -151,7 +156,21 @@ impl Window {
 }
 
 impl Pair {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn sum(pairs: &[Self]) -> Self {
+        let mut sum = Self::default();
+        for pair in pairs {
+            sum.add(*pair);
+        }
+        sum
+    }
+
+    /// The share that differs, in [0, 1]; `None` where nothing was compared.
+    pub(crate) fn share(self) -> Option<f64> {
+        let share = self.differing as f64 / self.compared as f64;
+        (self.compared > 0).then(|| share.min(1.0))
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
         self.compared += other.compared;
         self.differing += other.differing;
     }
@@ -181,7 +200,7 @@ mod tests {
                 let bucket = Bucket::from_index(bucket).unwrap();
                 window.answered(bucket, flag, latency_us);
                 window.compared(bucket, flag);
-                window.noise(flag);
+                window.noise(bucket, flag);
             }
             window
         })
