@@ -134,7 +134,10 @@ impl RolloutService for Admin {
         let request = request.into_inner();
         let mut check = Check::default();
         let name = check.rollout("name", &request.name);
-        let operator = operator(&mut check, request.actor, request.reason, &request.etag);
+        let operator = Operator {
+            is_forced: check.forced(request.force, &request.reason),
+            ..operator(&mut check, request.actor, request.reason, &request.etag)
+        };
         let unset = [Command::UnsetPercent];
         self.command(check, &name, Action::Unset, &unset, operator)
             .await

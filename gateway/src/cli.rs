@@ -284,7 +284,11 @@ async fn change(
             let wanted = stage(Stage::Split, percent, force);
             client.set(&rollout, wanted, change).await?
         }
-        RolloutCommand::Unset { rollout, change } => client.unset(&rollout, change).await?,
+        RolloutCommand::Unset {
+            rollout,
+            change,
+            force,
+        } => client.unset(&rollout, change, force).await?,
         RolloutCommand::Promote {
             rollout,
             change,

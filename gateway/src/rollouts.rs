@@ -1,14 +1,14 @@
 //! The rollouts as they are right now: asked by every request, changed by operators, kept in step with the store.
 //!
-//! A request reads an immutable state and never waits: neither for the store nor for somebody who changes it. Operators'
-//! changes go to the store first. Replicas that share one read it four times a second, and all of them put a change in
+//! A request reads an immutable state and never waits: neither for the store nor for somebody who changes it. Changes,
+//! operators' and what files say, go to the store first. Replicas that share one read it four times a second, and all of them put a change in
 //! force at the same moment, [`CHANGES_AHEAD`] after it was made: were it in force at one replica first, subjects that
 //! ask several would go there and back. So they decide alike as far as their clocks agree, and as long as they can read
 //! the store; one that cannot goes by what it knows last.
 //!
 //! # When the store is away
 //!
-//! Traffic goes on by the state last known; changes are refused. At start the store is given a moment
+//! Traffic goes on by the state last known; operators' changes are refused, what files say is in force here. At start the store is given a moment
 //! ([`FIRST_READING`]) before the first request, so that a restart does not send subjects back by environment or file
 //! for the blink of an eye. If it cannot be read by then, environment and file decide until it can.
 //!
@@ -18,11 +18,13 @@
 //! differ between replicas, restarts or restored backups; renaming a rollout makes it another one.
 
 mod change;
+mod counts;
 mod data;
 mod decider;
 mod definition;
 mod explain;
 mod follow;
+mod history;
 mod live;
 mod metrics;
 mod mounted;
@@ -32,6 +34,7 @@ mod request;
 mod ruling;
 mod settings;
 mod snapshot;
+mod sources;
 mod steering;
 
 use std::{
@@ -49,10 +52,10 @@ use banyan_rollout::Percent;
 use http::HeaderMap;
 
 pub use change::{ChangeError, Operator};
+pub use counts::Counts;
 pub(crate) use data::Data;
 pub use definition::Definition;
 pub use explain::{Carried, Question};
-pub use live::Counts;
 pub(crate) use pins::{PIN, WROTE};
 pub use request::Asked;
 pub(crate) use request::{FORCE_SIDE, FORCE_TOKEN, Message};
@@ -83,8 +86,10 @@ struct Inner {
     store: Option<Store>,
     /// Held from asking the store to applying its answer, so that an older answer never follows a newer one.
     in_step: tokio::sync::Mutex<()>,
-    /// A mounted file says something new, which the store has to be told.
+    /// The configuration says something new, which the store has to be told.
     configured: tokio::sync::Notify,
+    /// Something waits for a follower, who has to be asked.
+    asking: tokio::sync::Notify,
     is_stale: AtomicBool,
     /// Who follows the legacy side of which rollout.
     followers: ArcSwap<BTreeMap<String, Follower>>,
@@ -127,6 +132,7 @@ impl Rollouts {
                 store,
                 in_step: tokio::sync::Mutex::default(),
                 configured: tokio::sync::Notify::new(),
+                asking: tokio::sync::Notify::new(),
                 is_stale: AtomicBool::new(has_store),
                 followers: ArcSwap::default(),
                 steering,
@@ -139,6 +145,7 @@ impl Rollouts {
         }
         rollouts.follow_store(process).await;
         rollouts.follow_files(process);
+        rollouts.follow_followers(process);
         rollouts.follow_policies(process);
         rollouts.follow_authorities(process);
         rollouts

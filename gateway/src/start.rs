@@ -58,6 +58,8 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     let metrics = process.metrics().register(UpstreamMetrics::register);
     let upstreams = Upstreams::new(&config, GrpcService::local(admin.clone()), metrics)?;
     rollouts.know_followers(follow::followers(&config, &upstreams)?);
+    // A follower that has caught up holds up nothing, not even for the first requests.
+    rollouts.settle().await;
     let sets = descriptors::load(&config, &upstreams, &Sets::default(), true).await?;
     let routes = routes::compile(&config, &upstreams, &sets)
         .context("gateway.toml does not fit together")?;
@@ -191,6 +193,7 @@ pub(crate) fn definitions(config: &Config) -> Vec<Definition> {
         legacy_keeps_ids: rollout.legacy.keeps_ids,
         legacy_honours_request_ids: rollout.legacy.honours_request_ids,
         policy: rollout.policy.clone(),
+        has_follower: rollout.follow.is_some(),
         shadow: rollout.shadow.percent.unwrap_or_default(),
         noise: rollout.shadow.noise_percent.unwrap_or_default(),
         ..Definition::new(name, rollout.subjects.clone())

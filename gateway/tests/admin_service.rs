@@ -80,11 +80,13 @@ async fn a_rollout_is_shown_set_unset_and_remembered() {
                         source: Source::Environment.into(),
                         percent: 50.0,
                         origin: "MOVIES_MIGRATION_PERCENT".to_owned(),
+                        waits: String::new(),
                     },
                     PercentSetting {
                         source: Source::File.into(),
                         percent: 10.0,
                         origin: "gateway.toml".to_owned(),
+                        waits: String::new(),
                     },
                 ],
                 stale: false,

@@ -33,4 +33,5 @@ mod stock;
 mod streams;
 mod times;
 mod tokens;
+mod waiting;
 mod world;

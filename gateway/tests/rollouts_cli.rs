@@ -127,9 +127,9 @@ async fn programs_read_json() {
         "writeOwner": "WRITE_OWNER_BY_SUBJECT",
         "analysis": "ANALYSIS_OFF",
         "percents": [
-            {"source": "SOURCE_OPERATOR", "percent": 25, "origin": ""},
-            {"source": "SOURCE_ENVIRONMENT", "percent": 50, "origin": "MOVIES_MIGRATION_PERCENT"},
-            {"source": "SOURCE_FILE", "percent": 10, "origin": "gateway.toml"},
+            {"source": "SOURCE_OPERATOR", "percent": 25, "origin": "", "waits": ""},
+            {"source": "SOURCE_ENVIRONMENT", "percent": 50, "origin": "MOVIES_MIGRATION_PERCENT", "waits": ""},
+            {"source": "SOURCE_FILE", "percent": 10, "origin": "gateway.toml", "waits": ""},
         ],
         "stale": false,
         "version": 1,

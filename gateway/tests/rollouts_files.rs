@@ -1,4 +1,5 @@
-//! A percentage in a mounted file: in force within a second, refused where it is none, weaker than variable and operator.
+//! A percentage in a mounted file: in force soon and everywhere at once, refused where it is none, weaker than variable and
+//! operator.
 
 use std::{
     path::Path,
@@ -7,19 +8,10 @@ use std::{
 
 use banyan_gateway::{rollouts::Definition, store::Action};
 use banyan_mesh::testing::TestDatabase;
+use banyan_rollout::Percent;
+use jiff::Timestamp;
 
-use crate::rollouts_support::{Log, Replica, eventually, movies, operator, percent};
-
-const SOON: Duration = Duration::from_secs(1);
-/// The store has been told, and every replica has had the time to hear of it.
-const SETTLED: Duration = Duration::from_secs(5);
-
-/// What a file says decides within a second; its entry in the log follows once the store has been told.
-async fn in_force_soon(replica: &Replica, want: &str) {
-    let (says, _) = want.rsplit_once(' ').unwrap();
-    eventually(SOON, || replica.in_force().starts_with(&format!("{says} "))).await;
-    eventually(SETTLED, || replica.in_force() == want).await;
-}
+use crate::rollouts_support::{Log, Replica, SOON, eventually, movies, operator, percent};
 
 fn mounted(file: &Path) -> Vec<Definition> {
     vec![Definition {
@@ -38,18 +30,18 @@ async fn a_file_is_in_force_within_a_second_and_beaten_by_variable_and_operator(
         let replica = Replica::start_with(&database.url, mounted(&file)).await;
         assert_eq!(replica.in_force(), "20 files v0");
         std::fs::write(&file, "30").unwrap();
-        in_force_soon(&replica, "30 files v1").await;
+        replica.until_in_force("30 files v1").await;
         std::fs::remove_file(&file).unwrap();
-        in_force_soon(&replica, "10 file v2").await;
+        replica.until_in_force("10 file v2").await;
         std::fs::write(&file, "40").unwrap();
-        in_force_soon(&replica, "40 files v3").await;
+        replica.until_in_force("40 files v3").await;
 
         let set = replica
             .rollouts
             .set_percent("movies", percent("5"), operator(""));
         set.await.unwrap();
         std::fs::write(&file, "50").unwrap();
-        eventually(SETTLED, || replica.in_force() == "5 operator v5").await;
+        replica.until_in_force("5 operator v5").await;
         let unset = replica.rollouts.unset_percent("movies", operator(""));
         unset.await.unwrap();
         assert_eq!(replica.in_force(), "50 files v6");
@@ -69,7 +61,7 @@ async fn a_file_is_in_force_within_a_second_and_beaten_by_variable_and_operator(
             ..mounted(&file).remove(0)
         };
         let replica = Replica::start_with(&database.url, vec![both]).await;
-        assert_eq!(replica.in_force(), "60 environment v7");
+        replica.until_in_force("60 environment v7").await;
         replica.stop().await;
     }
 }
@@ -114,7 +106,7 @@ async fn a_folder_that_reaches_replicas_one_by_one_counts_for_all_at_once() {
     })
     .await;
     // The other file still says 20, for as long as a folder takes to be mounted anew: that is no news.
-    let until = Instant::now() + SOON;
+    let until = Instant::now() + Duration::from_secs(1);
     while Instant::now() < until {
         let both = [one.movies().percent, other.movies().percent];
         assert_eq!(both, [percent("30"), percent("30")]);
@@ -123,6 +115,83 @@ async fn a_folder_that_reaches_replicas_one_by_one_counts_for_all_at_once() {
     std::fs::write(&other_file, "30").unwrap();
     eventually(SOON, || one.in_force() == other.in_force()).await;
     assert_eq!(one.movies().percent, percent("30"));
+    one.stop().await;
+    other.stop().await;
+}
+
+/// What two replicas decided by, and the time around the look at both.
+struct Look {
+    before: Timestamp,
+    percents: [Percent; 2],
+    after: Timestamp,
+}
+
+/// Looks from the change of a file until both have it, and compares what was seen with the moment that the log has.
+/// `heard` is the one that has read the change.
+async fn at_one_moment(heard: &Replica, other: &Replica, want: &str) {
+    let want = percent(want);
+    let mut looks = Vec::new();
+    eventually(SOON, || {
+        let before = Timestamp::now();
+        let percents = [heard, other].map(|replica| replica.movies().percent);
+        let after = Timestamp::now();
+        looks.push(Look {
+            before,
+            percents,
+            after,
+        });
+        percents == [want; 2]
+    })
+    .await;
+    let log = heard.rollouts.changes("movies", None, 1).await.unwrap();
+    let moment = log[0].time;
+    for replica in [heard, other] {
+        assert_eq!(replica.movies().update_time, Some(moment));
+    }
+    for Look {
+        before,
+        percents,
+        after,
+    } in looks
+    {
+        let at = format!("{before} to {after}, in force from {moment}: {percents:?}");
+        if after < moment {
+            assert!(!percents.contains(&want), "{at}");
+        }
+        if before >= moment {
+            assert_eq!(percents[0], want, "{at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_replica_goes_by_a_changed_file_before_the_others() {
+    let mut databases = TestDatabase::each().into_iter();
+    let Some(database) = databases.find(|database| database.url.starts_with("postgres")) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (file, elsewhere) = (folder.path().join("one"), folder.path().join("other"));
+    std::fs::write(&file, "20").unwrap();
+    let one = Replica::start_with(&database.url, mounted(&file)).await;
+    // Its folder is mounted anew much later.
+    let other = Replica::start_with(&database.url, mounted(&elsewhere)).await;
+    std::fs::write(&elsewhere, "20").unwrap();
+    eventually(SOON, || {
+        one.in_force() == "20 files v2" && one.movies() == other.movies()
+    })
+    .await;
+    std::fs::write(&file, "30").unwrap();
+    at_one_moment(&one, &other, "30").await;
+    other.stop().await;
+
+    // Nor does one that is started with something new.
+    let more = Definition {
+        env_percent: Some(percent("60")),
+        ..mounted(&elsewhere).remove(0)
+    };
+    let other = Replica::start_with(&database.url, vec![more]).await;
+    at_one_moment(&other, &one, "60").await;
     one.stop().await;
     other.stop().await;
 }

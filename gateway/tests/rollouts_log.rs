@@ -277,7 +277,7 @@ async fn a_change_of_configuration_is_in_the_log_and_counts_for_all_replicas() {
         let mut definition = movies();
         definition.env_percent = Some(percent("60"));
         let replica = Replica::start_with(&database.url, vec![definition]).await;
-        assert_eq!(replica.in_force(), "60 environment v1");
+        replica.until_in_force("60 environment v1").await;
         let log = replica.rollouts.changes("movies", None, 10).await.unwrap();
         assert_eq!(log[0].action, Action::Configure);
         assert_eq!(
@@ -311,7 +311,7 @@ async fn what_was_decided_before_there_was_a_log_is_carried_into_it() {
         execute(&database.url, &statements).await.unwrap();
 
         let replica = Replica::start(&database.url).await;
-        assert_eq!(replica.in_force(), "25 operator v3");
+        replica.until_in_force("25 operator v3").await;
         let log = replica.rollouts.changes("movies", None, 10).await.unwrap();
         let entries: Vec<String> = log
             .iter()

@@ -16,6 +16,9 @@ use banyan_rollout::{Percent, Subjects};
 use http::HeaderMap;
 use tracing::subscriber::DefaultGuard;
 
+/// A second, on a machine that has nothing else to do.
+pub(crate) const SOON: Duration = Duration::from_secs(5);
+
 pub(crate) fn percent(text: &str) -> Percent {
     text.parse().unwrap()
 }
@@ -68,6 +71,11 @@ impl Replica {
     /// `25 operator v3`
     pub(crate) fn in_force(&self) -> String {
         in_force(&self.movies())
+    }
+
+    /// Waits for it: what a file says, or a replica starts with, is in force from the moment that the log has.
+    pub(crate) async fn until_in_force(&self, want: &str) {
+        eventually(SOON, || self.in_force() == want).await;
     }
 
     pub(crate) async fn stop(self) {

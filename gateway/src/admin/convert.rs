@@ -19,11 +19,17 @@ use crate::{
 
 pub(super) fn rollout(snapshot: Snapshot) -> Rollout {
     let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+    let waits = |said: &Said| {
+        let waits = snapshot.waits.as_ref();
+        waits.filter(|_| said.source == snapshot.source).cloned()
+    };
     let said = |said: &Said| PercentSetting {
         source: source(said.source).into(),
         percent: said.percent.as_f64(),
         origin: said.origin.clone(),
+        waits: waits(said).unwrap_or_default(),
     };
+    let percents = snapshot.said.iter().map(said).collect();
     let analysis = analysis(&snapshot);
     Rollout {
         name: format!("rollouts/{}", snapshot.name),
@@ -43,7 +49,7 @@ pub(super) fn rollout(snapshot: Snapshot) -> Rollout {
         write_owner: owner_name(snapshot.writes).into(),
         analysis: analysis.into(),
         policy: snapshot.policy.as_ref().map(settings::policy),
-        percents: snapshot.said.iter().map(said).collect(),
+        percents,
         stale: snapshot.is_stale,
         version: number(snapshot.version),
         salt: snapshot.salt,

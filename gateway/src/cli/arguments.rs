@@ -106,6 +106,9 @@ pub enum RolloutCommand {
         rollout: String,
     },
     /// Set percentage, stage or owner of writes by hand. A percentage beats environment and file until it is unset.
+    ///
+    /// A higher percentage is refused while the follower of the legacy system has not caught up, unless forced with a
+    /// reason; a lower one is in force at once.
     Set {
         /// The rollout, such as `movies`.
         rollout: String,
@@ -132,6 +135,9 @@ pub enum RolloutCommand {
         /// Who and why.
         #[command(flatten)]
         change: ChangeArgs,
+        /// Though that is more than now and the follower has not caught up; it wants a reason.
+        #[arg(long)]
+        force: bool,
     },
     /// Go to stage shadow, where legacy answers and gRPC is asked too; or set the share of answers that are compared.
     ///

@@ -134,12 +134,14 @@ impl Client {
         &mut self,
         rollout: &str,
         change: ChangeArgs,
+        force: bool,
     ) -> Result<Rollout, CliError> {
         let request = self.request(UnsetRolloutPercentRequest {
             name: resource(rollout),
             actor: change.actor.unwrap_or_else(user_of_this_machine),
             reason: change.reason,
             etag: change.etag,
+            force,
         });
         let answer = self.service.unset_rollout_percent(request).await;
         self.answer(answer)

@@ -34,7 +34,10 @@ pub(super) fn rollouts(rollouts: &[Rollout]) -> String {
             vec![
                 short_name(rollout),
                 stage(rollout.stage()),
-                percent(rollout.percent),
+                match waiting(rollout) {
+                    Some(wanted) => format!("{} ({wanted} waits)", percent(rollout.percent)),
+                    None => percent(rollout.percent),
+                },
                 source(rollout.source()),
                 owner(rollout.write_owner()),
                 word(rollout.analysis().as_str_name(), "ANALYSIS_"),
@@ -129,13 +132,24 @@ pub(super) fn rollout(rollout: &Rollout) -> String {
     text
 }
 
-/// `environment 50 (MOVIES_MIGRATION_PERCENT) > file 10 (gateway.toml)`
+/// What is said and not in force yet.
+fn waiting(rollout: &Rollout) -> Option<String> {
+    let mut said = rollout.percents.iter();
+    let waits = said.find(|said| !said.waits.is_empty())?;
+    Some(percent(waits.percent))
+}
+
+/// `environment 50 (MOVIES_MIGRATION_PERCENT), waits: the follower is 9 ms behind > file 10 (gateway.toml)`
 fn said(rollout: &Rollout) -> String {
     let said = rollout.percents.iter().map(|said| {
         let (source, percent) = (source(said.source()), percent(said.percent));
-        match said.origin.as_str() {
+        let text = match said.origin.as_str() {
             "" => format!("{source} {percent}"),
             origin => format!("{source} {percent} ({origin})"),
+        };
+        match said.waits.as_str() {
+            "" => text,
+            why => format!("{text}, waits: {why}"),
         }
     });
     match said.collect::<Vec<_>>() {

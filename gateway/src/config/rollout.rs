@@ -42,7 +42,8 @@ pub struct RolloutConfig {
     /// The environment variable (`true` or `false`) that replaces `enabled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled_env: Option<String>,
-    /// Who adopts what the legacy side is told; asked to catch up after each write there.
+    /// Who adopts what the legacy side is told; asked to catch up after each write there. While it is behind no percentage
+    /// rises: what is said here, by variable or by file waits, and operators are refused unless they force it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow: Option<FollowConfig>,
     /// What becomes of subjects when the percentage falls below them: `return` sends them back to legacy,

@@ -1,22 +1,24 @@
 //! Operators' changes: to the store first, in force here as soon as the store has them.
+//!
+//! Whether a change may be made is decided on what the store has, under its lock. Nothing else waits while the follower is
+//! asked, so it is asked before; to go down at once it is not asked at all.
+
+mod error;
 
 use std::sync::Arc;
 
-use banyan_proto::follow::v1::Authority;
-use banyan_rollout::{
-    Circumstances, Command, Follower, Percent, PolicyError, Refusal, Stage, transition,
-};
+use banyan_rollout::{Circumstances, Command, Follower, Percent, Refusal, Stage, transition};
 use jiff::Timestamp;
 use serde_json::json;
-use tonic::Status;
 use tracing::info;
 
+pub use self::error::ChangeError;
 use super::{
     CHANGES_AHEAD, Rollouts, Snapshot,
+    data::Told,
     live::{Live, Taken},
 };
-use crate::store::{Action, Entry, NewEntry, Reached, State, Store, StoreError, Verdict};
-use crate::{follow::Follower as LegacyFollower, store::Difference};
+use crate::store::{Action, NewEntry, State, Store};
 
 /// The percentages that are gone through where no policy names others.
 const STEPS: [u16; 5] = [100, 500, 2_500, 5_000, 10_000];
@@ -36,80 +38,12 @@ pub struct Operator {
     pub is_confirmed: bool,
 }
 
-/// A rollout could not be changed, or its log not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// The configuration has no rollout of that name.
-    #[error("there is no rollout `{name}`")]
-    NoSuchRollout {
-        /// The name asked for.
-        name: String,
-    },
-    /// Neither a subject was named, nor a fact that holds one.
-    #[error(
-        "of which subject? rollout `{name}` reads it from {sources}, and none of these is among the facts"
-    )]
-    NoSubject {
-        /// The rollout.
-        name: String,
-        /// Where it looks.
-        sources: String,
-    },
-    /// The log does not hold where subjects stood at the moment asked about, and none was named.
-    #[error(
-        "of which subject? where rollout `{name}` read it from at that moment is not in the log: an older release wrote it"
-    )]
-    Unrecorded {
-        /// The rollout.
-        name: String,
-    },
-    /// This gateway runs without a store.
-    #[error("this gateway keeps no store: percentages come from environment and file only")]
-    NoStore,
-    /// The step is not one that can be taken now.
-    #[error("cannot change rollout `{name}`")]
-    Refused {
-        /// The rollout.
-        name: String,
-        /// Why.
-        #[source]
-        source: Refusal,
-    },
-    /// The policy cannot be meant.
-    #[error("cannot change the policy of rollout `{name}`")]
-    Policy {
-        /// The rollout.
-        name: String,
-        /// Which of its settings.
-        #[source]
-        source: PolicyError,
-    },
-    /// The store refused the change or is away.
-    #[error("cannot change rollout `{name}`")]
-    Change {
-        /// The rollout.
-        name: String,
-        /// Why.
-        #[source]
-        source: StoreError,
-    },
-    /// The follower could not do what has to be done first.
-    #[error("cannot change rollout `{name}`: the legacy side has to have all data first: {}", status.message())]
-    Data {
-        /// The rollout.
-        name: String,
-        /// What the follower says.
-        status: Status,
-    },
-    /// The store is away.
-    #[error("cannot read the log of rollout `{name}`")]
-    History {
-        /// The rollout.
-        name: String,
-        /// Why.
-        #[source]
-        source: StoreError,
-    },
+/// What somebody wants, and on what it rests.
+struct Wanted<'a> {
+    action: Action,
+    commands: &'a [Command],
+    operator: &'a Operator,
+    evidence: String,
 }
 
 impl Rollouts {
@@ -167,50 +101,70 @@ impl Rollouts {
         mut evidence: serde_json::Value,
     ) -> Result<Snapshot, ChangeError> {
         let live = self.live(name)?;
-        let store = self.store()?;
-        let (follower, keeps_ids) = self.follower_of(&live, commands).await;
+        let is_last = live.current().state.position.stage == Stage::Grpc;
+        let is_certain = operator.is_forced || is_last || commands.iter().any(wants_kept_ids);
+        let mut told = self.told_without_asking(&live);
+        if told.is_none() && is_certain {
+            told = Some(self.ask(&live).await);
+        }
         if operator.is_forced {
             evidence["forced"] = json!(true);
+            let follower = told.map_or(Follower::Unknown, |told| told.follower);
             evidence["follower"] = json!(format!("{follower:?}"));
         }
-        let change = |state: &State, now: Timestamp| {
-            moved(
-                state,
-                commands,
-                &live,
-                &operator,
-                (follower, keeps_ids),
-                now,
-            )
+        let wanted = Wanted {
+            action,
+            commands,
+            operator: &operator,
+            evidence: evidence.to_string(),
         };
-        self.give_back(&live, &|state: &State| change(state, from(store)))
+        let changed = match self.try_to(&live, &wanted, told).await {
+            // It would be more than before: that is for the follower to say. To go down nobody is asked.
+            Err(ChangeError::Refused {
+                source: Refusal::FollowerUnknown,
+                ..
+            }) if told.is_none() => {
+                let told = self.ask(&live).await;
+                self.try_to(&live, &wanted, Some(told)).await
+            }
+            changed => changed,
+        };
+        let taken = changed?;
+        Ok(self.put_in_force(&live, action, &operator, taken).await)
+    }
+
+    /// Decides on what the store has, and writes that there.
+    async fn try_to(
+        &self,
+        live: &Live,
+        wanted: &Wanted<'_>,
+        told: Option<Told>,
+    ) -> Result<Option<Taken>, ChangeError> {
+        let store = self.store()?;
+        let name = live.name().to_owned();
+        let told = told.unwrap_or(Told::UNKNOWN);
+        let change = |state: &State, now| moved(state, live, wanted, told, now);
+        self.give_back(live, &|state: &State| change(state, from(store)))
             .await?;
-        let in_step = self.inner.in_step.lock().await;
+        let _in_step = self.inner.in_step.lock().await;
         let now = from(store);
         let entry = NewEntry {
-            rollout: name.to_owned(),
+            rollout: name.clone(),
             initial: live.initial(),
-            expected_version: operator.expected_version,
-            action,
-            actor: operator.actor.clone(),
-            reason: operator.reason.clone(),
-            evidence: evidence.to_string(),
+            expected_version: wanted.operator.expected_version,
+            action: wanted.action,
+            actor: wanted.operator.actor.clone(),
+            reason: wanted.operator.reason.clone(),
+            evidence: wanted.evidence.clone(),
             now,
         };
-        let stored = store
-            .change(entry, |state| change(state, now))
-            .await
-            .map_err(|source| ChangeError::Change {
-                name: name.to_owned(),
-                source,
-            })?
-            .map_err(|source| ChangeError::Refused {
-                name: name.to_owned(),
-                source,
-            })?;
-        let taken = live.take(stored);
-        drop(in_step);
-        Ok(self.put_in_force(&live, action, &operator, taken).await)
+        let stored = store.change(entry, |state| change(state, now)).await;
+        let stored = stored.map_err(|source| ChangeError::Change {
+            name: name.clone(),
+            source,
+        })?;
+        let stored = stored.map_err(|source| ChangeError::Refused { name, source })?;
+        Ok(live.take(stored))
     }
 
     /// What the store has accepted of an operator. Who is answered finds it in force, here and at every other replica.
@@ -245,123 +199,6 @@ impl Rollouts {
         live.snapshot(self.is_stale())
     }
 
-    /// At most `limit` changes of a rollout, newest first, those before version `before` only.
-    ///
-    /// # Errors
-    /// If there is no such rollout, or the store is away.
-    pub async fn changes(
-        &self,
-        name: &str,
-        before: Option<u64>,
-        limit: u64,
-    ) -> Result<Vec<Entry>, ChangeError> {
-        self.live(name)?;
-        self.store()?
-            .entries(name, before, limit)
-            .await
-            .map_err(|source| ChangeError::History {
-                name: name.to_owned(),
-                source,
-            })
-    }
-
-    /// Walks the whole log of a rollout. `known_hash`, where given, must be that of one of its entries.
-    ///
-    /// # Errors
-    /// If there is no such rollout, or the store is away.
-    pub async fn verify(
-        &self,
-        name: &str,
-        known_hash: Option<&str>,
-    ) -> Result<Verdict, ChangeError> {
-        self.live(name)?;
-        self.store()?
-            .verify(name, known_hash)
-            .await
-            .map_err(|source| ChangeError::History {
-                name: name.to_owned(),
-                source,
-            })
-    }
-
-    /// At most `limit` differences between the answers of both sides, the most frequent first, those after `reached`
-    /// only.
-    ///
-    /// # Errors
-    /// If there is no such rollout, or the store is away.
-    pub async fn differences(
-        &self,
-        name: &str,
-        reached: Option<Reached>,
-        limit: u64,
-    ) -> Result<Vec<Difference>, ChangeError> {
-        self.live(name)?;
-        let differences = self.store()?.differences(name, reached, limit).await;
-        differences.map_err(|source| ChangeError::History {
-            name: name.to_owned(),
-            source,
-        })
-    }
-
-    /// Forgets what the answers of both sides differ in.
-    ///
-    /// # Errors
-    /// If there is no such rollout, or the store is away.
-    pub async fn forget_differences(&self, name: &str) -> Result<(), ChangeError> {
-        self.live(name)?;
-        let forgotten = self.store()?.forget_differences(name).await;
-        forgotten.map_err(|source| ChangeError::Change {
-            name: name.to_owned(),
-            source,
-        })
-    }
-
-    /// Who follows the legacy side of a rollout, if anybody does.
-    pub(crate) fn follower(&self, name: &str) -> Result<Option<LegacyFollower>, ChangeError> {
-        self.live(name)?;
-        Ok(self.inner.followers.load().get(name).cloned())
-    }
-
-    /// How well the follower knows the legacy data, and whether legacy keeps ids; asked only where somebody wants to go on,
-    /// or back from the last stage.
-    async fn follower_of(&self, live: &Live, commands: &[Command]) -> (Follower, bool) {
-        let is_last = live.current().state.position.stage == Stage::Grpc;
-        let matters = |command: &Command| match command {
-            Command::SetStage { .. } | Command::Promote | Command::Advance => true,
-            Command::Abort(_) | Command::RollBack(_) => is_last,
-            _ => false,
-        };
-        let declared = live.definition().legacy_keeps_ids;
-        match self.inner.followers.load_full().get(live.name()) {
-            None => (Follower::None, declared.unwrap_or_default()),
-            Some(follower) if commands.iter().any(matters) => match follower.known().await {
-                Some(known) => (known.state, known.keeps_ids() && declared != Some(false)),
-                None => (Follower::Unknown, false),
-            },
-            Some(_) => (Follower::None, false),
-        }
-    }
-
-    /// Before the last stage is left, legacy gets everything that was created on the gRPC side, and gives the ids again:
-    /// while the rollout is still in that stage, whatever is created goes there first from then on.
-    async fn give_back(
-        &self,
-        live: &Live,
-        change: &impl Fn(&State) -> Result<State, Refusal>,
-    ) -> Result<(), ChangeError> {
-        let state = live.current().state.clone();
-        let leaves = state.position.stage == Stage::Grpc
-            && change(&state).is_ok_and(|after| after.position.stage != Stage::Grpc);
-        let Some(follower) = self.follower(live.name())?.filter(|_| leaves) else {
-            return Ok(());
-        };
-        let given = follower.set_authority(Authority::Legacy).await;
-        given.map_err(|status| ChangeError::Data {
-            name: live.name().to_owned(),
-            status,
-        })
-    }
-
     pub(super) fn live(&self, name: &str) -> Result<Arc<Live>, ChangeError> {
         match self.inner.rollouts.load().get(name) {
             Some(live) if live.is_configured() => Ok(Arc::clone(live)),
@@ -387,32 +224,40 @@ pub(super) fn from(store: &Store) -> Timestamp {
     }
 }
 
+/// Whether it may enter the last stage, which depends on whether legacy keeps ids.
+fn wants_kept_ids(command: &Command) -> bool {
+    match command {
+        Command::SetStage { stage, .. } => *stage == Stage::Grpc,
+        Command::Promote => true,
+        _ => false,
+    }
+}
+
 /// The state after the commands. Where nothing is different the state is the same, the beginning of its step too.
 fn moved(
     state: &State,
-    commands: &[Command],
     live: &Live,
-    operator: &Operator,
-    (follower, legacy_keeps_ids): (Follower, bool),
+    wanted: &Wanted<'_>,
+    told: Told,
     now: Timestamp,
 ) -> Result<State, Refusal> {
     let usual: Vec<Percent> = STEPS
         .into_iter()
         .filter_map(Percent::from_hundredths)
         .collect();
-    let (policy, definition) = (state.policy(), live.definition());
+    let (policy, definition, operator) = (state.policy(), live.definition(), wanted.operator);
     let circumstances = Circumstances {
         enabled: state.configured.enabled,
         weaker: state.weaker(),
         steps: policy.map_or(&usual, |policy| &policy.steps),
-        follower,
+        follower: told.follower,
         comparable: definition.is_comparable(),
-        legacy_keeps_ids,
+        legacy_keeps_ids: told.keeps_ids,
         forced: operator.is_forced.then_some(operator.reason.as_str()),
         confirmed: operator.is_confirmed,
     };
     let mut position = state.position;
-    for command in commands {
+    for command in wanted.commands {
         position = transition(&position, *command, &circumstances)?.position;
     }
     if position == state.position {

@@ -15,10 +15,13 @@ use std::{
 
 use banyan_mesh::process::Process;
 use banyan_proto::follow::v1::Authority;
-use banyan_rollout::Stage;
+use banyan_rollout::{Follower as Readiness, Refusal, Stage};
 
-use super::{Rollouts, live::Live};
-use crate::follow::{Follower, Known};
+use super::{ChangeError, Rollouts, live::Live};
+use crate::{
+    follow::{Follower, Known},
+    store::State,
+};
 
 /// How often the stages are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -36,6 +39,23 @@ pub(crate) struct Data {
     pub(crate) warnings: Vec<String>,
     /// Whether there is a way back from the last stage.
     pub(crate) keeps_ids: bool,
+}
+
+/// What a change of a rollout wants to know of its data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// How well the follower knows the legacy data.
+    pub(super) follower: Readiness,
+    /// Whether there is a way back from the last stage.
+    pub(super) keeps_ids: bool,
+}
+
+impl Told {
+    /// By a follower that cannot be asked, or has not been.
+    pub(super) const UNKNOWN: Self = Self {
+        follower: Readiness::Unknown,
+        keeps_ids: false,
+    };
 }
 
 /// Whom a follower was last found to agree with, or since when it does not.
@@ -57,6 +77,55 @@ impl Rollouts {
             warnings: warnings(&live, known.as_ref()),
             keeps_ids: known.as_ref().is_some_and(Known::keeps_ids) && declared != Some(false),
             known,
+        })
+    }
+
+    /// Who follows the legacy side of a rollout, if anybody does.
+    pub(crate) fn follower(&self, name: &str) -> Result<Option<Follower>, ChangeError> {
+        self.live(name)?;
+        Ok(self.inner.followers.load().get(name).cloned())
+    }
+
+    /// What is known of the data where nobody follows the legacy side; otherwise the follower has to be asked.
+    pub(super) fn told_without_asking(&self, live: &Live) -> Option<Told> {
+        (!live.definition().has_follower).then(|| Told {
+            follower: Readiness::None,
+            keeps_ids: live.definition().legacy_keeps_ids.unwrap_or_default(),
+        })
+    }
+
+    /// Asks the follower, for a limited time.
+    pub(super) async fn ask(&self, live: &Live) -> Told {
+        let follower = self.inner.followers.load().get(live.name()).cloned();
+        let Some(follower) = follower else {
+            return self.told_without_asking(live).unwrap_or(Told::UNKNOWN);
+        };
+        match follower.known().await {
+            Some(known) => Told {
+                follower: known.state,
+                keeps_ids: known.keeps_ids() && live.definition().legacy_keeps_ids != Some(false),
+            },
+            None => Told::UNKNOWN,
+        }
+    }
+
+    /// Before the last stage is left, legacy gets everything that was created on the gRPC side, and gives the ids again:
+    /// while the rollout is still in that stage, whatever is created goes there first from then on.
+    pub(super) async fn give_back(
+        &self,
+        live: &Live,
+        change: &impl Fn(&State) -> Result<State, Refusal>,
+    ) -> Result<(), ChangeError> {
+        let state = live.current().state.clone();
+        let leaves = state.position.stage == Stage::Grpc
+            && change(&state).is_ok_and(|after| after.position.stage != Stage::Grpc);
+        let Some(follower) = self.follower(live.name())?.filter(|_| leaves) else {
+            return Ok(());
+        };
+        let given = follower.set_authority(Authority::Legacy).await;
+        given.map_err(|status| ChangeError::Data {
+            name: live.name().to_owned(),
+            status,
         })
     }
 

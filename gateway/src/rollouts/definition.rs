@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use banyan_rollout::{GoingDown, Percent, Policy, Position, Rule, Source, Subjects};
+use banyan_rollout::{Follower, GoingDown, Percent, Policy, Position, Rule, Source, Subjects};
 
 use super::Steering;
 use crate::store::{Configured, Said, State, SteeringTerms};
@@ -47,6 +47,8 @@ pub struct Definition {
     pub policy: Option<Policy>,
     /// What single requests may say about their side; the whole gateway's, known once it runs.
     pub steering: Option<SteeringTerms>,
+    /// Whether somebody follows the legacy side: then a higher percentage waits until the follower has caught up.
+    pub has_follower: bool,
 }
 
 impl Definition {
@@ -72,6 +74,7 @@ impl Definition {
             legacy_honours_request_ids: false,
             policy: None,
             steering: None,
+            has_follower: false,
         }
     }
 
@@ -81,6 +84,17 @@ impl Definition {
             steering: Some(steering.terms()),
             ..self
         }
+    }
+
+    /// Its state where nobody has changed it yet. What has to wait for the follower does so from the start.
+    pub(super) fn initial(&self, configured: &Configured) -> State {
+        let follower = match self.has_follower {
+            true => Follower::Unknown,
+            false => Follower::None,
+        };
+        let nothing = State::new(&self.name, self.position, Configured::default());
+        let never = nothing.step_since;
+        nothing.configured_by(configured, follower, never)
     }
 
     /// Whether any request of it can be compared without effect.
@@ -137,11 +151,26 @@ pub(super) fn news(before: &State, after: &State) -> String {
     });
     let others = after.changed_since(before).into_iter();
     let others = others.map(|it| format!("{} {} -> {}", it.name, it.before, it.after));
-    let news: Vec<String> = percent.into_iter().chain(others).collect();
+    let waits = waits(before, after);
+    let news: Vec<String> = percent.into_iter().chain(others).chain(waits).collect();
     match news.is_empty() {
         true => "what is configured changes nothing".to_owned(),
         // What an operator may say is enough for the settings too; the entry holds the whole states.
         false => news.join("; ").chars().take(500).collect(),
+    }
+}
+
+/// `it waits at 20 for the follower`, or what is in force now that it has waited.
+fn waits(before: &State, after: &State) -> Option<String> {
+    let (was, is) = (before.in_force().0, after.in_force().0);
+    match (before.position.held, after.position.held) {
+        (was, Some(held)) if was != Some(held) => {
+            Some(format!("it waits at {is} for the follower"))
+        }
+        (Some(_), None) if was < is => Some(format!(
+            "what waited for the follower is in force: {was} -> {is}"
+        )),
+        _ => None,
     }
 }
 

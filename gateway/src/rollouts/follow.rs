@@ -1,34 +1,26 @@
 //! Keeping in step: with the store, so that what was decided at another replica is in force here within a second, and
 //! with mounted files, so that what they say is in force everywhere within a second.
 //!
-//! A replica tells the store what its own configuration says when it starts and when it changes. The latest word counts
-//! for all: while a new value reaches the replicas one after the other (a rolling update, a folder that is mounted anew),
-//! they still decide alike.
+//! A replica tells the store what its own configuration says when it starts and when it changes ([`sources`](super::sources)).
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use banyan_mesh::process::Process;
 use banyan_rollout::Source;
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{
-    FIRST_READING, Rollouts, change,
-    definition::{self, weaker_setting},
+    FIRST_READING, Rollouts,
+    definition::weaker_setting,
     live::{Current, Live, Taken},
     mounted::{self, MountedError},
 };
-use crate::store::{Action, Configured, NewEntry, State, Store, StoreError, Stored};
+use crate::store::{Store, StoreError, Stored};
 
 /// How often the store is read: often enough that every replica has heard of a change before it is in force.
 const READ_EVERY: Duration = Duration::from_millis(250);
-
-/// Who changes a rollout when variables, mounted files or gateway.toml do, in the log.
-const SETTINGS: &str = "settings";
 
 /// How the last reading went; only news is logged.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,6 +65,9 @@ impl Rollouts {
         loop {
             let result = self.read(store, reading).await;
             reading = self.note(reading, result);
+            if let Reading::Failed { .. } = reading {
+                self.go_on_alone();
+            }
             if reading == Reading::Good
                 && let Some(first) = first.take()
             {
@@ -90,30 +85,20 @@ impl Rollouts {
         let _in_step = self.inner.in_step.lock().await;
         let mut stored = store.states().await?;
         self.inner.steering.share(store).await?;
-        for live in self.configured() {
-            if let Some(mine) = live.untold() {
-                let told = tell(store, &live, stored.get(live.name()), &mine).await?;
-                live.told(mine);
-                stored.insert(live.name().to_owned(), told);
-            }
-        }
         let first = matches!(last, Reading::Never | Reading::Failed { ever_good: false });
-        self.take_over(stored, first);
-        Ok(())
-    }
-
-    fn take_over(&self, mut stored: BTreeMap<String, Stored>, first: bool) {
         for live in self.configured() {
-            let Some(stored) = stored.remove(live.name()) else {
-                continue;
-            };
-            if first {
-                live.apply(stored);
-                announce(&live);
-            } else if let Some(Taken { before, after }) = live.take(stored) {
-                announce_change(&live, &before, &after);
+            let known = stored.remove(live.name());
+            if let (true, Some(known)) = (first, &known) {
+                live.apply(in_force(store, live.name(), known).await?);
+            }
+            let taken = live.take(self.tell(store, &live, known).await?);
+            match taken {
+                _ if first => announce(&live),
+                Some(Taken { before, after }) => announce_change(&live, &before, &after),
+                None => {}
             }
         }
+        Ok(())
     }
 
     fn note(&self, last: Reading, result: Result<(), StoreError>) -> Reading {
@@ -168,9 +153,8 @@ impl Rollouts {
                 if live.mounted() == percent {
                     return;
                 }
-                if let Some(before) = live.configure(percent) {
-                    announce_change(live, &before, &live.current());
-                    self.inner.configured.notify_one();
+                if live.configure(percent) {
+                    self.hear(live);
                 }
             }
             Ok(Err(error)) => self.refuse(live, &error, refused),
@@ -194,53 +178,15 @@ impl Rollouts {
     }
 }
 
-/// Tells the store what this replica's configuration says, where the store knows something else.
-async fn tell(
-    store: &Store,
-    live: &Live,
-    stored: Option<&Stored>,
-    mine: &Configured,
-) -> Result<Stored, StoreError> {
-    let initial = live.initial();
-    let Some(stored) = stored else {
-        store.introduce(live.name(), &initial).await?;
-        return Ok(Stored {
-            state: initial,
-            version: 0,
-            change_time: None,
-        });
+/// What is in force at this moment of a rollout that was changed last as `known` says: not yet that, if it is dated ahead.
+async fn in_force(store: &Store, rollout: &str, known: &Stored) -> Result<Stored, StoreError> {
+    let now = Timestamp::now();
+    let is_ahead = known.change_time.is_some_and(|from| from > now);
+    let before = match is_ahead {
+        true => store.state_at(rollout, now).await?,
+        false => None,
     };
-    if stored.state.configured == *mine {
-        return Ok(stored.clone());
-    }
-    let now = change::from(store);
-    let told = |state: &State| State {
-        configured: mine.clone(),
-        ..state.clone()
-    };
-    let entry = NewEntry {
-        rollout: live.name().to_owned(),
-        initial,
-        expected_version: None,
-        action: Action::Configure,
-        actor: SETTINGS.to_owned(),
-        reason: definition::news(&stored.state, &told(&stored.state)),
-        evidence: "{}".to_owned(),
-        now,
-    };
-    let changed: Result<Stored, std::convert::Infallible> = store
-        .change(entry, |state| {
-            let mut after = told(state);
-            if after.in_force() != state.in_force() {
-                after.step_since = now;
-            }
-            Ok(after)
-        })
-        .await?;
-    match changed {
-        Ok(stored) => Ok(stored),
-        Err(never) => match never {},
-    }
+    Ok(before.unwrap_or_else(|| known.clone()))
 }
 
 /// Says whose percentage is in force: an operator's word outlives restarts, and whoever edits a manifest must learn

@@ -3,17 +3,19 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use banyan_rollout::{Evidence, Failure, Percent, Reason, Recorder, RolloutState, Side, Subjects};
+use banyan_rollout::{
+    Evidence, Failure, Follower, Percent, Reason, Recorder, RolloutState, Side, Subjects,
+};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CHANGES_AHEAD, Definition, Metrics, Snapshot, pins::Pins};
+use super::{CHANGES_AHEAD, Definition, Metrics, Snapshot, counts::Counters, pins::Pins};
 use crate::store::{Configured, State, Stored};
 
 /// A moment further off than this is another replica's clock that is wrong.
@@ -32,8 +34,9 @@ pub(super) struct Live {
     /// Held by whoever puts something in force.
     switching: Mutex<()>,
     said: Mutex<Said>,
-    legacy: SideCounters,
-    grpc: SideCounters,
+    /// How the follower was when it was last asked on behalf of a percentage that waits.
+    waits_for: ArcSwapOption<Follower>,
+    counters: Counters,
     recorder: ArcSwap<Recorder>,
     pub(super) pins: Pins,
     verdict: ArcSwap<Found>,
@@ -83,30 +86,11 @@ struct Said {
     told: Option<Configured>,
 }
 
-#[derive(Debug, Default)]
-struct SideCounters {
-    answered: AtomicU64,
-    failed: AtomicU64,
-}
-
-/// Answers by side since this process started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Answered by legacy.
-    pub legacy: u64,
-    /// Answered by gRPC.
-    pub grpc: u64,
-    /// Of `legacy`, answered with a 5xx.
-    pub legacy_errors: u64,
-    /// Of `grpc`, answered with a 5xx.
-    pub grpc_errors: u64,
-}
-
 impl Live {
     pub(super) fn new(definition: Definition, mounted: Option<Percent>, metrics: &Metrics) -> Self {
         let mine = definition.configured(mounted);
         let initial = Stored {
-            state: State::new(&definition.name, definition.position, mine.clone()),
+            state: definition.initial(&mine),
             version: 0,
             change_time: None,
         };
@@ -124,11 +108,11 @@ impl Live {
                 mounted,
                 told: None,
             }),
+            waits_for: ArcSwapOption::empty(),
             name: definition.name.clone(),
             definition: ArcSwap::from_pointee(definition),
             is_gone: AtomicBool::new(false),
-            legacy: SideCounters::default(),
-            grpc: SideCounters::default(),
+            counters: Counters::default(),
             metrics: metrics.clone(),
         }
     }
@@ -151,13 +135,9 @@ impl Live {
         self.is_gone.store(true, Ordering::Relaxed);
     }
 
-    /// gateway.toml says something else than before. In force here at once; salt and algorithm stay, whatever it says.
-    /// Returns what was before, if that decides otherwise.
-    pub(super) fn redefine(
-        &self,
-        definition: Definition,
-        mounted: Option<Percent>,
-    ) -> Option<Arc<Current>> {
+    /// gateway.toml says something else than before; salt and algorithm stay, whatever it says. Returns whether that is
+    /// news.
+    pub(super) fn redefine(&self, definition: Definition, mounted: Option<Percent>) -> bool {
         self.is_gone.store(false, Ordering::Relaxed);
         self.definition.store(Arc::new(definition));
         self.configure(mounted)
@@ -229,7 +209,7 @@ impl Live {
 
     /// What it is where nobody has changed it yet.
     pub(super) fn initial(&self) -> State {
-        State::new(self.name(), self.definition().position, self.mine())
+        self.definition().initial(&self.mine())
     }
 
     /// What this replica's own configuration says.
@@ -237,24 +217,46 @@ impl Live {
         self.said().mine.clone()
     }
 
-    /// Takes note of what a mounted file says now. In force here at once, whether or not the store can be told.
-    /// Returns what was before, if that was something else.
-    pub(super) fn configure(&self, mounted: Option<Percent>) -> Option<Arc<Current>> {
+    /// Takes note of what a mounted file says now. Returns whether that is news.
+    pub(super) fn configure(&self, mounted: Option<Percent>) -> bool {
         let mine = self.definition().configured(mounted);
-        {
-            let mut said = self.said();
-            said.mine.clone_from(&mine);
-            said.mounted = mounted;
+        let mut said = self.said();
+        said.mounted = mounted;
+        let is_news = said.mine != mine;
+        said.mine = mine;
+        is_news
+    }
+
+    /// A state with this replica's news, as far as the follower lets it be.
+    pub(super) fn settled(&self, state: &State, follower: Follower) -> State {
+        let untold = self.untold();
+        let configured = untold.as_ref().unwrap_or(&state.configured);
+        state.configured_by(configured, follower, Timestamp::now())
+    }
+
+    /// Whether more subjects would be on gRPC if the follower has caught up.
+    pub(super) fn waits_from(&self, state: &State) -> bool {
+        self.definition().has_follower
+            && self
+                .settled(state, Follower::Unknown)
+                .position
+                .held
+                .is_some()
+    }
+
+    /// What was decided last, in force or about to be.
+    pub(super) fn newest(&self) -> Arc<Current> {
+        let current = Arc::clone(&self.current());
+        match self.next.load_full() {
+            Some(next) if next.current.version > current.version => Arc::clone(&next.current),
+            _ => current,
         }
-        let current = self.current.load_full();
-        self.apply(Stored {
-            state: State {
-                configured: mine,
-                ..current.state.clone()
-            },
-            version: current.version,
-            change_time: current.change_time,
-        })
+    }
+
+    /// Takes note of how the follower is that something waits for; `None`: nothing waits. Returns what was known before.
+    pub(super) fn waits_for(&self, follower: Option<Follower>) -> Option<Follower> {
+        let before = self.waits_for.swap(follower.map(Arc::new));
+        before.map(|before| *before)
     }
 
     /// What the mounted file last said.
@@ -310,14 +312,7 @@ impl Live {
 
     /// Counts an answer.
     pub(super) fn record(&self, side: Side, reason: Reason, status: StatusCode) {
-        let counters = match side {
-            Side::Legacy => &self.legacy,
-            Side::Grpc => &self.grpc,
-        };
-        counters.answered.fetch_add(1, Ordering::Relaxed);
-        if status.is_server_error() {
-            counters.failed.fetch_add(1, Ordering::Relaxed);
-        }
+        self.counters.record(side, status);
         self.metrics.answered(self.name(), side, reason, status);
     }
 
@@ -343,22 +338,16 @@ impl Live {
         self.metrics.pinned(self.name());
     }
 
-    pub(super) fn counts(&self) -> Counts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            legacy: read(&self.legacy.answered),
-            grpc: read(&self.grpc.answered),
-            legacy_errors: read(&self.legacy.failed),
-            grpc_errors: read(&self.grpc.failed),
-        }
-    }
-
     pub(super) fn snapshot(&self, is_stale: bool) -> Snapshot {
         let (current, found) = (self.current(), Found::clone(&self.verdict.load()));
+        let snapshot = Snapshot::new(&self.definition(), &current, self.counters.read(), is_stale);
+        let follower = self.waits_for.load_full();
+        let why = |usual: String| follower.map_or(usual, |follower| follower.to_string());
         Snapshot {
             verdict: found.verdict,
             evidence: found.evidence,
-            ..Snapshot::new(&self.definition(), &current, self.counts(), is_stale)
+            waits: snapshot.waits.map(why),
+            ..snapshot
         }
     }
 }

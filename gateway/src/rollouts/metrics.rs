@@ -23,6 +23,7 @@ pub(super) struct Metrics {
     refused: Family<RolloutLabels, Counter>,
     fallbacks: Family<FallbackLabels, Counter>,
     pins: Family<RolloutLabels, Counter>,
+    waiting: Family<RolloutLabels, Gauge>,
     store_up: Gauge,
     stale: Gauge,
 }
@@ -102,6 +103,11 @@ impl Metrics {
             metrics.pins.clone(),
         );
         registry.register(
+            "waiting",
+            "1 while a percentage waits for the follower to have caught up",
+            metrics.waiting.clone(),
+        );
+        registry.register(
             "stale",
             "1 while the states in force are the last known ones, because the store cannot be read",
             metrics.stale.clone(),
@@ -139,6 +145,8 @@ impl Metrics {
         };
         let (percent, _) = current.state.in_force();
         self.percent.get_or_create(&labels).set(percent.as_f64());
+        let waits = current.state.position.held.is_some();
+        self.waiting.get_or_create(&labels).set(i64::from(waits));
         let version = i64::try_from(current.version).unwrap_or(i64::MAX);
         self.version.get_or_create(&labels).set(version);
         for stage in Stage::ALL {

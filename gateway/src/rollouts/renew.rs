@@ -1,7 +1,7 @@
 //! A changed gateway.toml, taken up while the gateway runs.
 //!
-//! What it says of a rollout is in force here at once and told to the store, where it becomes an entry of the log by
-//! `settings`: so the other replicas go by it within a second, and history can tell why a request went where it went.
+//! What it says of a rollout is told to the store, where it becomes an entry of the log by `settings`: so all replicas go
+//! by it from the same moment, within a second, and history can tell why a request went where it went.
 //! What operators and the policy decided stays, and so do salt and algorithm, which are pinned in the state.
 //!
 //! A rollout that is in the file no more is shown to nobody and can be changed by nobody; requests that took their
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use banyan_rollout::Percent;
 
-use super::{Definition, Live, Rollouts, follow::announce_change, mounted_percent};
+use super::{Definition, Live, Rollouts, mounted_percent};
 use crate::follow::Follower;
 
 impl Rollouts {
@@ -35,8 +35,8 @@ impl Rollouts {
             let known = all.get(&definition.name).cloned();
             let mounted = mounted(known.as_deref(), &definition).await;
             if let Some(live) = known {
-                if let Some(before) = live.redefine(definition, mounted) {
-                    announce_change(&live, &before, &live.current());
+                if live.redefine(definition, mounted) {
+                    self.hear(&live);
                 }
                 continue;
             }

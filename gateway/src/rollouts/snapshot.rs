@@ -3,10 +3,7 @@
 use banyan_rollout::{Algorithm, Evidence, Owner, Percent, Policy, Source, Stage, SubjectSource};
 use jiff::Timestamp;
 
-use super::{
-    Definition,
-    live::{Counts, Current},
-};
+use super::{Counts, Definition, live::Current};
 use crate::store::{Said, Setting};
 
 /// A rollout at one moment.
@@ -24,6 +21,8 @@ pub struct Snapshot {
     pub source: Source,
     /// What everybody says about the percentage, strongest first.
     pub said: Vec<Said>,
+    /// Why the strongest of these is not in force yet; `None` where it is.
+    pub waits: Option<String>,
     /// How it moves by itself; people decide where there is none.
     pub policy: Option<Policy>,
     /// Whether the policy is kept from moving it.
@@ -80,6 +79,10 @@ impl Snapshot {
             percent,
             source,
             said: state.said(),
+            waits: state
+                .position
+                .held
+                .map(|_| "the follower has not caught up".to_owned()),
             policy: state.policy().cloned(),
             is_paused: state.position.paused,
             is_halted: state.position.halted,

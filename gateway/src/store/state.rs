@@ -8,8 +8,8 @@
 //! replicas that hear of it one after the other (a rolling update, a folder that is mounted anew) still decide alike.
 
 use banyan_rollout::{
-    Algorithm, GoingDown, Percent, Percentages, Policy, Position, RolloutState, Rule, Source,
-    Subjects,
+    Algorithm, Declared, Follower, GoingDown, Percent, Percentages, Policy, Position, RolloutState,
+    Rule, Source, Subjects, settle,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -124,18 +124,28 @@ impl State {
     /// What the sources weaker than an operator say.
     #[must_use]
     pub fn weaker(&self) -> Percentages {
-        let of = |source| {
-            let said = self.configured.percents.iter();
-            said.clone()
-                .find(|said| said.source == source)
-                .map(|said| said.percent)
+        self.configured.weaker()
+    }
+
+    /// The state once this is configured, as far as the follower lets it be. What is counted begins anew at `now` where
+    /// another percentage is in force.
+    #[must_use]
+    pub fn configured_by(
+        &self,
+        configured: &Configured,
+        follower: Follower,
+        now: Timestamp,
+    ) -> Self {
+        let (was, is) = (self.configured.declared(), configured.declared());
+        let mut after = Self {
+            position: settle(&self.position, was, is, follower),
+            configured: configured.clone(),
+            ..self.clone()
         };
-        Percentages {
-            operator: None,
-            environment: of(Source::Environment),
-            files: of(Source::Files),
-            file: of(Source::File),
+        if after.in_force() != self.in_force() {
+            after.step_since = now;
         }
+        after
     }
 
     /// The percentage in force and whose it is.
@@ -158,6 +168,30 @@ impl State {
             ..RolloutState::new(self.salt.as_str())
         };
         self.position.put_in_force(state, self.weaker())
+    }
+}
+
+impl Configured {
+    /// Their percentages by source.
+    #[must_use]
+    pub fn weaker(&self) -> Percentages {
+        let of = |source| {
+            let mut said = self.percents.iter();
+            Some(said.find(|said| said.source == source)?.percent)
+        };
+        Percentages {
+            environment: of(Source::Environment),
+            files: of(Source::Files),
+            file: of(Source::File),
+            ..Percentages::default()
+        }
+    }
+
+    fn declared(&self) -> Declared {
+        Declared {
+            enabled: self.enabled,
+            weaker: self.weaker(),
+        }
     }
 }
 

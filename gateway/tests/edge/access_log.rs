@@ -168,7 +168,8 @@ async fn an_answer_of_legacy_for_grpc_tells_both() {
     let (lines, _guard) = Lines::collect();
     let away = nowhere().await;
     let world = World::with(move |config| {
-        config.rollouts.get_mut("items").unwrap().fallback = true;
+        let items = config.rollouts.get_mut("items").unwrap();
+        (items.fallback, items.follow) = (true, None);
         config.set_upstream("shop", away).unwrap();
     })
     .await;

@@ -3,11 +3,12 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use banyan_gateway::config::Config;
 use banyan_mesh::client::{ClientSettings, channel};
 use banyan_proto::{
     follow::v1::{
@@ -29,7 +30,9 @@ use super::world::{World, serve};
 
 /// A follower that says what a test lets it say.
 #[derive(Clone, Default)]
-struct Follower {
+pub(super) struct Follower {
+    /// It has not caught up.
+    pub(super) is_behind: Arc<AtomicBool>,
     authority: Arc<Mutex<Authority>>,
     keeps_ids: bool,
     handed: Arc<AtomicUsize>,
@@ -44,7 +47,7 @@ impl FollowService for Follower {
         let capabilities = [Some(Capability::ChangeFeed), keeps_ids];
         let now = Timestamp::now();
         Ok(Response::new(StatusResponse {
-            healthy: true,
+            healthy: !self.is_behind.load(Ordering::SeqCst),
             last_poll_time: Some(prost_types::Timestamp {
                 seconds: now.as_second(),
                 nanos: 0,
@@ -89,7 +92,7 @@ impl FollowService for Follower {
 }
 
 impl Follower {
-    fn new(keeps_ids: bool) -> Self {
+    pub(super) fn new(keeps_ids: bool) -> Self {
         Self {
             authority: Arc::new(Mutex::new(Authority::Legacy)),
             keeps_ids,
@@ -103,6 +106,14 @@ impl Follower {
 
     /// A gateway in front of it, whose gateway.toml says that of the old system.
     async fn world(&self, declared: Option<bool>) -> World {
+        self.world_with(|config| {
+            config.rollouts.get_mut("items").unwrap().legacy.keeps_ids = declared;
+        })
+        .await
+    }
+
+    /// A gateway in front of it, with another configuration.
+    pub(super) async fn world_with(&self, change: impl FnOnce(&mut Config)) -> World {
         let service = FollowServiceServer::new(self.clone());
         let router = tonic::service::Routes::new(service).into_axum_router();
         let address = serve(router).await;
@@ -112,7 +123,7 @@ impl Follower {
                 .unwrap();
             let items = config.rollouts.get_mut("items").unwrap();
             items.follow.as_mut().unwrap().upstream = "south".to_owned();
-            items.legacy.keeps_ids = declared;
+            change(config);
         })
         .await
     }

@@ -22,8 +22,9 @@ async fn send(request: RequestBuilder) -> (Response, String) {
 }
 
 async fn set_percent(world: &World, percent: u32) {
-    let set = json!({"percent": percent, "actor": "tests", "reason": "steer"});
-    let url = format!("http://{}/v1/rollouts/items:setPercent", world.gateway.ops);
+    // Also where nobody can ask the follower.
+    let set = json!({"percent": percent, "actor": "tests", "reason": "steer", "force": true});
+    let url = format!("http://{}/v1/rollouts/items:set", world.gateway.ops);
     until("the store is ready", || async {
         answer(world.client.post(&url).json(&set)).await.0 == 200
     })
@@ -165,7 +166,9 @@ async fn legacy_answers_for_grpc_only_what_cannot_happen_twice() {
     let away = nowhere().await;
     let fallback = |shop: Option<String>| {
         World::with(move |config| {
-            config.rollouts.get_mut("items").unwrap().fallback = true;
+            let items = config.rollouts.get_mut("items").unwrap();
+            items.fallback = true;
+            items.follow = None;
             if let Some(shop) = shop {
                 config.set_upstream("shop", shop).unwrap();
             }
@@ -208,7 +211,11 @@ async fn legacy_answers_for_grpc_only_what_cannot_happen_twice() {
         assert_eq!((response.status().as_u16(), side.as_str()), want, "{id:?}");
     }
 
-    let world = World::with(|config| config.set_upstream("shop", away).unwrap()).await;
+    let world = World::with(|config| {
+        config.rollouts.get_mut("items").unwrap().follow = None;
+        config.set_upstream("shop", away).unwrap();
+    })
+    .await;
     let (response, side) = send(world.get("/api/items").header("x-user-id", &grpc)).await;
     assert_eq!(
         (response.status().as_u16(), side.as_str()),

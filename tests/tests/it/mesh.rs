@@ -152,6 +152,12 @@ impl Mesh {
             operator.get("/readyz").await.status() == StatusCode::OK
         })
         .await;
+        eventually("the movies may move", async || {
+            let (_, movies) = operator.get_json("/v1/rollouts/movies").await;
+            movies["follower"]["readiness"] == "READINESS_READY"
+                && movies["percents"][0]["waits"].is_null()
+        })
+        .await;
         let guest = self.guest();
         eventually("the monolith answers", async || {
             guest.get("/api/users").await.status() == StatusCode::OK

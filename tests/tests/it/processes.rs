@@ -170,16 +170,13 @@ async fn what_was_acknowledged_survives_kill_9() {
     let event = json!({"movie_id": 7, "title": "Low Tide", "action": "viewed"});
     let (_, written) = guest.post_json("/api/events/movie", event.clone()).await;
     let offset = written["offset"].as_i64().unwrap();
-    assert_eq!(
-        at(up.ops)
-            .post_json(
-                "/v1/rollouts/movies:setPercent",
-                json!({"percent": 30, "actor": "ada"})
-            )
-            .await
-            .0,
-        200
-    );
+    eventually("the follower has caught up", async || {
+        let set = json!({"percent": 30, "actor": "ada"});
+        let operator = at(up.ops);
+        let answer = operator.post_json("/v1/rollouts/movies:setPercent", set);
+        answer.await.0 == 200
+    })
+    .await;
     process.kill_9();
 
     let _second = up.start(&[]);

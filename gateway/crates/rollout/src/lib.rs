@@ -9,7 +9,8 @@
 //! - from all of it one [`Decision`] with its reason ([`decide`]), explained to people ([`explain()`]), with exceptions
 //!   ([`Rule`]) and the pin that makes a subject find what it wrote ([`Pin`]);
 //! - whether legacy may answer what gRPC failed to ([`Attempt::falls_back`]);
-//! - how a rollout moves from stage to stage and step to step, and when it must not ([`transition()`]);
+//! - how a rollout moves from stage to stage and step to step, when it must not ([`transition()`]), and what waits because
+//!   nobody can be refused ([`settle()`]);
 //! - when it does so by itself ([`Policy`]), and by which evidence ([`Analysis`]).
 //!
 //! # Laws
@@ -63,5 +64,6 @@ pub use subject::{
     field_of_body,
 };
 pub use transition::{
-    BackTo, Circumstances, Command, Follower, Moved, Position, Refusal, transition,
+    BackTo, Circumstances, Command, Declared, Follower, Moved, Position, Refusal, settle,
+    transition,
 };

@@ -3,6 +3,8 @@
 //! An operator's word (or the policy's, which speaks as one) beats the environment's, that beats the mounted file's, that
 //! the configuration file's; where nobody spoke the percentage is 0. The weaker ones are kept, not overwritten: taking the
 //! operator's word back returns to them.
+//!
+//! A word that says more than may be in force yet is held ([`Percentages::held`]): it counts, and waits.
 
 use std::fmt;
 
@@ -34,6 +36,8 @@ pub struct Percentages {
     pub files: Option<Percent>,
     /// The configuration file's.
     pub file: Option<Percent>,
+    /// No more than this is in force, whoever says it, until the follower has caught up.
+    pub held: Option<Percent>,
 }
 
 /// One source's word, for people who ask why a percentage is what it is.
@@ -45,12 +49,21 @@ pub struct Word {
     pub percent: Option<Percent>,
     /// Whether it is the one that counts.
     pub in_force: bool,
+    /// What is in force instead while it waits for the follower.
+    pub waits_at: Option<Percent>,
 }
 
 impl Percentages {
     /// The percentage in force and whose it is.
     #[must_use]
     pub fn in_force(&self) -> (Percent, Source) {
+        let (percent, source) = self.strongest();
+        (self.held.map_or(percent, |held| held.min(percent)), source)
+    }
+
+    /// The word that counts, and whose it is, whether or not it has to wait.
+    #[must_use]
+    pub fn strongest(&self) -> (Percent, Source) {
         Source::ALL
             .into_iter()
             .find_map(|source| Some((self.of(source)?, source)))
@@ -72,11 +85,13 @@ impl Percentages {
     /// Every source's word, strongest first.
     #[must_use]
     pub fn words(&self) -> [Word; Source::ALL.len()] {
-        let (_, winner) = self.in_force();
+        let (wanted, winner) = self.strongest();
+        let held = self.held.filter(|held| *held < wanted);
         Source::ALL.map(|source| Word {
             source,
             percent: self.of(source),
             in_force: source == winner,
+            waits_at: held.filter(|_| source == winner),
         })
     }
 }
@@ -117,7 +132,8 @@ impl fmt::Display for Source {
 }
 
 impl fmt::Display for Percentages {
-    /// Strongest first, the one in force marked: `operator 25 (in force) > environment 50 > files - > file 10 > default 0`.
+    /// Strongest first, the one in force marked: `operator 25 (in force) > environment 50 > files - > file 10 > default 0`;
+    /// or as `environment 50 (waits at 20 for the follower)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, word) in self.words().into_iter().enumerate() {
             let before = if index == 0 { "" } else { " > " };
@@ -126,8 +142,10 @@ impl fmt::Display for Percentages {
                 Some(percent) => write!(f, "{percent}")?,
                 None => f.write_str("-")?,
             }
-            if word.in_force {
-                f.write_str(" (in force)")?;
+            match word.waits_at {
+                Some(held) => write!(f, " (waits at {held} for the follower)")?,
+                None if word.in_force => f.write_str(" (in force)")?,
+                None => {}
             }
         }
         Ok(())
@@ -152,6 +170,7 @@ mod tests {
             environment,
             files,
             file,
+            held: None,
         };
         let (percent, source) = said.in_force();
         assert_eq!(format!("{percent} {source}"), want);
@@ -185,6 +204,28 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_is_held_counts_and_waits() {
+        let said = Percentages {
+            environment: percent(50),
+            file: percent(10),
+            held: percent(20),
+            ..Percentages::default()
+        };
+        let (in_force, source) = said.in_force();
+        assert_eq!((Some(in_force), source), (percent(20), Source::Environment));
+        assert_eq!(
+            said.to_string(),
+            "operator - > environment 50 (waits at 20 for the follower) > files - > file 10 > default 0"
+        );
+        let less = Percentages {
+            operator: percent(5),
+            ..said
+        };
+        assert_eq!(less.in_force(), (percent(5).unwrap(), Source::Operator));
+        assert!(less.to_string().starts_with("operator 5 (in force) >"));
+    }
+
+    #[test]
     fn names_of_sources_lead_back_to_them() {
         for source in Source::ALL {
             assert_eq!(Source::from_name(source.as_str()), Some(source));
@@ -196,7 +237,7 @@ mod tests {
         #[test]
         fn exactly_one_word_is_in_force(said in proptest::array::uniform4(proptest::option::of(0..=100u16))) {
             let [operator, environment, files, file] = said.map(|said| said.and_then(percent));
-            let said = Percentages { operator, environment, files, file };
+            let said = Percentages { operator, environment, files, file, held: None };
             let words = said.words();
             let winners: Vec<_> = words.iter().filter(|word| word.in_force).collect();
             prop_assert_eq!(winners.len(), 1);

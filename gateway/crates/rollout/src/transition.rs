@@ -7,8 +7,9 @@
 //! # Rules
 //!
 //! - Forward one stage at a time; back to any. A stage is skipped only when forced, with a reason.
-//! - `shadow` wants something that can be compared. `split` and `grpc` want the follower to have caught up, if the
-//!   rollout has one, because a subject that moves must find its data there; forced with a reason, they do not.
+//! - `shadow` wants something that can be compared. `split` and `grpc`, and in `split` every higher percentage, want the
+//!   follower to have caught up, if the rollout has one, because a subject that moves must find its data there; forced
+//!   with a reason, they do not. To go down nobody is asked. What nobody can answer for waits instead ([`settle`]).
 //! - `grpc` wants 100 per cent (or force). It is one-way unless the legacy system declares writes that keep ids: what is
 //!   written afterwards cannot go back. So it has to be confirmed, and is then never left; not even by force.
 //! - The policy never enters `grpc`, never raises while the follower is behind, and does nothing while paused, neither
@@ -18,6 +19,7 @@
 
 mod position;
 mod refusal;
+mod settle;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use position::Position;
 pub use refusal::Refusal;
+pub use settle::{Declared, settle};
 
 use crate::{Owner, OwnerError, Percent, Percentages, Stage};
 
@@ -130,12 +133,16 @@ pub fn transition(
     if at.forced.is_some_and(|reason| reason.trim().is_empty()) {
         return Err(Refusal::ForcedWithoutReason);
     }
+    let by_itself = matches!(command, Command::Advance | Command::RollBack(_));
     let mut moving = Moving {
+        // Nobody forces a policy.
+        forced: at.forced.filter(|_| !by_itself),
         at,
         from: *position,
         overridden: Vec::new(),
     };
     let position = moving.step(command)?;
+    moving.follower_lets_go_to(&position)?;
     Ok(Moved {
         position,
         overridden: moving.overridden,
@@ -145,6 +152,7 @@ pub fn transition(
 
 struct Moving<'a> {
     at: &'a Circumstances<'a>,
+    forced: Option<&'a str>,
     from: Position,
     overridden: Vec<Refusal>,
 }
@@ -156,6 +164,7 @@ impl Moving<'_> {
             Command::SetPercent(percent) => self.set_percent(percent),
             Command::UnsetPercent => Ok(Position {
                 percent: None,
+                held: None,
                 ..from
             }),
             Command::SetStage { stage, writes } => self.set_stage(stage, writes),
@@ -187,7 +196,7 @@ impl Moving<'_> {
 
     /// Fails, unless forced: then it is only noted.
     fn unless_forced(&mut self, refusal: Refusal) -> Result<(), Refusal> {
-        if self.at.forced.is_none() {
+        if self.forced.is_none() {
             return Err(refusal);
         }
         self.overridden.push(refusal);
@@ -211,6 +220,7 @@ impl Moving<'_> {
             percent: Some(percent),
             last_good: self.from.last_good.min(percent),
             halted: false,
+            held: None,
             ..self.from
         })
     }
@@ -233,6 +243,7 @@ impl Moving<'_> {
             stage,
             writes,
             percent: if entering { None } else { from.percent },
+            held: from.held.filter(|_| stage == from.stage),
             last_good: if stage < Stage::Split {
                 Percent::ZERO
             } else {
@@ -256,9 +267,6 @@ impl Moving<'_> {
         if stage == Stage::Shadow && !self.at.comparable {
             self.unless_forced(Refusal::NothingToCompare)?;
         }
-        if stage >= Stage::Split {
-            self.follower_is_ready()?;
-        }
         if stage == Stage::Grpc {
             if self.from.stage == Stage::Split && self.in_force() < Percent::HUNDRED {
                 self.unless_forced(Refusal::NotEverybody {
@@ -272,7 +280,16 @@ impl Moving<'_> {
         Ok(())
     }
 
-    fn follower_is_ready(&mut self) -> Result<(), Refusal> {
+    /// Subjects that move must find their data there.
+    fn follower_lets_go_to(&mut self, to: &Position) -> Result<(), Refusal> {
+        let enters = to.stage > self.from.stage && to.stage >= Stage::Split;
+        let said = Declared {
+            enabled: self.at.enabled,
+            weaker: self.at.weaker,
+        };
+        if !enters && to.share(said) <= self.from.share(said) {
+            return Ok(());
+        }
         match self.at.follower {
             Follower::None | Follower::Ready => Ok(()),
             Follower::Behind { lag_ms } => self.unless_forced(Refusal::FollowerBehind { lag_ms }),
@@ -292,20 +309,6 @@ impl Moving<'_> {
     }
 
     fn advance(&mut self) -> Result<Position, Refusal> {
-        // Nobody forces a policy.
-        let calm = Circumstances {
-            forced: None,
-            ..*self.at
-        };
-        let mut alone = Moving {
-            at: &calm,
-            from: self.from,
-            overridden: Vec::new(),
-        };
-        alone.go_on()
-    }
-
-    fn go_on(&mut self) -> Result<Position, Refusal> {
         if !self.at.enabled {
             return Err(Refusal::Disabled);
         }
@@ -318,12 +321,12 @@ impl Moving<'_> {
                 let percent = self
                     .next_step()
                     .ok_or(Refusal::ByHand { stage: Stage::Grpc })?;
-                self.follower_is_ready()?;
                 let last_good = self.in_force();
                 Ok(Position {
                     percent: Some(percent),
                     last_good,
                     halted: false,
+                    held: None,
                     ..self.from
                 })
             }
@@ -382,6 +385,7 @@ fn rolled_back(from: Position, to: BackTo, now: Percent) -> Position {
         last_good: percent,
         paused: true,
         halted: percent == Percent::ZERO,
+        held: None,
         ..from
     }
 }

@@ -79,11 +79,9 @@ impl Shop {
     }
 
     async fn set_percent(&self, percent: u32) {
-        let set = json!({"percent": percent, "actor": "tests", "reason": "parity"});
-        let url = format!(
-            "http://{}/v1/rollouts/items:setPercent",
-            self.world.gateway.ops
-        );
+        // Also where nobody can ask the follower.
+        let set = json!({"percent": percent, "actor": "tests", "reason": "parity", "force": true});
+        let url = format!("http://{}/v1/rollouts/items:set", self.world.gateway.ops);
         until("the store is ready", || async {
             answer(self.world.client.post(&url).json(&set)).await.0 == 200
         })
@@ -287,6 +285,7 @@ async fn legacy_answers_for_a_call_only_what_cannot_happen_twice() {
         Shop::with(move |config| {
             let items = config.rollouts.get_mut("items").unwrap();
             items.fallback = true;
+            items.follow = None;
             items.legacy.honours_request_ids = knows_ids;
             config.set_upstream("old", url).unwrap();
             if let Some(shop) = shop {

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
@@ -15,6 +16,11 @@ use super::{
 };
 
 const ROLLOUT: &str = "movies";
+
+/// A follower that is behind, because a side was killed, has caught up by then.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(30);
+/// And is looked at again after this long.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Somebody at a terminal.
 #[derive(Debug)]
@@ -33,6 +39,13 @@ pub(super) struct Said {
     pub(super) json: Value,
     /// All of it.
     pub(super) text: String,
+}
+
+impl Said {
+    /// Whether more is refused until the follower has caught up.
+    fn waits_for_the_follower(&self) -> bool {
+        self.code == Some(1) && self.text.contains("the follower ")
+    }
 }
 
 impl Operator {
@@ -78,12 +91,7 @@ impl Operator {
         site.check()
     }
 
-    async fn kill(
-        &self,
-        side: Side,
-        away: std::time::Duration,
-        site: &mut Site,
-    ) -> anyhow::Result<Outage> {
+    async fn kill(&self, side: Side, away: Duration, site: &mut Site) -> anyhow::Result<Outage> {
         let killed_us = self.clock.now();
         site.kill(side)?;
         let gone_us = self.clock.now();
@@ -103,9 +111,17 @@ impl Operator {
     }
 
     async fn change(&mut self, command: &[&str]) -> anyhow::Result<()> {
-        let began_us = self.clock.now();
         let reason = ["--actor", "chaos", "--reason", "the next step"];
-        let said = self.say(&[command, &reason].concat()).await?;
+        let words = [command, &reason].concat();
+        let begun = Instant::now();
+        let (began_us, said) = loop {
+            let began_us = self.clock.now();
+            let said = self.say(&words).await?;
+            if !said.waits_for_the_follower() || begun.elapsed() > CATCH_UP_LIMIT {
+                break (began_us, said);
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        };
         ensure!(
             said.code == Some(0),
             "`banyan rollout {}` ended with {:?}: {}",

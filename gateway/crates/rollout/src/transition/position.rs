@@ -19,6 +19,10 @@ pub struct Position {
     pub paused: bool,
     /// Rolled back to 0, and nobody has gone on yet.
     pub halted: bool,
+    /// What the percentage is kept at until the follower has caught up, because weaker sources say more; `None` where
+    /// nothing waits. See [`settle`](super::settle).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Percent>,
 }
 
 impl Position {
@@ -34,6 +38,7 @@ impl Position {
             last_good: Percent::ZERO,
             paused: false,
             halted: false,
+            held: None,
         })
     }
 
@@ -42,6 +47,7 @@ impl Position {
     pub const fn percentages(&self, weaker: Percentages) -> Percentages {
         Percentages {
             operator: self.percent,
+            held: self.held,
             ..weaker
         }
     }
@@ -71,6 +77,7 @@ impl Default for Position {
             last_good: Percent::ZERO,
             paused: false,
             halted: false,
+            held: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Where a rollout may go from where it stands, and every refusal.
 
-use proptest::prelude::*;
+mod laws;
+mod raising;
 
 use super::*;
 
@@ -318,95 +319,4 @@ fn stages_are_not_skipped_and_owners_have_to_fit() {
         &calm,
         "NOT_SPLIT",
     );
-}
-
-fn positions() -> impl Strategy<Value = Position> {
-    let stage = prop::sample::select(&Stage::ALL[..]);
-    (
-        stage,
-        any::<prop::sample::Index>(),
-        0..=100u16,
-        0..=100u16,
-        any::<[bool; 3]>(),
-    )
-        .prop_map(|(stage, owner, value, good, [said, paused, halted])| {
-            let said = said && stage == Stage::Split;
-            Position {
-                writes: *owner.get(stage.owners()),
-                percent: said.then(|| percent(value)),
-                last_good: percent(good),
-                paused,
-                halted,
-                ..at(stage, 0)
-            }
-        })
-}
-
-fn commands() -> impl Strategy<Value = Command> {
-    let back = prop_oneof![Just(BackTo::Zero), Just(BackTo::LastGood)];
-    let stage = prop::sample::select(&Stage::ALL[..]);
-    let owner = prop::option::of(prop::sample::select(&Owner::ALL[..]));
-    prop_oneof![
-        (0..=100u16).prop_map(|value| Command::SetPercent(percent(value))),
-        Just(Command::UnsetPercent),
-        (stage, owner).prop_map(|(stage, writes)| Command::SetStage { stage, writes }),
-        Just(Command::Promote),
-        Just(Command::Pause),
-        Just(Command::Resume),
-        back.clone().prop_map(Command::Abort),
-        Just(Command::Advance),
-        back.prop_map(Command::RollBack),
-    ]
-}
-
-fn followers() -> impl Strategy<Value = Follower> {
-    prop_oneof![
-        Just(Follower::None),
-        Just(Follower::Ready),
-        Just(Follower::Unknown),
-        prop::option::of(any::<u64>()).prop_map(|lag_ms| Follower::Behind { lag_ms }),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn wherever_a_rollout_comes_to_stand_the_rules_hold(
-        from in positions(), command in commands(), follower in followers(),
-        [enabled, comparable, legacy_keeps_ids, confirmed, forced] in any::<[bool; 5]>(),
-    ) {
-        let steps = steps();
-        let at = Circumstances {
-            enabled, follower, comparable, legacy_keeps_ids, confirmed, forced: forced.then_some("a reason"), ..calm(&steps)
-        };
-        let by_itself = matches!(command, Command::Advance | Command::RollBack(_));
-        match transition(&from, command, &at) {
-            Err(refusal) => prop_assert!(!(refusal.can_be_forced() && forced && !by_itself), "{refusal:?}"),
-            Ok(moved) => {
-                let to = moved.position;
-                prop_assert!(to.stage.owners().contains(&to.writes));
-                let share = |position: &Position| position.percent.unwrap_or(Percent::ZERO);
-                let ready = matches!(follower, Follower::None | Follower::Ready);
-                if to.stage > from.stage {
-                    prop_assert!(enabled);
-                    prop_assert!(ready || forced || to.stage < Stage::Split);
-                    prop_assert!(to.stage != Stage::Grpc || legacy_keeps_ids || confirmed);
-                }
-                if from.stage == Stage::Grpc && to.stage != Stage::Grpc {
-                    prop_assert!(legacy_keeps_ids);
-                }
-                if by_itself {
-                    prop_assert!(!from.paused);
-                    prop_assert!(to.stage != Stage::Grpc || from.stage == Stage::Grpc);
-                }
-                if command == Command::Advance {
-                    prop_assert!(ready && enabled);
-                    prop_assert!(share(&to) > share(&from) || to.stage > from.stage);
-                }
-                if let Command::Abort(_) | Command::RollBack(_) = command {
-                    prop_assert!(to.paused && to.stage <= from.stage);
-                    prop_assert!(from.stage != Stage::Split || share(&to) <= share(&from));
-                }
-            }
-        }
-    }
 }
