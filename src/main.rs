@@ -66,7 +66,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Reservation(options) => service::reservation(options).await?,
         Command::Analytics(options) => service::analytics(options).await?,
         Command::Webui(options) => service::webui(options).await?,
-        Command::Rollout(args) => banyan_gateway::cli::run(args, &mut std::io::stdout()).await?,
+        Command::Rollout(args) => {
+            let (mut out, mut aside) = (std::io::stdout(), std::io::stderr());
+            banyan_gateway::cli::run(args, &mut out, &mut aside).await?;
+        }
         Command::Report(command) => {
             banyan_analytics::cli::run(command, &mut std::io::stdout()).await?
         }

@@ -29,7 +29,11 @@ use jiff::Timestamp;
 use tonic::{Request, Response, Status};
 
 pub(crate) use self::convert::{owner_name, stage_name};
-use self::{check::Check, page::Page, watch::Watch};
+use self::{
+    check::Check,
+    page::Page,
+    watch::{Gallery, Watch},
+};
 use crate::{
     rollouts::{Carried, Operator, Question, Rollouts},
     store::{Action, Reached},
@@ -38,13 +42,17 @@ use crate::{
 /// The service, ready to be added to a server.
 #[must_use]
 pub fn service(rollouts: Rollouts) -> RolloutServiceServer<Admin> {
-    RolloutServiceServer::new(Admin { rollouts })
+    RolloutServiceServer::new(Admin {
+        rollouts,
+        gallery: Gallery::new(),
+    })
 }
 
 /// The implementation behind [`service`].
 #[derive(Clone, Debug)]
 pub struct Admin {
     rollouts: Rollouts,
+    gallery: Gallery,
 }
 
 impl Admin {
@@ -103,13 +111,9 @@ impl RolloutService for Admin {
             .rollouts
             .get(&name)
             .ok_or_else(|| refusal::no_such_rollout(&name))?;
-        let data = self.rollouts.data(&name).await;
-        Ok(Response::new(Rollout {
-            one_way: data
-                .as_ref()
-                .map_or(rollout.is_one_way, |data| !data.keeps_ids),
-            follower: data.map(settings::follower),
-            ..convert::rollout(rollout)
+        Ok(Response::new(match self.rollouts.data(&name).await {
+            Some(data) => settings::with_data(rollout, data),
+            None => convert::rollout(rollout),
         }))
     }
 
@@ -349,11 +353,12 @@ impl RolloutService for Admin {
         let request = request.into_inner();
         let mut check = Check::default();
         let name = check.rollout("name", &request.name);
+        let page_size = check.page_size(request.page_size);
         check.done()?;
         let follower = self.rollouts.follower(&name).map_err(refusal::of)?;
         let follower = follower.ok_or_else(|| compared::no_follower(&name))?;
-        let found = follower.reconcile(request.mend).await?;
-        Ok(Response::new(compared::reconciled(found)))
+        let found = follower.reconcile(request.mend, page_size, request.page_token);
+        Ok(Response::new(compared::reconciled(found.await?)))
     }
 
     async fn watch_rollouts(
@@ -363,7 +368,8 @@ impl RolloutService for Admin {
         let mut check = Check::default();
         let interval = check.interval(request.into_inner().interval);
         check.done()?;
-        Ok(Response::new(watch::watch(self.rollouts.clone(), interval)))
+        let watch = self.gallery.watch(&self.rollouts, interval)?;
+        Ok(Response::new(watch))
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! Tables for people, `--json` for programs. The exit code is 0 when it was done, 1 when it was refused or failed, 2 when
 //! the command line is wrong, which is found before anything is asked, and 3 when the history turns out to be altered.
-//! Everything printed goes to the writer given, so that `banyan` decides where that is.
+//! Everything printed goes to the writers given, so that `banyan` decides where that is: answers to the one, how it goes
+//! meanwhile to the other.
 
 mod arguments;
 mod client;
 mod compared;
 mod error;
 mod json;
+mod reconcile;
 mod settings;
 mod table;
 mod view;
@@ -36,18 +38,28 @@ use self::client::{Client, Wanted};
 /// Clears the terminal, so that the next table stands where the last one did.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
-/// Runs one command against the ops port.
+/// Runs one command against the ops port. What takes long tells `aside` how it goes.
 ///
 /// # Errors
 /// If the ops port cannot be reached or refuses; [`CliError`] is one line that says what to do.
-pub async fn run(args: RolloutArgs, out: &mut dyn Write) -> Result<(), CliError> {
+pub async fn run(
+    args: RolloutArgs,
+    out: &mut dyn Write,
+    aside: &mut dyn Write,
+) -> Result<(), CliError> {
     let client = Client::new(&args.connection)?;
     let output = Output {
         json: args.connection.json,
         is_closed: false,
         out,
+        aside,
     };
     match args.command {
+        RolloutCommand::Reconcile {
+            rollout,
+            mend,
+            page_token,
+        } => reconcile::run(client, output, &rollout, mend, page_token).await,
         RolloutCommand::Watch { interval, count } => {
             watch(client, output, Duration::from_secs_f64(interval), count).await
         }
@@ -66,7 +78,6 @@ fn changes(command: &RolloutCommand) -> bool {
             | RolloutCommand::Verify { .. }
             | RolloutCommand::Explain { .. }
             | RolloutCommand::Diffs { .. }
-            | RolloutCommand::Reconcile { .. }
             | RolloutCommand::Watch { .. }
     )
 }
@@ -189,19 +200,6 @@ async fn look(
                 compared::differences(&rollout, &found.differences)
             })
         }
-        RolloutCommand::Reconcile { rollout, mend } => {
-            let found = client.reconcile(&rollout, mend).await?;
-            output.print("ReconcileRolloutResponse", &found, |found| {
-                compared::reconciled(&rollout, found)
-            })?;
-            match found.differences_count - found.mended_count {
-                0 => Ok(()),
-                left => Err(CliError::Differs {
-                    rollout: view::clean(&rollout),
-                    left,
-                }),
-            }
-        }
         RolloutCommand::Explain {
             rollout,
             subject,
@@ -314,16 +312,24 @@ async fn watch(
 ) -> Result<(), CliError> {
     let is_drawn_over = !output.json && io::stdout().is_terminal();
     let mut answers = client.watch(interval).await?;
-    let mut seen = 0;
-    while !output.is_closed
-        && count.is_none_or(|count| seen < count)
-        && let Some(answer) = client.next(&mut answers).await?
-    {
-        if is_drawn_over {
-            output.write(CLEAR)?;
+    let (mut seen, mut is_new) = (0, true);
+    while !output.is_closed && count.is_none_or(|count| seen < count) {
+        match client.next(&mut answers).await {
+            Ok(Some(answer)) => {
+                if is_drawn_over {
+                    output.write(CLEAR)?;
+                }
+                output.print("WatchRolloutsResponse", &answer, view::watched)?;
+                (seen, is_new) = (seen + 1, false);
+            }
+            Ok(None) => break,
+            // A stream has an end, after an hour; who looks has none.
+            Err(error) if error.is_late() && !is_new => {
+                answers = client.watch(interval).await?;
+                is_new = true;
+            }
+            Err(error) => return Err(error),
         }
-        output.print("WatchRolloutsResponse", &answer, view::watched)?;
-        seen += 1;
     }
     Ok(())
 }
@@ -333,6 +339,7 @@ struct Output<'a> {
     /// The reader went away.
     is_closed: bool,
     out: &'a mut dyn Write,
+    aside: &'a mut dyn Write,
 }
 
 impl Output<'_> {
@@ -347,6 +354,11 @@ impl Output<'_> {
             false => view(message),
         };
         self.write(&text)
+    }
+
+    /// Says how it goes; nobody has to hear it.
+    fn tell(&mut self, line: &str) {
+        writeln!(self.aside, "{line}").ok();
     }
 
     fn write(&mut self, text: &str) -> Result<(), CliError> {

@@ -1,18 +1,24 @@
-//! After a write on the legacy side: wait a moment until the gRPC side has adopted it.
+//! Whoever follows the legacy side of a rollout, as a client sees it.
 //!
-//! A client that keeps its cookies stays on its side and finds what it wrote. One that does not may be read from the
-//! other side next, so the answer to its write waits for the follower, for a limited time: the write has succeeded
-//! whatever happens here.
+//! After a write on the legacy side: wait a moment until the gRPC side has adopted it. A client that keeps its cookies
+//! stays on its side and finds what it wrote. One that does not may be read from the other side next, so the answer to its
+//! write waits for the follower, for a limited time: the write has succeeded whatever happens here.
+//!
+//! What it says of itself ([`known`]) is kept, for those who look again and again.
 
-use std::{collections::BTreeMap, time::Duration};
+mod known;
 
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwapOption;
 use banyan_proto::follow::v1::{
-    Authority, Capability, CatchUpRequest, ReconcileRequest, ReconcileResponse,
-    SetAuthorityRequest, StatusRequest, StatusResponse, follow_service_client::FollowServiceClient,
+    Authority, CatchUpRequest, ReconcileRequest, ReconcileResponse, SetAuthorityRequest,
+    StatusRequest, follow_service_client::FollowServiceClient,
 };
-use banyan_rollout::Follower as State;
 use jiff::Timestamp;
 use tonic::{Code, Status};
+
+pub(crate) use self::known::Known;
 
 use crate::{
     config::Config,
@@ -21,10 +27,10 @@ use crate::{
 
 /// An operator waits at most this long to hear how far the follower is.
 const STATE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Both sides are read whole, and one may be written.
-const RECONCILE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A follower whose last poll is younger has caught up: polls begin one after the other.
-const LAG_MAX: Duration = Duration::from_secs(10);
+/// A page of a comparison: both sides are read, and one may be written. A follower ends its pages far earlier.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(45);
+/// Everything may have to be copied.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Who follows the legacy side of a rollout.
 #[derive(Clone, Debug)]
@@ -32,6 +38,8 @@ pub(crate) struct Follower {
     client: FollowServiceClient<GrpcService>,
     collection: String,
     timeout: Duration,
+    /// What it said when it was last asked; nothing inside if it could not be.
+    lately: Arc<ArcSwapOption<Option<Known>>>,
 }
 
 /// Who follows the legacy side of which rollout.
@@ -60,6 +68,7 @@ impl Follower {
             client: FollowServiceClient::new(service),
             collection: collection.to_owned(),
             timeout: Duration::from_millis(timeout_ms),
+            lately: Arc::default(),
         }
     }
 
@@ -76,17 +85,29 @@ impl Follower {
         }
     }
 
-    /// Compares the data of both sides completely.
+    /// What is followed.
+    pub(crate) fn collection(&self) -> &str {
+        &self.collection
+    }
+
+    /// Compares the data of both sides, a page of it: `page_size` differences at most, from `page_token` on.
     ///
     /// # Errors
     /// What the follower says, or DEADLINE_EXCEEDED.
-    pub(crate) async fn reconcile(&self, mend: bool) -> Result<ReconcileResponse, Status> {
+    pub(crate) async fn reconcile(
+        &self,
+        mend: bool,
+        page_size: i32,
+        page_token: String,
+    ) -> Result<ReconcileResponse, Status> {
         let request = ReconcileRequest {
             collection: self.collection.clone(),
             mend,
+            page_size,
+            page_token,
         };
         let mut client = self.client.clone();
-        match tokio::time::timeout(RECONCILE_TIMEOUT, client.reconcile(request)).await {
+        match tokio::time::timeout(PAGE_TIMEOUT, client.reconcile(request)).await {
             Ok(answer) => answer.map(tonic::Response::into_inner),
             Err(_) => Err(Status::deadline_exceeded(
                 "the follower did not compare in time",
@@ -96,6 +117,12 @@ impl Follower {
 
     /// What it knows; nothing if it cannot be asked.
     pub(crate) async fn known(&self) -> Option<Known> {
+        let known = self.ask().await;
+        self.lately.store(Some(Arc::new(known.clone())));
+        known
+    }
+
+    async fn ask(&self) -> Option<Known> {
         let request = StatusRequest {
             collection: self.collection.clone(),
         };
@@ -103,6 +130,11 @@ impl Follower {
         let status = tokio::time::timeout(STATE_TIMEOUT, client.status(request)).await;
         let status = status.ok()?.ok()?.into_inner();
         Some(Known::new(&status, Timestamp::now()))
+    }
+
+    /// What [`Follower::known`] last answered; nothing if nobody has asked.
+    pub(crate) fn lately(&self) -> Option<Option<Known>> {
+        self.lately.load().as_deref().cloned()
     }
 
     /// Says who gives ids, and waits until it is so. A follower that knows nothing of it has nothing to hand over.
@@ -115,51 +147,12 @@ impl Follower {
             authority: authority.into(),
         };
         let mut client = self.client.clone();
-        match tokio::time::timeout(RECONCILE_TIMEOUT, client.set_authority(request)).await {
+        match tokio::time::timeout(HAND_OVER_TIMEOUT, client.set_authority(request)).await {
             Ok(Err(status)) if status.code() == Code::Unimplemented => Ok(()),
             Ok(answer) => answer.map(drop),
             Err(_) => Err(Status::deadline_exceeded(
                 "the follower did not copy in time; what it has copied stays, so try again",
             )),
         }
-    }
-}
-
-/// What a follower knows of the legacy side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Known {
-    /// How well.
-    pub state: State,
-    /// Who gives ids and is right where both sides differ.
-    pub authority: Authority,
-    /// What the legacy system is declared to be able to do.
-    pub capabilities: Vec<Capability>,
-}
-
-impl Known {
-    fn new(status: &StatusResponse, now: Timestamp) -> Self {
-        let since = status.last_poll_time.and_then(|time| {
-            let time = Timestamp::new(time.seconds, time.nanos).ok()?;
-            // A clock that is ahead is no lag.
-            Some(now.duration_since(time).unsigned_abs())
-        });
-        let state = match since {
-            // There is nobody to be behind of.
-            _ if status.authority() == Authority::Own => State::Ready,
-            Some(lag) if status.healthy && lag <= LAG_MAX => State::Ready,
-            lag => State::Behind {
-                lag_ms: lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
-            },
-        };
-        Self {
-            state,
-            authority: status.authority(),
-            capabilities: status.capabilities().collect(),
-        }
-    }
-
-    /// Whether the legacy system takes entries under ids that others gave.
-    pub(crate) fn keeps_ids(&self) -> bool {
-        self.capabilities.contains(&Capability::KeepsIds)
     }
 }

@@ -24,6 +24,7 @@ mod decider;
 mod definition;
 mod explain;
 mod follow;
+mod followers;
 mod history;
 mod live;
 mod metrics;
@@ -50,6 +51,7 @@ use arc_swap::ArcSwap;
 use banyan_mesh::process::Process;
 use banyan_rollout::Percent;
 use http::HeaderMap;
+use tokio_util::sync::CancellationToken;
 
 pub use change::{ChangeError, Operator};
 pub use counts::Counts;
@@ -93,6 +95,10 @@ struct Inner {
     is_stale: AtomicBool,
     /// Who follows the legacy side of which rollout.
     followers: ArcSwap<BTreeMap<String, Follower>>,
+    /// They are others now.
+    follows: tokio::sync::Notify,
+    /// The process takes nothing new any more.
+    shutdown: CancellationToken,
     steering: Steering,
     shadows: Shadows,
     metrics: Metrics,
@@ -135,6 +141,8 @@ impl Rollouts {
                 asking: tokio::sync::Notify::new(),
                 is_stale: AtomicBool::new(has_store),
                 followers: ArcSwap::default(),
+                follows: tokio::sync::Notify::new(),
+                shutdown: process.shutdown().clone(),
                 steering,
                 shadows,
                 metrics,
@@ -148,12 +156,24 @@ impl Rollouts {
         rollouts.follow_followers(process);
         rollouts.follow_policies(process);
         rollouts.follow_authorities(process);
+        rollouts.ask_followers(process);
         rollouts
     }
 
     /// Says who follows the legacy side of which rollout.
     pub(crate) fn know_followers(&self, followers: BTreeMap<String, Follower>) {
         self.inner.followers.store(Arc::new(followers));
+        self.inner.follows.notify_one();
+    }
+
+    /// Cancelled when whoever watches has to go.
+    pub(crate) fn shutdown(&self) -> &CancellationToken {
+        &self.inner.shutdown
+    }
+
+    /// Counts somebody who was not let in to watch.
+    pub(crate) fn watcher_refused(&self) {
+        self.inner.metrics.watcher_refused();
     }
 
     /// Those that gateway.toml has, by name.

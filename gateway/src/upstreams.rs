@@ -31,7 +31,8 @@ use crate::{
 /// The upstream that is this gateway itself: its admin API is transcoded by the same routes as any other service.
 const ITSELF: &str = "gateway";
 
-const ITSELF_DEADLINE: Duration = Duration::from_secs(5);
+/// What this process does itself has limits of its own; the longest is a page of a comparison.
+const ITSELF_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Whatever takes gRPC requests; clones share it.
 #[derive(Clone)]

@@ -119,12 +119,14 @@ async fn the_command_line_reaches_the_ops_port_with_its_token() {
         command: RolloutCommand::List,
     };
     let mut out = Vec::new();
-    cli::run(args(Some("let me in")), &mut out).await.unwrap();
+    let (known, aside) = (args(Some("let me in")), &mut Vec::new());
+    cli::run(known, &mut out, aside).await.unwrap();
     let list = String::from_utf8(out).unwrap();
     assert!(list.contains("movies   split        0  default"), "{list}");
 
     for token in [None, Some("wrong")] {
-        let error = cli::run(args(token), &mut Vec::new()).await.unwrap_err();
+        let ended = cli::run(args(token), &mut Vec::new(), &mut Vec::new()).await;
+        let error = ended.unwrap_err();
         assert!(
             error.to_string().contains("OPS_TOKEN or --token"),
             "{error}"

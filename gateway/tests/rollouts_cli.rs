@@ -25,7 +25,7 @@ fn parse(line: &str) -> Result<RolloutArgs, clap::Error> {
 async fn run(url: &str, line: &str) -> Result<String, CliError> {
     let mut out = Vec::new();
     let args = parse(&format!("{line} --ops-url {url}")).unwrap();
-    cli::run(args, &mut out).await?;
+    cli::run(args, &mut out, &mut Vec::new()).await?;
     Ok(String::from_utf8(out).unwrap())
 }
 

@@ -19,6 +19,7 @@
 //! Several replicas may follow one monolith; they write the same rows, each only as long as nobody else has moved on.
 
 mod authority;
+mod compare;
 mod create;
 mod feed;
 mod metrics;
@@ -39,11 +40,12 @@ use crate::{
     store::{Adoption, FollowedMovies, Position, StoreError},
 };
 pub(crate) use authority::HandOverError;
+pub(crate) use compare::Kind;
 pub(crate) use create::create_own;
 use metrics::Metrics;
 use monolith::Monolith;
 pub(crate) use poll::{CatchUpError, Progress};
-pub(crate) use reconcile::{Kind, ReconcileError, Reconciled};
+pub(crate) use reconcile::{Place, ReconcileError, Reconciled};
 
 /// The name under which the movies are followed.
 pub(crate) const COLLECTION: &str = "movies";

@@ -38,4 +38,5 @@ mod it {
     mod compat_movies;
     mod compat_provider;
     mod follow_service;
+    mod reconcile;
 }

@@ -239,10 +239,16 @@ impl Check {
         reason
     }
 
-    pub(super) fn page<P: Position>(&mut self, size: i32, token: &str) -> Page<P> {
+    /// The size of a page that somebody else makes.
+    pub(super) fn page_size(&mut self, size: i32) -> i32 {
         if size < 0 {
             let () = self.wrong("page_size", "RANGE", "must not be negative");
         }
+        size
+    }
+
+    pub(super) fn page<P: Position>(&mut self, size: i32, token: &str) -> Page<P> {
+        let size = self.page_size(size);
         Page::new(size, token).unwrap_or_else(|| {
             self.wrong("page_token", "FORMAT", "is none that this list handed out")
         })

@@ -60,6 +60,7 @@ pub(super) fn reconciled(found: ReconcileResponse) -> ReconcileRolloutResponse {
         differences_count: found.differences_count,
         mended_count: found.mended_count,
         read_time: found.read_time,
+        next_page_token: found.next_page_token,
     }
 }
 

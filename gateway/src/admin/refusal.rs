@@ -61,6 +61,20 @@ pub(super) fn of(error: ChangeError) -> Status {
     }
 }
 
+/// RESOURCE_EXHAUSTED: those who watch may go on for good, so there is no telling when to come back.
+pub(super) fn too_many_watchers() -> Status {
+    let message = "too many watch already: ListRollouts tells the same, once";
+    let details = ErrorDetails::with_error_info("TOO_MANY_WATCHERS", DOMAIN, HashMap::new());
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// UNAVAILABLE, for those who would look on for good.
+pub(super) fn stopping() -> Status {
+    let mut details = ErrorDetails::with_error_info("STOPPING", DOMAIN, HashMap::new());
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(Code::Unavailable, "the gateway is ending", details)
+}
+
 fn of_refused(name: &str, refusal: Refusal, message: String) -> Status {
     let mut details = info(refusal.as_str(), name);
     let resource = format!("rollouts/{name}");

@@ -2,15 +2,15 @@
 
 use banyan_proto::follow::v1::Authority;
 use banyan_proto::rollout::v1::{
-    ChangedSetting, ConfigureRolloutRequest, DifferenceBound, Evidence as EvidenceMessage,
-    FollowerState, LatencyBound as LatencyMessage, RateBound, RolloutPolicy,
-    Setting as SettingMessage, SettingValue, follower_state::Readiness,
+    Backfill, ChangedSetting, ConfigureRolloutRequest, DifferenceBound,
+    Evidence as EvidenceMessage, FollowerState, LatencyBound as LatencyMessage, RateBound, Rollout,
+    RolloutPolicy, Setting as SettingMessage, SettingValue, follower_state::Readiness,
 };
 use banyan_rollout::{BackTo, Evidence, Follower, LatencyBound, Percent, Policy};
 
 use super::{check::Check, compared::capability, convert::source};
 use crate::{
-    rollouts::{Adjustment, Data, PolicyChange, Wish},
+    rollouts::{Adjustment, Data, PolicyChange, Snapshot, Wish},
     store::{Changed, Setting},
 };
 
@@ -234,15 +234,28 @@ pub(super) fn evidence(found: &Evidence) -> EvidenceMessage {
     }
 }
 
+/// A rollout with what is known of its data.
+pub(super) fn with_data(rollout: Snapshot, data: Data) -> Rollout {
+    Rollout {
+        one_way: !data.keeps_ids,
+        follower: Some(follower(data)),
+        ..super::convert::rollout(rollout)
+    }
+}
+
 /// What a follower knows.
-pub(super) fn follower(data: Data) -> FollowerState {
+fn follower(data: Data) -> FollowerState {
     let Data {
-        known, warnings, ..
+        known,
+        warnings,
+        collection,
+        ..
     } = data;
     let Some(known) = known else {
         return FollowerState {
             readiness: Readiness::Unknown.into(),
             warnings,
+            collection,
             ..FollowerState::default()
         };
     };
@@ -266,6 +279,13 @@ pub(super) fn follower(data: Data) -> FollowerState {
         .to_owned(),
         capabilities: known.capabilities.into_iter().map(capability).collect(),
         warnings,
+        collection,
+        backfill: known.backfill.map(|it| Backfill {
+            done_count: it.done,
+            total_count: it.total,
+        }),
+        adopted_count: known.adopted,
+        legacy_count: known.legacy_count,
     }
 }
 

@@ -286,13 +286,20 @@ pub enum RolloutCommand {
         #[arg(long)]
         clear: bool,
     },
-    /// Compare the data of both sides completely, and list what differs. Exit code 4 if anything does.
+    /// Compare the data of both sides completely, and list what differs. Exit code 4 if anything is left.
+    ///
+    /// Differences are printed a thousand at a time, however many there are, and what was done so far on stderr. `--json`
+    /// prints a line for each thousand, whose counts are those of all lines so far: the last one has the totals.
     Reconcile {
         /// The rollout, such as `movies`.
         rollout: String,
-        /// Take over from legacy what is missing on the gRPC side or differs.
+        /// Make the other side like the one that gives the ids: up to stage split that is legacy. To repeat it changes
+        /// nothing.
         #[arg(long)]
         mend: bool,
+        /// Go on where an earlier run was broken off: it told the token.
+        #[arg(long, value_name = "TOKEN", default_value = "")]
+        page_token: String,
     },
     /// Watch all rollouts: a table that is drawn anew each second until Ctrl-C.
     Watch {

@@ -25,6 +25,8 @@ use crate::admin::{owner_name, stage_name};
 
 /// A person waits at most this long for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// And for a page of a comparison.
+const PAGE_PATIENCE: Duration = Duration::from_secs(60);
 const PAGE_SIZE_MAX: i32 = 1_000;
 
 /// What `set` sets; what is `None` stays.
@@ -277,17 +279,20 @@ impl Client {
         self.answer(answer)
     }
 
-    /// Both sides are read whole, which may take longer than other answers.
+    /// A page of a comparison, which may take longer than other answers.
     pub(super) async fn reconcile(
         &mut self,
         rollout: &str,
         mend: bool,
+        page_token: String,
     ) -> Result<ReconcileRolloutResponse, CliError> {
         let mut request = self.request(ReconcileRolloutRequest {
             name: resource(rollout),
             mend,
+            page_size: PAGE_SIZE_MAX,
+            page_token,
         });
-        request.set_timeout(PATIENCE * 4);
+        request.set_timeout(PAGE_PATIENCE);
         let answer = self.service.reconcile_rollout(request).await;
         self.answer(answer)
     }

@@ -1,6 +1,6 @@
 //! What both sides differ in, for people.
 
-use banyan_proto::rollout::v1::{ReconcileRolloutResponse, RolloutDifference};
+use banyan_proto::rollout::v1::{DataDifference, ReconcileRolloutResponse, RolloutDifference};
 
 use super::{
     table::table,
@@ -44,9 +44,9 @@ pub(super) fn differences(rollout: &str, found: &[RolloutDifference]) -> String 
     table(&headers, &rows)
 }
 
-pub(super) fn reconciled(rollout: &str, found: &ReconcileRolloutResponse) -> String {
+/// A table; nothing where there is none.
+pub(super) fn data_differences(found: &[DataDifference]) -> String {
     let rows: Vec<Vec<String>> = found
-        .differences
         .iter()
         .map(|it| {
             let mended = if it.mended { "mended" } else { "" };
@@ -59,15 +59,19 @@ pub(super) fn reconciled(rollout: &str, found: &ReconcileRolloutResponse) -> Str
             ]
         })
         .collect();
-    let listed = match rows.is_empty() {
+    match rows.is_empty() {
         true => String::new(),
         false => table(
             &[">ID", "WHAT", "FIELDS", "MENDED", "LEGACY WOULD NEED"],
             &rows,
         ),
-    };
+    }
+}
+
+/// `movies: 3 entries in legacy, 2 in gRPC, 1 differ, 0 mended`
+pub(super) fn counts(rollout: &str, found: &ReconcileRolloutResponse) -> String {
     format!(
-        "{listed}{}: {} entries in legacy, {} in gRPC, {} differ, {} mended\n",
+        "{}: {} entries in legacy, {} in gRPC, {} differ, {} mended",
         clean(rollout),
         found.legacy_count,
         found.grpc_count,

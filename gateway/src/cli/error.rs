@@ -61,6 +61,19 @@ pub enum CliError {
         /// How many are left.
         left: i64,
     },
+    /// A comparison came to no end.
+    #[error("{why}; until then {so_far}; `--page-token {page_token}` goes on there")]
+    Interrupted {
+        /// Why.
+        why: Box<CliError>,
+        /// What it had found and mended.
+        so_far: String,
+        /// Where it goes on.
+        page_token: String,
+    },
+    /// Somebody pressed Ctrl-C.
+    #[error("stopped; what was under way may have been mended in part, and is compared again")]
+    Stopped,
     /// The answer cannot be printed as JSON.
     #[error("cannot print the answer of the gateway as JSON")]
     Json,
@@ -78,6 +91,11 @@ impl CliError {
             Self::Differs { .. } => 4,
             _ => 1,
         }
+    }
+
+    /// Whether it took longer than it may.
+    pub(super) fn is_late(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if *code == Code::DeadlineExceeded)
     }
 
     pub(super) fn of(url: &str, status: Status) -> Self {

@@ -1,7 +1,7 @@
 //! Settings, follower and evidence in words.
 
 use banyan_proto::rollout::v1::{
-    ChangedSetting, Evidence, FollowerState, Setting, follower_state::Readiness,
+    Backfill, ChangedSetting, Evidence, FollowerState, Setting, follower_state::Readiness,
 };
 
 use super::view::{clean, source};
@@ -34,16 +34,71 @@ pub(super) fn changed(settings: &[ChangedSetting]) -> String {
     }
 }
 
+/// `has caught up`, or `backfill 1,200 of 4,000 movies (30 %), lag unknown`
 pub(super) fn follower(follower: &FollowerState) -> String {
     let lag = follower
         .lag
         .and_then(|lag| std::time::Duration::try_from(lag).ok());
-    match (follower.readiness(), lag) {
+    let backfill = follower.backfill.filter(|it| it.total_count > 0);
+    let state = match (follower.readiness(), lag) {
         (Readiness::Ready, _) => "has caught up".to_owned(),
-        (Readiness::Behind, Some(lag)) => format!("is {} ms behind", lag.as_millis()),
+        (Readiness::Behind, Some(lag)) => format!("is {} ms behind", grouped(lag.as_millis())),
+        (Readiness::Behind, None) if backfill.is_some() => "lag unknown".to_owned(),
         (Readiness::Behind, None) => "has not caught up".to_owned(),
         (Readiness::Unknown | Readiness::Unspecified, _) => "cannot be asked".to_owned(),
+    };
+    let Some(Backfill {
+        done_count: done,
+        total_count: total,
+    }) = backfill
+    else {
+        return state;
+    };
+    // Not all before it is all.
+    let percent = i128::from(done) * 100 / i128::from(total);
+    format!(
+        "backfill {} of {} {} ({percent} %), {state}",
+        grouped(done),
+        grouped(total),
+        collection(follower)
+    )
+}
+
+/// `4,000 movies here, 4,001 in legacy when it was last read whole`
+pub(super) fn entries(follower: &FollowerState) -> String {
+    let here = format!(
+        "{} {} here",
+        grouped(follower.adopted_count),
+        collection(follower)
+    );
+    match follower.legacy_count {
+        Some(there) => format!(
+            "{here}, {} in legacy when it was last read whole",
+            grouped(there)
+        ),
+        None => here,
     }
+}
+
+fn collection(follower: &FollowerState) -> &str {
+    match follower.collection.as_str() {
+        "" => "entries",
+        collection => collection,
+    }
+}
+
+/// `1,200`
+fn grouped(number: impl ToString) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        let left = digits.len() - at;
+        if at > 0 && left.is_multiple_of(3) && !text.ends_with('-') {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// `legacy gives the ids, and is declared to do change-feed, keeps-ids`
@@ -71,4 +126,71 @@ pub(super) fn evidence(found: &Evidence) -> String {
         found.legacy_samples,
         found.judgement.replace('_', " "),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(state: FollowerState, want: &str) {
+        assert_eq!(follower(&state), want);
+    }
+
+    #[test]
+    fn a_backfill_is_told_with_its_share() {
+        let behind = |done_count, total_count| FollowerState {
+            readiness: Readiness::Behind.into(),
+            collection: "movies".to_owned(),
+            backfill: Some(Backfill {
+                done_count,
+                total_count,
+            }),
+            ..FollowerState::default()
+        };
+        let lag = Some(prost_types::Duration {
+            seconds: 12,
+            nanos: 0,
+        });
+        check(
+            behind(1_200, 4_000),
+            "backfill 1,200 of 4,000 movies (30 %), lag unknown",
+        );
+        check(
+            FollowerState {
+                lag,
+                ..behind(3_999, 4_000)
+            },
+            "backfill 3,999 of 4,000 movies (99 %), is 12,000 ms behind",
+        );
+        check(
+            FollowerState {
+                backfill: None,
+                ..behind(0, 0)
+            },
+            "has not caught up",
+        );
+        check(behind(0, 0), "has not caught up");
+        check(
+            FollowerState {
+                readiness: Readiness::Ready.into(),
+                collection: String::new(),
+                ..behind(1_234_566, 1_234_567)
+            },
+            "backfill 1,234,566 of 1,234,567 entries (99 %), has caught up",
+        );
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        for (number, want) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (-100, "-100"),
+            (-12_345, "-12,345"),
+        ] {
+            assert_eq!(grouped(number), want);
+        }
+    }
 }

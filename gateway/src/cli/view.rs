@@ -2,6 +2,7 @@
 
 use banyan_proto::rollout::v1::{
     ExplainRolloutResponse, Rollout, RolloutChange, VerifyRolloutResponse, WatchRolloutsResponse,
+    follower_state::Readiness,
     rollout::{Source, Stage, WriteOwner},
 };
 use banyan_rollout::Percent;
@@ -62,6 +63,10 @@ pub(super) fn watched(answer: &WatchRolloutsResponse) -> String {
             let verdict = clean(&rollout.verdict);
             text.push_str(&format!("{}: {verdict}\n", short_name(rollout)));
         }
+        if let Some(follower) = &rollout.follower {
+            let follower = clean(&settings::follower(follower));
+            text.push_str(&format!("{}: follower {follower}\n", short_name(rollout)));
+        }
     }
     text
 }
@@ -108,6 +113,9 @@ pub(super) fn rollout(rollout: &Rollout) -> String {
     }
     if let Some(follower) = &rollout.follower {
         lines.push(("follower", settings::follower(follower)));
+        if follower.readiness() != Readiness::Unknown {
+            lines.push(("entries", settings::entries(follower)));
+        }
         lines.push(("data", settings::data(follower)));
         lines.extend(follower.warnings.iter().map(|it| ("warning", it.clone())));
     }

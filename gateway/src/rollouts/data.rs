@@ -33,6 +33,8 @@ const SETTLED_AFTER: Duration = Duration::from_secs(5);
 /// What is known of the data behind a rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Data {
+    /// What is followed, such as `movies`.
+    pub(crate) collection: String,
     /// What the follower says; nothing if it cannot be asked.
     pub(crate) known: Option<Known>,
     /// What does not agree, for people.
@@ -58,6 +60,18 @@ impl Told {
     };
 }
 
+impl Data {
+    pub(super) fn new(live: &Live, follower: &Follower, known: Option<Known>) -> Self {
+        let declared = live.definition().legacy_keeps_ids;
+        Self {
+            collection: follower.collection().to_owned(),
+            warnings: warnings(live, known.as_ref()),
+            keeps_ids: known.as_ref().is_some_and(Known::keeps_ids) && declared != Some(false),
+            known,
+        }
+    }
+}
+
 /// Whom a follower was last found to agree with, or since when it does not.
 #[derive(Default)]
 struct Seen {
@@ -71,13 +85,7 @@ impl Rollouts {
     pub(crate) async fn data(&self, name: &str) -> Option<Data> {
         let live = self.live(name).ok()?;
         let follower = self.follower(name).ok()??;
-        let known = follower.known().await;
-        let declared = live.definition().legacy_keeps_ids;
-        Some(Data {
-            warnings: warnings(&live, known.as_ref()),
-            keeps_ids: known.as_ref().is_some_and(Known::keeps_ids) && declared != Some(false),
-            known,
-        })
+        Some(Data::new(&live, &follower, follower.known().await))
     }
 
     /// Who follows the legacy side of a rollout, if anybody does.

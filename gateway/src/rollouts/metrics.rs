@@ -26,6 +26,7 @@ pub(super) struct Metrics {
     waiting: Family<RolloutLabels, Gauge>,
     store_up: Gauge,
     stale: Gauge,
+    watchers_refused: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -117,6 +118,11 @@ impl Metrics {
             "1 while the store of operators' decisions can be read, 0 while the last known ones are in force",
             metrics.store_up.clone(),
         );
+        registry.register(
+            "watchers_refused",
+            "Those who were refused because too many watch already",
+            metrics.watchers_refused.clone(),
+        );
         metrics
     }
 
@@ -182,6 +188,10 @@ impl Metrics {
     pub(super) fn pinned(&self, rollout: &str) {
         let rollout = rollout.to_owned();
         self.pins.get_or_create(&RolloutLabels { rollout }).inc();
+    }
+
+    pub(super) fn watcher_refused(&self) {
+        self.watchers_refused.inc();
     }
 
     pub(super) fn stale(&self, is_stale: bool) {

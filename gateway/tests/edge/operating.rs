@@ -27,7 +27,7 @@ pub(super) async fn typed(world: &World, line: &str) -> (String, Result<(), CliE
     let mut words: Vec<&str> = line.split_whitespace().collect();
     words.extend(["--ops-url", &url]);
     let mut out = Vec::new();
-    let ended = cli::run(parse(&words).unwrap(), &mut out).await;
+    let ended = cli::run(parse(&words).unwrap(), &mut out, &mut Vec::new()).await;
     (String::from_utf8(out).unwrap(), ended)
 }
 

@@ -255,7 +255,7 @@ impl FollowService for Follower {
             }],
             differences_count: 1,
             mended_count: mended.into(),
-            read_time: None,
+            ..ReconcileResponse::default()
         }))
     }
 

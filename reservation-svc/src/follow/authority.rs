@@ -9,7 +9,11 @@
 //! it the authority before the rollout has left its last stage, and to make this side the authority after the rollout
 //! has entered it; the caller keeps that order.
 
-use super::{CatchUpError, Follower, ReconcileError, monolith, reconcile};
+use super::{
+    CatchUpError, Follower, ReconcileError,
+    compare::{Difference, Kind, Part},
+    monolith,
+};
 use crate::{
     capabilities::Capability,
     domain::followed_movie::Authority,
@@ -103,9 +107,9 @@ impl Follower {
             let count = self.movies.ids().await?.len();
             return Err(HandOverError::Needs { needs, count });
         }
-        let compared = self.compare(Authority::Own).await;
+        let compared = self.compare(Authority::Own, &Part::WHOLE).await;
         let compared = compared.map_err(HandOverError::Copy)?;
-        let kept = |it: &&reconcile::Difference| it.kind != reconcile::Kind::MissingHere;
+        let kept = |it: &&Difference| it.kind != Kind::MissingHere;
         let differences: Vec<_> = compared.differences.iter().filter(kept).collect();
         let stays = differences.iter().filter_map(|it| it.needs);
         let count = stays.clone().count();
@@ -113,7 +117,8 @@ impl Follower {
             return Err(HandOverError::Needs { needs, count });
         }
         for difference in &differences {
-            let written = self.write_there(difference, &compared.ours).await;
+            let ours = compared.ours.get(&difference.id);
+            let written = self.write_there(difference, ours).await;
             written.map_err(|error| HandOverError::Copy(ReconcileError::Write(error)))?;
         }
         Ok(differences.len())

@@ -1,4 +1,5 @@
-//! How following goes, for whoever watches: polls by result, adopted movies, and how old the last good poll is.
+//! How following goes, for whoever watches: polls by result, adopted movies, how old the last good poll is, and how far
+//! one is that has something to adopt.
 
 use banyan_mesh::process::Metrics as Registered;
 use jiff::Timestamp;
@@ -50,7 +51,7 @@ impl Metrics {
             registry.register("follow_removed", about, removed.clone());
             let about = "Times that everything was read because the feed of changes could not say what changed";
             registry.register("follow_backfills", about, backfills.clone());
-            registry.register_collector(Box::new(Lag {
+            registry.register_collector(Box::new(Now {
                 since: Timestamp::now(),
                 progress,
             }));
@@ -109,22 +110,40 @@ impl Metrics {
 
 /// Counted when it is asked for: a gauge that the poller sets would stand still exactly when polls do.
 #[derive(Debug)]
-struct Lag {
+struct Now {
     since: Timestamp,
     progress: watch::Receiver<Progress>,
 }
 
-impl Collector for Lag {
+impl Collector for Now {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let last = self.progress.borrow().last_success.unwrap_or(self.since);
-        let lag = ConstGauge::new(Timestamp::now().duration_since(last).as_secs_f64().max(0.0));
-        let about =
-            "Seconds since the last good poll of the monolith, or since start if there was none";
-        let mut metric =
-            encoder.encode_descriptor("follow_lag_seconds", about, None, MetricType::Gauge)?;
-        let labels = CollectionLabels {
-            collection: COLLECTION,
-        };
-        lag.encode(metric.encode_family(&labels)?)
+        let progress = *self.progress.borrow();
+        let last = progress.last_success.unwrap_or(self.since);
+        let lag = Timestamp::now().duration_since(last).as_secs_f64().max(0.0);
+        let (done, total) = progress.adopting.unwrap_or_default();
+        for (name, about, value) in [
+            (
+                "follow_lag_seconds",
+                "Seconds since the last good poll of the monolith, or since start if there was none",
+                lag,
+            ),
+            (
+                "follow_backfill_done",
+                "Entries of the monolith that are here, while a poll has some to adopt; else 0",
+                done as f64,
+            ),
+            (
+                "follow_backfill_total",
+                "Entries of the monolith while a poll has some to adopt; else 0",
+                total as f64,
+            ),
+        ] {
+            let mut metric = encoder.encode_descriptor(name, about, None, MetricType::Gauge)?;
+            let labels = CollectionLabels {
+                collection: COLLECTION,
+            };
+            ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
     }
 }

@@ -94,7 +94,8 @@ pub(crate) struct Progress {
     pub known_since: Option<Timestamp>,
     /// How many movies the monolith had when they were last counted.
     pub legacy_count: Option<usize>,
-    /// Movies adopted by the poll under way, and how many it has to adopt.
+    /// Movies that are here as the poll under way found them there, and how many there are; none while it has nothing to
+    /// adopt.
     pub adopting: Option<(usize, usize)>,
 }
 
@@ -232,9 +233,13 @@ impl Poller {
         let mut pieces = news.chunks(PIECE).peekable();
         for nth in 0.. {
             let piece = pieces.next().unwrap_or_default();
-            self.report.send_modify(|progress| {
-                progress.adopting = Some((nth * PIECE, total));
-            });
+            if !piece.is_empty() {
+                let missing = total - nth * PIECE;
+                self.report.send_modify(|progress| {
+                    // Of two movies under one id one counts, so that more may be new than the count knows of.
+                    progress.adopting = Some((count.saturating_sub(missing), count));
+                });
+            }
             let is_last = pieces.peek().is_none();
             let adoption = Adoption {
                 upserts: piece.to_vec(),

@@ -75,6 +75,11 @@ impl Page {
             .transpose()
     }
 
+    /// How many entries the page holds at most.
+    pub(super) fn size(&self) -> usize {
+        usize::try_from(self.size).unwrap_or(usize::MAX)
+    }
+
     /// How many entries to read: one more than fit, to know whether there is a next page.
     pub(super) fn limit(&self) -> u64 {
         self.size + 1
@@ -86,16 +91,16 @@ impl Page {
         mut entries: Vec<T>,
         key: impl Fn(&T) -> String,
     ) -> (Vec<T>, String) {
-        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        if entries.len() <= size {
+        if entries.len() <= self.size() {
             return (entries, String::new());
         }
-        entries.truncate(size);
+        entries.truncate(self.size());
         let token = entries.last().map(|last| self.token(&key(last)));
         (entries, token.unwrap_or_default())
     }
 
-    fn token(&self, key: &str) -> String {
+    /// The token of the page after that key.
+    pub(super) fn token(&self, key: &str) -> String {
         let mut bytes = vec![VERSION];
         bytes.extend(self.seal);
         bytes.extend(key.as_bytes());

@@ -9,7 +9,7 @@ use banyan_mesh::database::Database;
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, DeleteMany, EntityTrait,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
     sea_query::OnConflict,
 };
 
@@ -32,8 +32,21 @@ impl FollowedMovies {
 
     /// All of them, by id.
     pub(crate) async fn list(&self) -> Result<Vec<FollowedMovie>, StoreError> {
+        self.list_after(None, None).await
+    }
+
+    /// Those whose ids are greater than `after`, by id, `limit` at most.
+    pub(crate) async fn list_after(
+        &self,
+        after: Option<i64>,
+        limit: Option<u64>,
+    ) -> Result<Vec<FollowedMovie>, StoreError> {
         let rows = entity::Entity::find()
+            .apply_if(after, |rows, after| {
+                rows.filter(entity::Column::Id.gt(after))
+            })
             .order_by_asc(entity::Column::Id)
+            .limit(limit)
             .all(self.connection()?);
         rows.await
             .during("list followed movies")?

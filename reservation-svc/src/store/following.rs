@@ -38,6 +38,11 @@ impl Position {
     pub(crate) fn changed_hands_since(&self, earlier: &Self) -> bool {
         self.epoch != earlier.epoch
     }
+
+    /// Counts the changes of authority.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.epoch
+    }
 }
 
 /// What the monolith told.

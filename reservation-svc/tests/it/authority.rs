@@ -17,7 +17,7 @@ use super::{
 
 const ALL: &[Capability] = &Capability::ALL;
 
-async fn hand(service: &Service, authority: Authority) -> Result<i64, Status> {
+pub(crate) async fn hand(service: &Service, authority: Authority) -> Result<i64, Status> {
     let request = SetAuthorityRequest {
         collection: "movies".to_owned(),
         authority: authority.into(),

@@ -49,6 +49,7 @@ pub(crate) async fn reconcile(service: &Service, mend: bool) -> ReconcileRespons
     let request = ReconcileRequest {
         collection: "movies".to_owned(),
         mend,
+        ..ReconcileRequest::default()
     };
     let mut client = FollowServiceClient::new(service.channel.clone());
     client.reconcile(request).await.unwrap().into_inner()
@@ -73,7 +74,7 @@ pub(crate) async fn create(service: &Service, title: &str) -> Result<i64, Status
     Ok(answer.into_inner().id)
 }
 
-async fn execute(database: &TestDatabase, statement: &str) {
+pub(crate) async fn execute(database: &TestDatabase, statement: &str) {
     let sql = sea_orm::Database::connect(&database.url).await.unwrap();
     sql.execute_unprepared(statement).await.unwrap();
     sql.close().await.unwrap();

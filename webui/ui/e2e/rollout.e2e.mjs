@@ -43,6 +43,8 @@ await step("a rollout has a page of its own, one click from the list", async () 
   await page.locator("[data-rollout=movies] h2 a").click();
   await page.getByRole("heading", { name: "Rollout movies" }).waitFor();
   await page.locator("[data-follower]", { hasText: "caught up" }).waitFor();
+  await page.locator("[data-authority]", { hasText: "legacy" }).waitFor();
+  await page.locator("[data-capabilities]").waitFor();
   await page.locator("[data-settings]", { hasText: "Answers compared" }).waitFor();
   await page.locator("[data-differences]").waitFor();
   await inspector.check();

@@ -8,20 +8,24 @@ use banyan_proto::follow::v1::{
 use jiff::{SignedDuration, Timestamp};
 use tonic::{Code, Request, Response, Status};
 
-use super::super::status::{crowded, reasoned, wrong};
+use super::super::{
+    page::Page,
+    status::{crowded, reasoned, wrong},
+};
 use crate::{
     capabilities,
     domain::{followed_movie, violation::Fault},
     follow::{
-        COLLECTION, CatchUpError, Follower, HandOverError, Kind, ReconcileError, Reconciled,
+        COLLECTION, CatchUpError, Follower, HandOverError, Kind, Place, ReconcileError, Reconciled,
         monolith,
     },
     store::FollowedMovies,
     wire::timestamp,
 };
 
-/// Differences that are told one by one; the rest are counted.
-const DIFFERENCES_MAX: usize = 1_000;
+/// Differences of a page where nobody says how many: as many as there may be, since each page is a reading of the
+/// monolith's whole list.
+const DIFFERENCES_DEFAULT: i32 = 1_000;
 
 /// Answers for the one collection that is followed here.
 #[derive(Debug)]
@@ -90,9 +94,24 @@ impl FollowService for Following {
         &self,
         request: Request<ReconcileRequest>,
     ) -> Result<Response<ReconcileResponse>, Status> {
-        let ReconcileRequest { collection, mend } = request.into_inner();
-        let reconciled = self.follower(&collection)?.reconcile(mend).await;
-        Ok(Response::new(view(reconciled.map_err(reconcile_failed)?)))
+        let ReconcileRequest {
+            collection,
+            mend,
+            page_size,
+            page_token,
+        } = request.into_inner();
+        let follower = self.follower(&collection)?;
+        let size = match page_size {
+            0 => DIFFERENCES_DEFAULT,
+            size => size,
+        };
+        let parameters = [collection.as_str(), if mend { "mend" } else { "" }];
+        let page = Page::parse("differences", &parameters, size, &page_token)?;
+        let from = page.after_pair()?;
+        let from = from.map(|(after, epoch)| Place { after, epoch });
+        let reconciled = follower.reconcile(mend, from, page.size()).await;
+        let reconciled = reconciled.map_err(reconcile_failed)?;
+        Ok(Response::new(view(reconciled, &page)))
     }
 
     async fn set_authority(
@@ -156,13 +175,15 @@ fn lag(since: Timestamp) -> prost_types::Duration {
     }
 }
 
-fn view(reconciled: Reconciled) -> ReconcileResponse {
+fn view(reconciled: Reconciled, page: &Page) -> ReconcileResponse {
     let Reconciled {
         legacy_count,
         own_count,
         differences,
         read_at,
+        next,
     } = reconciled;
+    let token = |next: Place| page.token(&format!("{} {}", next.after, next.epoch));
     let mended = differences.iter().filter(|it| it.mended).count();
     ReconcileResponse {
         legacy_count: count(legacy_count),
@@ -170,9 +191,9 @@ fn view(reconciled: Reconciled) -> ReconcileResponse {
         differences_count: count(differences.len()),
         mended_count: count(mended),
         read_time: Some(timestamp(read_at)),
+        next_page_token: next.map(token).unwrap_or_default(),
         differences: differences
             .into_iter()
-            .take(DIFFERENCES_MAX)
             .map(|it| Difference {
                 id: it.id.to_string(),
                 kind: match it.kind {
@@ -196,6 +217,7 @@ fn reconcile_failed(error: ReconcileError) -> Status {
         ReconcileError::Write(source) => return write_failed(&source),
         ReconcileError::Running => (Code::Aborted, "RECONCILE_RUNNING"),
         ReconcileError::Overtaken => (Code::Aborted, "RECONCILE_OVERTAKEN"),
+        ReconcileError::ChangedHands => (Code::Aborted, "AUTHORITY_CHANGED"),
     };
     reasoned(code, reason, error.to_string(), [])
 }

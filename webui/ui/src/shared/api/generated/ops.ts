@@ -1059,11 +1059,34 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Compares the data of both sides completely, and mends what can be mended when asked to
-         * @description Compares the data of both sides completely, and mends what can be mended when asked to. FAILED_PRECONDITION with
-         *     reason NO_FOLLOWER if nobody follows the legacy side of this rollout; otherwise what the follower says.
+         * Compares the data of both sides completely, page by page of differences, and mends those of the page that can be mended when asked to
+         * @description Compares the data of both sides completely, page by page of differences, and mends those of the page that can be
+         *     mended when asked to. FAILED_PRECONDITION with reason NO_FOLLOWER if nobody follows the legacy side of this rollout;
+         *     otherwise what the follower says.
          */
         post: operations["RolloutService_ReconcileRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rollouts:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sends all rollouts at once, and again every `interval`, until the caller has seen enough
+         * @description Sends all rollouts at once, and again every `interval`, until the caller has seen enough. Over REST as lines
+         *     (`Accept: application/x-ndjson`) or events (`text/event-stream`). RESOURCE_EXHAUSTED with reason TOO_MANY_WATCHERS if
+         *     64 watch already; UNAVAILABLE with reason STOPPING when the gateway ends.
+         */
+        get: operations["RolloutService_WatchRollouts"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2245,6 +2268,22 @@ export interface components {
          */
         "banyan.reservation.v1.Weekday": "WEEKDAY_UNSPECIFIED" | "WEEKDAY_MONDAY" | "WEEKDAY_TUESDAY" | "WEEKDAY_WEDNESDAY" | "WEEKDAY_THURSDAY" | "WEEKDAY_FRIDAY" | "WEEKDAY_SATURDAY" | "WEEKDAY_SUNDAY";
         /**
+         * Backfill
+         * @description How far a follower is with taking over what the legacy system holds. What an earlier process of it took over counts.
+         */
+        "banyan.rollout.v1.Backfill": {
+            /**
+             * Format: int64
+             * @description Entries of the legacy system that the follower has as they are there.
+             */
+            doneCount?: string;
+            /**
+             * Format: int64
+             * @description All entries of the legacy system.
+             */
+            totalCount?: string;
+        };
+        /**
          * ChangedSetting
          * @description A setting before and after a change.
          */
@@ -2392,6 +2431,20 @@ export interface components {
             capabilities?: string[];
             /** @description What does not agree, such as what is declared at the gateway and at the follower, in words for people. */
             warnings?: string[];
+            /** @description What is followed, such as `movies`. */
+            collection?: string;
+            /** @description How far it is with what it takes over from legacy right now; absent while there is nothing to take over. */
+            backfill?: components["schemas"]["banyan.rollout.v1.Backfill"];
+            /**
+             * Format: int64
+             * @description How many entries it has.
+             */
+            adoptedCount?: string;
+            /**
+             * Format: int64
+             * @description How many entries legacy had when it was last read whole; absent if it has not been since the follower's start.
+             */
+            legacyCount?: string;
         };
         /**
          * Readiness
@@ -2503,19 +2556,19 @@ export interface components {
         "banyan.rollout.v1.ReconcileRolloutResponse": {
             /**
              * Format: int64
-             * @description Entries of the legacy side.
+             * @description Entries of the legacy side that were compared for this page.
              */
             legacyCount?: string;
             /**
              * Format: int64
-             * @description Entries of the gRPC side.
+             * @description Entries of the gRPC side that were compared for this page.
              */
             grpcCount?: string;
-            /** @description The differences by id, 1000 at most. */
+            /** @description The differences of this page by id. */
             differences?: components["schemas"]["banyan.rollout.v1.DataDifference"][];
             /**
              * Format: int64
-             * @description How many there are in all.
+             * @description How many they are.
              */
             differencesCount?: string;
             /**
@@ -2529,6 +2582,8 @@ export interface components {
              * @example 2026-12-24T15:00:00Z
              */
             readTime?: string;
+            /** @description Asks for the next page, which may hold no difference; empty once everything has been compared. */
+            nextPageToken?: string;
         };
         /**
          * Rollout
@@ -2585,7 +2640,10 @@ export interface components {
             readonly evidence?: components["schemas"]["banyan.rollout.v1.Evidence"][];
             /** @description What everybody says about the other settings: `shadow`, `noise`, `fallback`, `policy`. */
             readonly settings?: components["schemas"]["banyan.rollout.v1.Setting"][];
-            /** @description How well the follower knows the legacy data; absent if nobody follows it, and in lists. */
+            /**
+             * @description How well the follower knows the legacy data; absent if nobody follows it, and in lists. In what WatchRollouts sends it
+             *     is up to two seconds old.
+             */
             readonly follower?: components["schemas"]["banyan.rollout.v1.FollowerState"];
             /**
              * @description Whether stage grpc, once entered, is never left: the legacy system takes no writes that keep ids. In lists as
@@ -2879,6 +2937,20 @@ export interface components {
             brokenChange?: string;
             /** @description What is wrong with it. */
             problem?: string;
+        };
+        /**
+         * WatchRolloutsResponse
+         * @description Response of WatchRollouts.
+         */
+        "banyan.rollout.v1.WatchRolloutsResponse": {
+            /** @description All rollouts, ordered by name. */
+            rollouts?: components["schemas"]["banyan.rollout.v1.Rollout"][];
+            /**
+             * Format: date-time
+             * @description When, UTC.
+             * @example 2026-12-24T15:00:00Z
+             */
+            readTime?: string;
         };
         /** @description A message of the type that `@type` names. */
         "google.protobuf.Any": {
@@ -5320,6 +5392,16 @@ export interface operations {
                      *     that is legacy, in stage grpc the gRPC side.
                      */
                     mend?: boolean;
+                    /**
+                     * Format: int32
+                     * @description At most this many differences, 0 for 1000; more than 1000 is 1000; negative is INVALID_ARGUMENT.
+                     */
+                    pageSize?: number;
+                    /**
+                     * @description `next_page_token` of the page before: the comparison goes on there, at any later time. ABORTED with reason
+                     *     AUTHORITY_CHANGED if another side has become the authority since.
+                     */
+                    pageToken?: string;
                 };
             };
         };
@@ -5332,6 +5414,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["banyan.rollout.v1.ReconcileRolloutResponse"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    RolloutService_WatchRollouts: {
+        parameters: {
+            query?: {
+                /** @description One answer in this time; 0.1 s to 60 s, 1 s where absent. */
+                interval?: string;
+            };
+            header?: {
+                /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
+                "x-request-timeout"?: components["parameters"]["RequestTimeout"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stream of messages; the form is chosen by `Accept`. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["banyan.rollout.v1.WatchRolloutsResponse"][];
+                    "application/x-ndjson": components["schemas"]["banyan.rollout.v1.WatchRolloutsResponse"];
+                    "text/event-stream": string;
                 };
             };
             "4XX": components["responses"]["Error"];

@@ -1,0 +1,127 @@
+//! What a follower says of itself, and whether that is good enough to send writes where it adopts them.
+
+use std::time::Duration;
+
+use banyan_proto::follow::v1::{Authority, Capability, StatusResponse};
+use banyan_rollout::Follower as State;
+use jiff::Timestamp;
+
+/// A follower whose last poll is younger has caught up: polls begin one after the other.
+const LAG_MAX: Duration = Duration::from_secs(10);
+
+/// What a follower knows of the legacy side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// How well.
+    pub state: State,
+    /// Since its last good poll; nothing if there was none, or nobody to be behind of.
+    pub lag: Option<Duration>,
+    /// Who gives ids and is right where both sides differ.
+    pub authority: Authority,
+    /// What the legacy system is declared to be able to do.
+    pub capabilities: Vec<Capability>,
+    /// How far it is with what it takes over; nothing while there is nothing to take over.
+    pub backfill: Option<Backfill>,
+    /// How many entries it has.
+    pub adopted: i64,
+    /// How many the legacy system had when it was last read whole.
+    pub legacy_count: Option<i64>,
+}
+
+/// How far a follower is with taking over what the legacy system holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Backfill {
+    pub done: i64,
+    pub total: i64,
+}
+
+impl Known {
+    pub(super) fn new(status: &StatusResponse, now: Timestamp) -> Self {
+        let is_alone = status.authority() == Authority::Own;
+        let since = status.last_poll_time.filter(|_| !is_alone);
+        let lag = since.and_then(|time| {
+            let time = Timestamp::new(time.seconds, time.nanos).ok()?;
+            // A clock that is ahead is no lag.
+            Some(now.duration_since(time).unsigned_abs())
+        });
+        let state = match lag {
+            // There is nobody to be behind of.
+            _ if is_alone => State::Ready,
+            Some(lag) if status.healthy && lag <= LAG_MAX => State::Ready,
+            lag => State::Behind {
+                lag_ms: lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
+            },
+        };
+        let backfill = Backfill {
+            done: status.poll_done.clamp(0, status.poll_total.max(0)),
+            total: status.poll_total,
+        };
+        Self {
+            state,
+            lag,
+            authority: status.authority(),
+            capabilities: status.capabilities().collect(),
+            backfill: (backfill.total > 0).then_some(backfill),
+            adopted: status.adopted,
+            legacy_count: (status.legacy_count >= 0).then_some(status.legacy_count),
+        }
+    }
+
+    /// Whether the legacy system takes entries under ids that others gave.
+    pub(crate) fn keeps_ids(&self) -> bool {
+        self.capabilities.contains(&Capability::KeepsIds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn polled(seconds: i64) -> StatusResponse {
+        StatusResponse {
+            healthy: true,
+            last_poll_time: Some(prost_types::Timestamp { seconds, nanos: 0 }),
+            ..StatusResponse::default()
+        }
+    }
+
+    fn known(status: &StatusResponse) -> Known {
+        Known::new(status, Timestamp::from_second(100).unwrap())
+    }
+
+    #[test]
+    fn a_poll_that_is_long_ago_is_behind() {
+        let behind = |lag_ms| State::Behind { lag_ms };
+        assert_eq!(known(&polled(91)).state, State::Ready);
+        assert_eq!(known(&polled(89)).state, behind(Some(11_000)));
+        assert_eq!(known(&StatusResponse::default()).state, behind(None));
+        let failed = StatusResponse {
+            healthy: false,
+            ..polled(99)
+        };
+        assert_eq!(known(&failed).state, behind(Some(1_000)));
+        let own = StatusResponse {
+            authority: Authority::Own.into(),
+            ..polled(1)
+        };
+        assert_eq!((known(&own).state, known(&own).lag), (State::Ready, None));
+    }
+
+    #[test]
+    fn a_backfill_is_told_while_there_is_something_to_take_over() {
+        let at = |poll_done, poll_total| {
+            let status = StatusResponse {
+                poll_done,
+                poll_total,
+                ..polled(100)
+            };
+            known(&status).backfill.map(|it| (it.done, it.total))
+        };
+        assert_eq!(at(0, 0), None);
+        assert_eq!(at(1_200, 4_000), Some((1_200, 4_000)));
+        // Whatever implements the contract may be wrong.
+        assert_eq!(at(5, 4), Some((4, 4)));
+        assert_eq!(at(-1, 4), Some((0, 4)));
+        assert_eq!(at(1, -4), None);
+    }
+}
