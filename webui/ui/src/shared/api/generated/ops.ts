@@ -799,8 +799,9 @@ export interface paths {
         /**
          * Sets the percentage by hand: it beats environment and file until it is unset
          * @description Sets the percentage by hand: it beats environment and file until it is unset. ABORTED if the rollout changed since
-         *     the etag; FAILED_PRECONDITION with reason NO_STORE if the gateway runs without a store, UNAVAILABLE with reason
-         *     STORE_UNAVAILABLE while the store is away.
+         *     the etag; FAILED_PRECONDITION with reason FOLLOWER_BEHIND or FOLLOWER_UNKNOWN if it is more than is in force and the
+         *     follower has not caught up (SetRollout takes force), NO_STORE if the gateway runs without a store; UNAVAILABLE with
+         *     reason STORE_UNAVAILABLE while the store is away.
          */
         post: operations["RolloutService_SetRolloutPercent"];
         delete?: never;
@@ -2452,8 +2453,8 @@ export interface components {
          *
          *     - `READINESS_UNSPECIFIED`: Not set.
          *     - `READINESS_READY`: It has caught up.
-         *     - `READINESS_BEHIND`: It has not: `split` and `grpc` are refused.
-         *     - `READINESS_UNKNOWN`: It cannot be asked: `split` and `grpc` are refused.
+         *     - `READINESS_BEHIND`: It has not: `split` and `grpc` are refused, and in `split` any higher percentage.
+         *     - `READINESS_UNKNOWN`: It cannot be asked: refused is what is refused while it is behind.
          * @enum {string}
          */
         "banyan.rollout.v1.FollowerState.Readiness": "READINESS_UNSPECIFIED" | "READINESS_READY" | "READINESS_BEHIND" | "READINESS_UNKNOWN";
@@ -2522,6 +2523,11 @@ export interface components {
             percent?: number;
             /** @description Where it says so: a variable, a file; empty for an operator. */
             origin?: string;
+            /**
+             * @description Why it is not in force yet, though it is the strongest and more than is in force: `the follower is 12000 ms behind`. It
+             *     is in force by itself once the follower has caught up. Empty where nothing is waited for.
+             */
+            waits?: string;
         };
         /**
          * RateBound
@@ -2621,7 +2627,7 @@ export interface components {
             readonly analysis?: components["schemas"]["banyan.rollout.v1.Rollout.Analysis"];
             /** @description The policy of the automatic analysis; absent if the rollout has none. */
             readonly policy?: components["schemas"]["banyan.rollout.v1.RolloutPolicy"];
-            /** @description What everybody said about the percentage, strongest first; the first is in force. */
+            /** @description What everybody said about the percentage, strongest first; the first is in force, or waits. */
             readonly percents?: components["schemas"]["banyan.rollout.v1.PercentSetting"][];
             /** @description Whether this gateway cannot read its store, so that all of this is what was last known. */
             readonly stale?: boolean;
@@ -4853,10 +4859,12 @@ export interface operations {
                 "application/json": {
                     /** @description Who changes it, 1 to 100 characters. */
                     actor: string;
-                    /** @description Why, at most 500 characters. */
+                    /** @description Why, at most 500 characters; required with force. */
                     reason?: string;
                     /** @description Only if the rollout still has this etag; unchecked where empty. */
                     etag?: string;
+                    /** @description Does what would be refused: it wants a reason. */
+                    force?: boolean;
                 };
             };
         };
