@@ -107,6 +107,15 @@ impl Record {
         }
     }
 
+    /// Counts a request whose client left before it had anything of an answer: a call's headers say nothing.
+    fn abandoned(&self) {
+        let left = StatusCode::BAD_REQUEST;
+        self.route.answered(&self.metrics, self.side(), left);
+        if let Some(ruling) = &self.ruling {
+            ruling.abandoned();
+        }
+    }
+
     fn side(&self) -> &'static str {
         self.ruling
             .as_ref()
@@ -117,12 +126,10 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.metrics.in_flight.dec();
-        if self.status.is_none() {
-            let left = StatusCode::BAD_REQUEST;
-            self.route.answered(&self.metrics, self.side(), left);
-        }
-        if let Some(outcome) = &self.outcome {
-            self.judge(outcome.http());
+        match &self.outcome {
+            Some(outcome) if outcome.is_known() || self.bytes > 0 => self.judge(outcome.http()),
+            None if self.status.is_some() => {}
+            _ => self.abandoned(),
         }
         let latency = self.begun.elapsed();
         self.route.took(&self.metrics, self.side(), latency);

@@ -278,7 +278,17 @@ impl Config {
             let value = self.steering.pin_s.to_string();
             return Err(bad_value("steering.pin_s", &value, "1 to 3600 is allowed"));
         }
+        if !(self.steering.pin_s..=604_800).contains(&self.steering.pin_max_s) {
+            let value = self.steering.pin_max_s.to_string();
+            let allowed = "steering.pin_s to 604800 is allowed";
+            return Err(bad_value("steering.pin_max_s", &value, allowed));
+        }
         for (name, rollout) in &self.rollouts {
+            if rollout.shares_data && rollout.follow.is_some() {
+                let key = format!("rollouts.{name}.shares_data");
+                let allowed = "nobody follows data that both sides share: one of `shares_data` and `follow` is allowed";
+                return Err(bad_value(&key, "true", allowed));
+            }
             if let Some(Err(source)) = rollout.policy.as_ref().map(Policy::check) {
                 let name = name.clone();
                 return Err(ConfigError::Policy { name, source });

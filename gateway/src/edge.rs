@@ -358,12 +358,12 @@ fn nothing_at(context: &Context) -> Refusal {
 fn mark(
     response: &mut Response<Body>,
     side: Side,
-    set_cookie: Option<HeaderValue>,
+    cookies: [Option<HeaderValue>; 2],
     context: &Context,
 ) {
     let headers = response.headers_mut();
     headers.insert(SIDE, HeaderValue::from_static(side.as_str()));
-    if let Some(cookie) = set_cookie {
+    for cookie in cookies.into_iter().flatten() {
         let secure = context.https.then(|| secure(&cookie)).flatten();
         headers.append(SET_COOKIE, secure.unwrap_or(cookie));
     }

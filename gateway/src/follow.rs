@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use arc_swap::ArcSwapOption;
 use banyan_proto::follow::v1::{
     Authority, CatchUpRequest, ReconcileRequest, ReconcileResponse, SetAuthorityRequest,
-    StatusRequest, follow_service_client::FollowServiceClient,
+    StatusRequest, StatusResponse, follow_service_client::FollowServiceClient,
 };
 use jiff::Timestamp;
 use tonic::{Code, Status};
@@ -117,19 +117,20 @@ impl Follower {
 
     /// What it knows; nothing if it cannot be asked.
     pub(crate) async fn known(&self) -> Option<Known> {
-        let known = self.ask().await;
+        let status = self.status().await;
+        let known = status.map(|status| Known::new(&status, Timestamp::now()));
         self.lately.store(Some(Arc::new(known.clone())));
         known
     }
 
-    async fn ask(&self) -> Option<Known> {
+    /// What it says of itself; nothing if it cannot be asked.
+    pub(crate) async fn status(&self) -> Option<StatusResponse> {
         let request = StatusRequest {
             collection: self.collection.clone(),
         };
         let mut client = self.client.clone();
         let status = tokio::time::timeout(STATE_TIMEOUT, client.status(request)).await;
-        let status = status.ok()?.ok()?.into_inner();
-        Some(Known::new(&status, Timestamp::now()))
+        Some(status.ok()?.ok()?.into_inner())
     }
 
     /// What [`Follower::known`] last answered; nothing if nobody has asked.

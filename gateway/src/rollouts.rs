@@ -29,6 +29,7 @@ mod history;
 mod live;
 mod metrics;
 mod mounted;
+mod passed;
 mod pins;
 mod renew;
 mod request;
@@ -99,6 +100,8 @@ struct Inner {
     follows: tokio::sync::Notify,
     /// The process takes nothing new any more.
     shutdown: CancellationToken,
+    /// There are other followers, of whom pins want to know.
+    followed: tokio::sync::Notify,
     steering: Steering,
     shadows: Shadows,
     metrics: Metrics,
@@ -143,6 +146,7 @@ impl Rollouts {
                 followers: ArcSwap::default(),
                 follows: tokio::sync::Notify::new(),
                 shutdown: process.shutdown().clone(),
+                followed: tokio::sync::Notify::new(),
                 steering,
                 shadows,
                 metrics,
@@ -157,13 +161,18 @@ impl Rollouts {
         rollouts.follow_policies(process);
         rollouts.follow_authorities(process);
         rollouts.ask_followers(process);
+        rollouts.follow_pins(process);
         rollouts
     }
 
     /// Says who follows the legacy side of which rollout.
     pub(crate) fn know_followers(&self, followers: BTreeMap<String, Follower>) {
+        for (name, live) in self.inner.rollouts.load().iter() {
+            live.passed.begin(followers.contains_key(name));
+        }
         self.inner.followers.store(Arc::new(followers));
         self.inner.follows.notify_one();
+        self.inner.followed.notify_one();
     }
 
     /// Cancelled when whoever watches has to go.

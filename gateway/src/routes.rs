@@ -73,6 +73,8 @@ pub(crate) struct Split {
     pub(crate) grpc: Result<Call, Absent>,
     pub(crate) legacy: HttpUpstream,
     pub(crate) follower: Option<Follower>,
+    /// Whether either side knows at once what the other was told.
+    pub(crate) shares_data: bool,
     /// Whether both sides say the same; nothing while the contract is not there.
     pub(crate) comparer: Option<Comparer>,
     /// How a write is sent to be validated only, where its message can say so.
@@ -129,6 +131,14 @@ pub(crate) struct Served {
     /// The name of `route.profile` in the configuration; empty for the canonical one where none is named.
     pub(crate) profile: String,
     pub(crate) route: Arc<Route>,
+}
+
+impl Split {
+    /// Whether legacy knows at once what gRPC was told. Where somebody follows, what is created is created at legacy first;
+    /// in the last stage it is not, and legacy gets it before that stage is left (`banyan.follow.v1`).
+    pub(crate) fn legacy_knows(&self) -> bool {
+        self.shares_data || self.follower.is_some()
+    }
 }
 
 impl Routes {

@@ -46,6 +46,10 @@ pub struct RolloutConfig {
     /// rises: what is said here, by variable or by file waits, and operators are refused unless they force it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow: Option<FollowConfig>,
+    /// Whether either side knows at once what the other was told, because both write one database. Where they do not and
+    /// nobody follows, every write pins its subject's reads to the side that took it, for `steering.pin_s`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shares_data: bool,
     /// What becomes of subjects when the percentage falls below them: `return` sends them back to legacy,
     /// `stay-with-writer` keeps those on gRPC that have written there.
     #[serde(default)]
@@ -175,8 +179,11 @@ pub struct SteeringConfig {
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pin_key: Option<Secret>,
-    /// How long a pin holds.
+    /// How long a pin holds, 1 to 3600. One to legacy holds on where somebody follows and has not passed the write by then,
+    /// or cannot be asked.
     pub pin_s: u64,
+    /// A pin ends this long after its write all the same, `pin_s` to 604800 (a week).
+    pub pin_max_s: u64,
 }
 
 impl Default for SteeringConfig {
@@ -185,6 +192,7 @@ impl Default for SteeringConfig {
             force_token: None,
             pin_key: None,
             pin_s: 30,
+            pin_max_s: 24 * 60 * 60,
         }
     }
 }

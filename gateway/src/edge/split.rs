@@ -76,16 +76,15 @@ impl Edge {
             true => begin(body, caller).await,
             false => (read, body),
         };
-        let set_cookie = ruling.set_cookie.clone();
-        let answer = match ruling.side {
+        let (side, cookies) = (ruling.side, ruling.cookies());
+        // Before anybody is asked: a client that leaves meanwhile has waited for this side.
+        record.ruling = Some(ruling);
+        let answer = match side {
             Side::Grpc => {
-                self.grpc(split, route, captures, &parts, body, caller, record, ruling)
+                self.grpc(split, route, captures, &parts, body, caller, record)
                     .await
             }
-            Side::Legacy => {
-                record.ruling = Some(ruling);
-                self.legacy(split, &parts, body, caller, record).await
-            }
+            Side::Legacy => self.legacy(split, &parts, body, caller, record).await,
         };
         // A failure has a side too, and its client is to stay there.
         let mut response = answer
@@ -98,11 +97,8 @@ impl Edge {
                 response = shadows.follow(job.prepared(), None, response);
             }
         }
-        let side = record
-            .ruling
-            .as_ref()
-            .map_or(Side::Legacy, |ruling| ruling.side);
-        mark(&mut response, side, set_cookie, caller.context);
+        let side = record.ruling.as_ref().map_or(side, |ruling| ruling.side);
+        mark(&mut response, side, cookies, caller.context);
         Ok(response)
     }
 
@@ -143,9 +139,9 @@ impl Edge {
         body: Body,
         caller: &Caller<'_>,
         record: &mut Record,
-        mut ruling: Ruling,
     ) -> Result<Response<Body>, Refusal> {
-        let (kept, body) = match ruling.may_fall_back() && !parts.method.is_safe() {
+        let may_fall_back = record.ruling.as_ref().is_some_and(Ruling::may_fall_back);
+        let (kept, body) = match may_fall_back && !parts.method.is_safe() {
             true => begin(body, caller).await,
             false => (parts.method.is_safe().then(Bytes::new), body),
         };
@@ -156,13 +152,7 @@ impl Edge {
             }
             Err(absent) => Err(absent.refusal()),
         };
-        let mut response = match answer {
-            Ok(response) => response,
-            Err(refusal) => {
-                record.ruling = Some(ruling);
-                return Err(refusal);
-            }
-        };
+        let mut response = answer?;
         let failure = response.extensions_mut().remove::<Failure>();
         if let (Some(failure), Some(kept)) = (failure, kept) {
             // Both sides must have known the request by its id: what the method has no place for was never told.
@@ -171,8 +161,8 @@ impl Edge {
                 .as_ref()
                 .is_ok_and(|call| call.takes_request_id())
                 && matches!(idempotency::key(&parts.headers), Ok(Some(_)));
-            if ruling.fall_back(failure, has_request_id).is_ok() {
-                record.ruling = Some(ruling);
+            let ruling = record.ruling.as_mut();
+            if ruling.is_some_and(|ruling| ruling.fall_back(failure, has_request_id).is_ok()) {
                 let answer = self
                     .legacy(split, parts, Body::from(kept), caller, record)
                     .await;
@@ -180,10 +170,13 @@ impl Edge {
                 return answer;
             }
         }
-        if !parts.method.is_safe() && response.status().is_success() {
-            self.after_write(&mut response, &ruling, true, caller.context);
+        if !parts.method.is_safe()
+            && response.status().is_success()
+            && let Some(ruling) = &record.ruling
+        {
+            let is_known = split.legacy_knows();
+            self.after_write(&mut response, ruling, is_known, caller.context);
         }
-        record.ruling = Some(ruling);
         Ok(response)
     }
 
@@ -199,13 +192,15 @@ impl Edge {
             .legacy
             .forward(parts, body, caller.context, caller.limits, caller.guests)
             .await?;
-        if let Some(follower) = &split.follower
-            && !parts.method.is_safe()
-            && response.status().is_success()
-        {
-            record.trouble = follower.catch_up().await.err();
+        if !parts.method.is_safe() && response.status().is_success() {
+            let is_known = match &split.follower {
+                Some(follower) => {
+                    record.trouble = follower.catch_up().await.err();
+                    record.trouble.is_none()
+                }
+                None => split.shares_data,
+            };
             if let Some(ruling) = &record.ruling {
-                let is_known = record.trouble.is_none();
                 self.after_write(&mut response, ruling, is_known, caller.context);
             }
         }

@@ -44,6 +44,11 @@ impl Outcome {
         }
     }
 
+    /// Whether the call has ended by itself.
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.load(Ordering::Acquire) != NONE
+    }
+
     /// The HTTP status of the same meaning.
     pub(crate) fn http(&self) -> StatusCode {
         self.code().http()

@@ -95,6 +95,7 @@ impl Rollouts {
             safe: !question.is_write,
             forced: heard.forced,
             pin: heard.pin,
+            following: live.passed.following(self.inner.steering.pin_max),
             wrote_on: heard.wrote_on,
             facts: &facts,
             now_ms,

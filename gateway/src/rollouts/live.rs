@@ -15,7 +15,9 @@ use banyan_rollout::{
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CHANGES_AHEAD, Definition, Metrics, Snapshot, counts::Counters, pins::Pins};
+use super::{
+    CHANGES_AHEAD, Definition, Metrics, Snapshot, counts::Counters, passed::Passed, pins::Pins,
+};
 use crate::store::{Configured, State, Stored};
 
 /// A moment further off than this is another replica's clock that is wrong.
@@ -39,8 +41,9 @@ pub(super) struct Live {
     counters: Counters,
     recorder: ArcSwap<Recorder>,
     pub(super) pins: Pins,
+    pub(super) passed: Passed,
     verdict: ArcSwap<Found>,
-    metrics: Metrics,
+    pub(super) metrics: Metrics,
 }
 
 /// What the policy last found.
@@ -99,6 +102,7 @@ impl Live {
         Self {
             recorder: ArcSwap::from_pointee(Recorder::new(current.decides_by.percent)),
             pins: Pins::of(&definition.name),
+            passed: Passed::default(),
             verdict: ArcSwap::default(),
             current: ArcSwap::from_pointee(current),
             next: ArcSwapOption::empty(),

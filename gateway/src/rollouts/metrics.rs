@@ -24,6 +24,8 @@ pub(super) struct Metrics {
     fallbacks: Family<FallbackLabels, Counter>,
     pins: Family<RolloutLabels, Counter>,
     waiting: Family<RolloutLabels, Gauge>,
+    pins_given_up: Family<RolloutLabels, Counter>,
+    abandoned: Family<AbandonedLabels, Counter>,
     store_up: Gauge,
     stale: Gauge,
     watchers_refused: Counter,
@@ -51,6 +53,13 @@ struct RolloutLabels {
 struct FallbackLabels {
     rollout: String,
     failure: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AbandonedLabels {
+    rollout: String,
+    side: &'static str,
+    counts: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -100,13 +109,24 @@ impl Metrics {
         );
         registry.register(
             "pins",
-            "Writes on legacy that gRPC did not know of in time, so that their subjects' reads were pinned",
+            "Writes that the other side did not know of in time, or of which nobody tells, so that their subjects' reads \
+             were pinned",
             metrics.pins.clone(),
         );
         registry.register(
             "waiting",
             "1 while a percentage waits for the follower to have caught up",
             metrics.waiting.clone(),
+        );
+        registry.register(
+            "pins_given_up",
+            "Requests whose pin ended at steering.pin_max_s, although the follower had not passed its write",
+            metrics.pins_given_up.clone(),
+        );
+        registry.register(
+            "abandoned",
+            "Requests whose client left without an answer; counts is yes where the policy counts it as a failure",
+            metrics.abandoned.clone(),
         );
         registry.register(
             "stale",
@@ -192,6 +212,22 @@ impl Metrics {
 
     pub(super) fn watcher_refused(&self) {
         self.watchers_refused.inc();
+    }
+
+    pub(super) fn pin_given_up(&self, rollout: &str) {
+        let rollout = rollout.to_owned();
+        self.pins_given_up
+            .get_or_create(&RolloutLabels { rollout })
+            .inc();
+    }
+
+    pub(super) fn abandoned(&self, rollout: &str, side: Side, counts: bool) {
+        let labels = AbandonedLabels {
+            rollout: rollout.to_owned(),
+            side: side.as_str(),
+            counts: if counts { "yes" } else { "no" },
+        };
+        self.abandoned.get_or_create(&labels).inc();
     }
 
     pub(super) fn stale(&self, is_stale: bool) {

@@ -1,7 +1,8 @@
 //! Pins in the hands of clients: as a cookie for browsers, as a header for everybody else.
 //!
-//! A *pin* keeps reads with the side that took a write which the other side does not know yet; it lasts seconds. A *mark*
-//! says for long that a subject has written on gRPC; it is given only where the rollout lets writers stay there when the
+//! A *pin* keeps reads with the side that took a write which the other side does not know yet; it lasts seconds, and beyond
+//! them until the follower has passed the write ([`banyan_rollout::Pin`]), which is why its cookie is kept for longer and
+//! taken back when it is of no use any more. A *mark* says for long that a subject has written on gRPC; it is given only where the rollout lets writers stay there when the
 //! percentage falls. Both are signed, so that nobody but a gateway makes one, and both work over every replica.
 //!
 //! Replicas sign with the same key: the one of the settings, or one that the first of them made and the others found in
@@ -10,7 +11,7 @@
 
 use std::time::Duration;
 
-use banyan_rollout::{KEY_BYTES_MIN, Keys, Pin, Side};
+use banyan_rollout::{KEY_BYTES_MIN, Keys, Pin};
 use http::{HeaderName, HeaderValue, header::SET_COOKIE};
 
 use super::request::Asked;
@@ -65,33 +66,32 @@ impl Kind {
             .map(str::trim)
             .chain(cookies::find_all(asked.headers, &self.cookie))
             .filter_map(|text| Pin::verify(keys, &self.purpose, text))
-            .max_by_key(|pin| pin.until_ms)
+            .max_by_key(|pin| (pin.since_ms, pin.until_ms))
     }
 
-    /// The headers of an answer that give a pin to the client.
+    /// The headers of an answer that give a pin to the client, who keeps it for a while.
     pub(super) fn give(
         &self,
-        side: Side,
-        now_ms: u64,
-        duration: Duration,
+        pin: Pin,
+        kept: Duration,
         keys: &Keys,
-    ) -> Vec<(HeaderName, HeaderValue)> {
-        let lasts_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let pin = Pin {
-            side,
-            until_ms: now_ms.saturating_add(lasts_ms),
-        };
+    ) -> [Option<(HeaderName, HeaderValue)>; 2] {
         let text = pin.sign(keys, &self.purpose);
-        let cookie = format!(
-            "{}={text}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax",
-            self.cookie,
-            duration.as_secs()
-        );
+        let cookie = self.cookie(&text, kept);
         // A name that no cookie can have leaves the header.
         [(self.header.clone(), text), (SET_COOKIE, cookie)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)))
-            .collect()
+            .map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)))
+    }
+
+    /// The cookie that takes back the one of a request.
+    pub(super) fn take_back(&self, asked: &Asked<'_>) -> Option<HeaderValue> {
+        cookies::find(asked.headers, &self.cookie)?;
+        HeaderValue::try_from(self.cookie("", Duration::ZERO)).ok()
+    }
+
+    fn cookie(&self, value: &str, kept: Duration) -> String {
+        let (name, kept_s) = (&self.cookie, kept.as_secs());
+        format!("{name}={value}; Path=/; Max-Age={kept_s}; HttpOnly; SameSite=Lax")
     }
 }
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use banyan_rollout::{
-    Attempt, Bucket, Decision, Failure, GoingDown, NoFallback, Owner, Pin, Reason, Request, Shadow,
-    Side, Subject, decide,
+    Attempt, Bucket, Decision, Failure, Following, GoingDown, NoFallback, Owner, Pin, PinState,
+    Policy, Reason, Request, Shadow, Side, Subject, decide,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use subtle::ConstantTimeEq as _;
@@ -41,6 +41,8 @@ pub struct Ruling {
     pub shadow: Option<Shadow>,
     /// `Set-Cookie` for the answer, where the client brought no subject and was given one.
     pub set_cookie: Option<HeaderValue>,
+    /// Takes back the cookie of a pin that has ended.
+    ended_pin: Option<HeaderValue>,
     decision: Decision,
     rollout: Arc<Live>,
     writes: Owner,
@@ -64,6 +66,14 @@ impl Ruling {
         let keys = steering.keys.load();
         let now_ms = now_ms();
         let pin = rollout.pins.pin.read(asked, &keys);
+        let following = pin.and_then(|_| rollout.passed.following(steering.pin_max));
+        let ended_pin = match pin.map(|pin| seen(&rollout, pin, now_ms, following)) {
+            // Not with a write: its answer may bring another one.
+            Some(PinState::Over | PinState::GivenUp) if asked.is_safe => {
+                rollout.pins.pin.take_back(asked)
+            }
+            _ => None,
+        };
         let wrote = match state.going_down {
             GoingDown::StayWithWriter => rollout.pins.mark.read(asked, &keys),
             GoingDown::Return => None,
@@ -77,8 +87,9 @@ impl Ruling {
                 comparable: asked.is_comparable,
                 forced: forced(asked, steering),
                 pin,
+                following,
                 wrote_on: wrote
-                    .filter(|mark| mark.holds(now_ms))
+                    .filter(|mark| mark.holds(now_ms, None))
                     .map(|mark| mark.side),
                 facts: asked,
                 now_ms,
@@ -95,12 +106,13 @@ impl Ruling {
             version,
             shadow: decision.shadow,
             set_cookie,
+            ended_pin,
             decision,
             rollout,
             writes,
             has_fallback,
             honours_request_ids,
-            pin: pin.filter(|pin| pin.holds(now_ms)),
+            pin: pin.filter(|pin| pin.holds(now_ms, following)),
             is_safe: asked.is_safe,
             fell_back: None,
             begun: Instant::now(),
@@ -118,6 +130,11 @@ impl Ruling {
     pub fn overturned(&self) -> Option<(Side, Reason)> {
         let decided = (self.decision.side, self.decision.reason);
         self.fell_back.map(|_| decided)
+    }
+
+    /// What the answer brings whatever becomes of it.
+    pub(crate) fn cookies(&self) -> [Option<HeaderValue>; 2] {
+        [self.set_cookie.clone(), self.ended_pin.clone()]
     }
 
     /// Whether a body has to be kept, so that legacy could answer for gRPC.
@@ -176,14 +193,26 @@ impl Ruling {
     ) -> Vec<(HeaderName, HeaderValue)> {
         let (keys, now_ms) = (steering.keys.load(), now_ms());
         let pins = &self.rollout.pins;
-        if !is_known {
+        let lasting = |duration: Duration| Pin {
+            side: self.side,
+            since_ms: now_ms,
+            until_ms: now_ms.saturating_add(millis(duration)),
+        };
+        let pin = (!is_known).then(|| {
             self.rollout.pinned();
-            return pins.pin.give(self.side, now_ms, steering.pin, &keys);
-        }
-        match self.marks_writers() {
-            true => pins.mark.give(self.side, now_ms, MARK, &keys),
-            false => Vec::new(),
-        }
+            let pin = lasting(steering.pin);
+            let following = self.rollout.passed.following(steering.pin_max);
+            let kept = match following.filter(|_| self.side == Side::Legacy) {
+                Some(_) => steering.pin_max,
+                None => steering.pin,
+            };
+            pins.pin.give(pin, kept, &keys)
+        });
+        let mark = self
+            .marks_writers()
+            .then(|| pins.mark.give(lasting(MARK), MARK, &keys));
+        let given = pin.into_iter().chain(mark).flatten();
+        given.flatten().collect()
     }
 
     /// What is to be compared with the answer, where anything is. A request that fell back has been asked on both sides
@@ -196,6 +225,21 @@ impl Ruling {
             answered: shadow.side.other(),
             noise: shadow.noise,
         })
+    }
+
+    /// Counts a request whose client left without an answer. For the policy it is a failure after as long as the client has
+    /// waited, where that is long enough to say something about the side ([`Policy::gave_up_ms`]).
+    pub fn abandoned(&self) {
+        let waited_us = micros(self.begun.elapsed());
+        let current = self.rollout.current();
+        let policy = current.state.policy();
+        let counts = policy.is_some_and(|policy: &Policy| policy.is_given_up(waited_us));
+        drop(current);
+        let rollout = &self.rollout;
+        rollout.metrics.abandoned(rollout.name(), self.side, counts);
+        if counts {
+            rollout.recorder().answered(&self.decision, true, waited_us);
+        }
     }
 
     /// Counts the answer; once for each.
@@ -243,6 +287,18 @@ impl Comparison {
     }
 }
 
+/// What has become of a pin. What is still missing to say that it has ended is asked for, off the way of requests.
+fn seen(rollout: &Live, pin: Pin, now_ms: u64, following: Option<Following>) -> PinState {
+    if pin.asks(now_ms, following) {
+        rollout.passed.want();
+    }
+    let state = pin.state(now_ms, following);
+    if state == PinState::GivenUp {
+        rollout.metrics.pin_given_up(rollout.name());
+    }
+    state
+}
+
 /// The side that somebody asks for who may.
 fn forced(asked: &Asked<'_>, steering: &Steering) -> Option<Side> {
     let side = Side::from_name(asked.text(&FORCE_SIDE)?)?;
@@ -265,6 +321,10 @@ fn now_ms() -> u64 {
     since.map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -22,8 +22,10 @@ pub struct Steering {
     /// Whether the key is everybody's: the settings', or the store's.
     is_shared: std::sync::atomic::AtomicBool,
     pub(super) force_token: Option<Secret>,
-    /// How long a pin holds.
+    /// How long a pin holds, whatever is known.
     pub(super) pin: Duration,
+    /// How long after its write one holds whose write the follower has not passed.
+    pub(super) pin_max: Duration,
 }
 
 /// The system has no randomness to give, without which pins cannot be signed.
@@ -47,6 +49,7 @@ impl Steering {
             is_shared: secret.is_some().into(),
             force_token: config.force_token.clone(),
             pin: Duration::from_secs(config.pin_s),
+            pin_max: Duration::from_secs(config.pin_max_s),
         })
     }
 

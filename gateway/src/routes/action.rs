@@ -156,6 +156,7 @@ impl Compiler<'_> {
             grpc,
             legacy,
             follower,
+            shares_data: config.shares_data,
             comparer,
             validation,
             legacy_validates: config.legacy.honours_validate_only,

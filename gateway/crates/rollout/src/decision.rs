@@ -9,7 +9,7 @@
 //! 2. The stage. `legacy`, `shadow` and `grpc` decide for everybody; only in `split` the following matter.
 //! 3. The owner of writes, for a request that may change something, where the whole rollout has one owner.
 //! 4. The side that somebody asks for who is allowed to ([`Request::forced`]).
-//! 5. A pin, which keeps a subject with the side that took its last write until the other has caught up.
+//! 5. A pin, which keeps a subject with the side that took its last write until the other has caught up ([`Pin`]).
 //! 6. The first rule that matches.
 //! 7. The percentage. Who falls out of it and has written on gRPC stays there if the rollout says so.
 //!
@@ -26,7 +26,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bucket, Facts, GoingDown, NoFacts, Owner, Percent, Pin, RolloutState, Stage, Subject, Then,
+    Bucket, Facts, Following, GoingDown, NoFacts, Owner, Percent, Pin, RolloutState, Stage,
+    Subject, Then,
 };
 
 /// Who serves a request.
@@ -87,6 +88,8 @@ pub struct Request<'a> {
     pub forced: Option<Side>,
     /// The pin that came with the request, verified.
     pub pin: Option<Pin>,
+    /// How far the follower of legacy is known to be, where there is one: a pin may hold until it has passed the write.
+    pub following: Option<Following>,
     /// The side that took the subject's last write, as far as the gateway remembers.
     pub wrote_on: Option<Side>,
     /// What rules look at.
@@ -108,6 +111,9 @@ pub struct Decision {
     pub reason: Reason,
     /// The rule that matched, by its place in [`RolloutState::rules`].
     pub rule: Option<usize>,
+    /// Whether the percentage has the subject on that side, whoever else had a say: what is answered then stands for
+    /// the side where both are compared.
+    pub dealt: bool,
     /// Whom to ask too, once the client has its answer.
     pub shadow: Option<Shadow>,
 }
@@ -131,6 +137,7 @@ pub fn decide(state: &RolloutState, request: &Request<'_>) -> Decision {
         bucket,
         reason,
         rule,
+        dealt: is_dealt(state, request, (side, reason, rule), bucket),
         shadow: shadow(state, request, side),
     }
 }
@@ -143,7 +150,7 @@ fn place(state: &RolloutState, request: &Request<'_>, bucket: Bucket) -> Place {
     }
     let pinned = request
         .pin
-        .filter(|pin| pin.holds(request.now_ms))
+        .filter(|pin| pin.holds(request.now_ms, request.following))
         .map(|pin| (pin.side, Reason::Pin, None));
     let forced = request.forced.map(|side| (side, Reason::Forced, None));
     let read = |place: Option<Place>| place.filter(|_| request.safe);
@@ -194,6 +201,23 @@ fn split(state: &RolloutState, request: &Request<'_>, bucket: Bucket) -> Place {
     }
 }
 
+/// Whether chance alone has the subject on this side. Most pins change nothing, and a side is judged with the reads that
+/// follow writes, like the other one.
+fn is_dealt(
+    state: &RolloutState,
+    request: &Request<'_>,
+    (side, reason, _): Place,
+    bucket: Bucket,
+) -> bool {
+    match reason {
+        Reason::Percent => true,
+        Reason::Pin if state.stage == Stage::Split => {
+            split(state, request, bucket) == (side, Reason::Percent, None)
+        }
+        _ => false,
+    }
+}
+
 fn shadow(state: &RolloutState, request: &Request<'_>, side: Side) -> Option<Shadow> {
     let both_serve = state.enabled && matches!(state.stage, Stage::Shadow | Stage::Split);
     let hundredths = u32::from(Percent::HUNDRED.hundredths());
@@ -216,6 +240,7 @@ impl<'a> Request<'a> {
             comparable: false,
             forced: None,
             pin: None,
+            following: None,
             wrote_on: None,
             facts: &NoFacts,
             now_ms: 0,
@@ -232,6 +257,7 @@ impl fmt::Debug for Request<'_> {
             .field("comparable", &self.comparable)
             .field("forced", &self.forced)
             .field("pin", &self.pin)
+            .field("following", &self.following)
             .field("wrote_on", &self.wrote_on)
             .field("now_ms", &self.now_ms)
             .field("chance", &self.chance)

@@ -54,7 +54,7 @@ pub use explain::{Explanation, Falling, Line, Term, Terms, explain};
 pub use fallback::{Attempt, Failure, NoFallback};
 pub use percent::{ParsePercentError, Percent};
 pub use percentages::{Percentages, Source, Word};
-pub use pin::{KEY_BYTES_MIN, Keys, KeysError, Pin};
+pub use pin::{Following, KEY_BYTES_MIN, Keys, KeysError, Pin, PinState};
 pub use policy::{DifferenceBound, LatencyBound, Policy, PolicyError, RateBound};
 pub use rules::{Rule, RuleError, Then, When};
 pub use stage::{Owner, OwnerError, Stage};

@@ -28,6 +28,10 @@ pub struct Policy {
     pub shadow_requests: u64,
     /// Answers in the first seconds of a step do not count: caches are cold and connections new.
     pub settle_s: u64,
+    /// A client that leaves without an answer after it has waited this long counts as a failure of the side that was asked,
+    /// which took at least that long. One that leaves earlier says nothing about the side.
+    #[serde(skip_serializing_if = "is_gave_up_default")]
+    pub gave_up_ms: u64,
     /// How likely a release with equal sides may be rolled back on its whole way, in per cent: all metrics, steps and
     /// looks together.
     pub false_rollback_percent: f64,
@@ -93,6 +97,19 @@ pub struct PolicyError {
     pub allowed: &'static str,
 }
 
+/// Long enough that few answers of a service that works take it, short enough for clients whose patience ends after a
+/// second.
+const GAVE_UP_MS: u64 = 500;
+
+// What is written down of a policy that says nothing of it is what it was before there was the setting.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_gave_up_default(gave_up_ms: &u64) -> bool {
+    *gave_up_ms == GAVE_UP_MS
+}
+
 fn latency_ratio() -> f64 {
     1.25
 }
@@ -115,6 +132,7 @@ impl Default for Policy {
             step_requests: 500,
             shadow_requests: 500,
             settle_s: 10,
+            gave_up_ms: GAVE_UP_MS,
             false_rollback_percent: 1.0,
             false_advance_percent: 5.0,
             errors: RateBound::default(),
@@ -171,6 +189,15 @@ impl Policy {
         self.latency.len() + 2
     }
 
+    /// Whether a client that left without an answer after this long counts as a failure.
+    ///
+    /// The same for both sides, and by the time alone: if they are equal, so is what is counted of them, and the stated
+    /// probability holds. A side is not made quicker by clients that leave it early, since those are not counted at all.
+    #[must_use]
+    pub const fn is_given_up(&self, waited_us: u64) -> bool {
+        waited_us >= self.gave_up_ms.saturating_mul(1_000)
+    }
+
     /// Whether this can be meant.
     ///
     /// # Errors
@@ -189,6 +216,12 @@ impl Policy {
                 self.false_advance_percent,
                 (0.0001, 50.0),
                 "0.0001 to 50 is allowed",
+            ),
+            between(
+                "gave_up_ms",
+                self.gave_up_ms as f64,
+                (10.0, 600_000.0),
+                "10 to 600000 is allowed",
             ),
         ];
         checks.extend(self.errors.checks());
@@ -306,6 +339,16 @@ mod tests {
         assert_eq!(Policy::default().check(), Ok(()));
         let empty: Policy = serde_json::from_str("{}").unwrap();
         assert_eq!(empty, Policy::default());
+        let text = serde_json::to_string(&empty).unwrap();
+        assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), empty);
+    }
+
+    #[test]
+    fn who_leaves_early_says_nothing_and_who_waits_long_enough_gives_up() {
+        let policy = Policy::default();
+        for (waited_us, want) in [(5_000, false), (499_999, false), (500_000, true)] {
+            assert_eq!(policy.is_given_up(waited_us), want, "{waited_us}");
+        }
     }
 
     #[track_caller]
@@ -327,6 +370,10 @@ mod tests {
         check(
             r#"{"false_rollback_percent": 0}"#,
             "`false_rollback_percent` = 0: 0.0001 to 50 is allowed",
+        );
+        check(
+            r#"{"gave_up_ms": 5}"#,
+            "`gave_up_ms` = 5: 10 to 600000 is allowed",
         );
         check(
             r#"{"errors": {"ratio_max": 3}}"#,

@@ -80,7 +80,7 @@ impl Edge {
             .as_ref()
             .and_then(grpc::only_message);
 
-        let (side, set_cookie) = (ruling.side, ruling.set_cookie.clone());
+        let (side, cookies) = (ruling.side, ruling.cookies());
         record.ruling = Some(ruling);
         let answer = match side {
             Side::Grpc => self.by_service(moved, body, message.as_ref(), record).await,
@@ -99,7 +99,7 @@ impl Edge {
             response = shadows.follow(job.prepared(), told, response);
         }
         let side = record.ruling.as_ref().map_or(side, |ruling| ruling.side);
-        mark(&mut response, side, set_cookie, asked.caller.context);
+        mark(&mut response, side, cookies, asked.caller.context);
         Ok(response)
     }
 
@@ -115,8 +115,10 @@ impl Edge {
         let answer = self.service(entry, moved.call, body, moved.asked).await;
         let ruling = record.ruling.as_mut();
         let is_write = !entry.is_safe && !entry.streams();
+        let is_known = moved.split.legacy_knows();
         let Some(ruling) = ruling.filter(|ruling| {
-            message.is_some() && ruling.may_fall_back() || is_write && ruling.marks_writers()
+            message.is_some() && ruling.may_fall_back()
+                || is_write && (ruling.marks_writers() || !is_known)
         }) else {
             return Ok((answer?, None));
         };
@@ -150,7 +152,7 @@ impl Edge {
         }
         let mut response = answer?;
         if is_write && failure.is_none() {
-            self.after_write(&mut response, ruling, true, moved.asked.caller.context);
+            self.after_write(&mut response, ruling, is_known, moved.asked.caller.context);
         }
         Ok((response, None))
     }

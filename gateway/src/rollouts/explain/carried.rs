@@ -104,7 +104,7 @@ impl Ears<'_> {
         };
         let lasts_ms = u64::try_from(MARK.as_millis()).unwrap_or(u64::MAX);
         match self.read(&self.pins.mark, &WROTE, came, lasts_ms) {
-            Some(mark) if mark.holds(self.now_ms) => (Some(mark.side), lasts),
+            Some(mark) if mark.holds(self.now_ms, None) => (Some(mark.side), lasts),
             Some(mark) => {
                 let why = format!("the mark of {} had run out", mark.side);
                 (None, Term::Unheard { side: None, why })
@@ -134,7 +134,11 @@ impl Ears<'_> {
     fn read(&self, kind: &Kind, header: &HeaderName, came: &str, lasts_ms: u64) -> Option<Pin> {
         if let Some(side) = Side::from_name(came) {
             let until_ms = self.now_ms.saturating_add(lasts_ms);
-            return Some(Pin { side, until_ms });
+            return Some(Pin {
+                side,
+                since_ms: self.now_ms,
+                until_ms,
+            });
         }
         let value = HeaderValue::from_str(came).ok()?;
         let headers = HeaderMap::from_iter([(header.clone(), value)]);

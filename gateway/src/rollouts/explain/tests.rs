@@ -91,7 +91,11 @@ fn words(live: &Live, steering: &Steering) -> Vec<Words> {
     let keys = steering.keys.load();
     let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap();
     let signed = |purpose: &str, side, until_ms| {
-        let pin = Pin { side, until_ms };
+        let pin = Pin {
+            side,
+            since_ms: now_ms - 2,
+            until_ms,
+        };
         pin.sign(&keys, purpose)
     };
     let of = |purpose: &str| {

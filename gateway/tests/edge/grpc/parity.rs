@@ -213,7 +213,7 @@ async fn who_wrote_over_grpc_finds_it_whatever_the_percentage_becomes() {
     assert_eq!(read(&[("x-banyan-pin", &pin)]).await, "legacy");
     let pair = cookie.split(';').next().unwrap();
     assert_eq!(read(&[("cookie", pair)]).await, "legacy");
-    let forged = pin.replace("1.l.", "1.l.9");
+    let forged = pin.replace("2.l.", "2.l.9");
     assert_eq!(read(&[("x-banyan-pin", &forged)]).await, "grpc");
 
     let write = shop.call("CreateItem", create("Tea", 1), &[user]).await;

@@ -9,7 +9,7 @@ use super::{
     layout::Layout,
     window::{GROUPS, Pair, Window, group},
 };
-use crate::{Bucket, Decision, Percent, Reason, Side};
+use crate::{Bucket, Decision, Percent, Side};
 
 /// Counts what is answered and compared at one percentage.
 #[derive(Debug)]
@@ -54,11 +54,11 @@ impl Recorder {
         self.percent
     }
 
-    /// Counts an answer. Only those count whose side the percentage decided: pins, rules and forced sides choose their
-    /// subjects, and would compare apples with pears.
+    /// Counts an answer. Only those count whose side is the percentage's: rules, forced sides and pins away from it choose
+    /// their subjects, and would compare apples with pears.
     pub fn answered(&self, decision: &Decision, failed: bool, latency_us: u64) {
         let on_grpc = decision.side == Side::Grpc;
-        if decision.reason != Reason::Percent || self.percent.includes(decision.bucket) != on_grpc {
+        if !decision.dealt || self.percent.includes(decision.bucket) != on_grpc {
             return;
         }
         let block = self.layout.and_then(|layout| layout.block(decision.bucket));
@@ -170,14 +170,10 @@ mod tests {
             },
             &Request::of(&subject),
         );
-        for (side, reason) in [
-            (decision.side, Reason::Pin),
-            (decision.side, Reason::Forced),
-            (decision.side.other(), Reason::Percent),
-        ] {
+        for (side, dealt) in [(decision.side, false), (decision.side.other(), true)] {
             let other = Decision {
                 side,
-                reason,
+                dealt,
                 ..decision
             };
             recorder.answered(&other, true, 1);

@@ -147,6 +147,33 @@ fn a_good_step_is_left_with_its_evidence_and_a_bad_one_rolled_back() {
 }
 
 #[test]
+fn clients_that_give_up_speak_against_the_side_that_they_leave_more_often_and_only_then() {
+    let policy = policy();
+    let outcome = |of_grpc: u64, of_legacy: u64| {
+        let mut analysis = Analysis::new(&policy, Stage::Split, percent(25), 0);
+        for number in 0..30 {
+            let mut window = minute(percent(25), number, 1, 100);
+            for bucket in (0..10_000).filter_map(Bucket::from_index) {
+                let is_grpc = percent(25).includes(bucket);
+                let every = if is_grpc { of_grpc } else { of_legacy };
+                let place = number * 31 + u64::from(bucket.index()) * 13;
+                if place.is_multiple_of(every) {
+                    window.answered(bucket, true, 1_000_000);
+                }
+            }
+            analysis.observe(&policy, &window);
+            let outcome = analysis.judge(&policy, (number + 1) * 60_000).outcome;
+            if matches!(outcome, Outcome::RollBack(_)) {
+                return outcome;
+            }
+        }
+        analysis.judge(&policy, 30 * 60_000).outcome
+    };
+    assert_eq!(outcome(3, 3), Outcome::Advance);
+    assert_eq!(outcome(3, 50), Outcome::RollBack(BackTo::Zero));
+}
+
+#[test]
 fn a_release_that_turns_bad_after_days_is_found_as_soon() {
     let policy = Policy {
         advance: false,

@@ -168,6 +168,7 @@ pub(crate) struct Asked {
     comparable: bool,
     forced: Option<Side>,
     pin: Option<Pin>,
+    following: Option<Following>,
     wrote_on: Option<Side>,
     now_ms: u64,
     chance: u32,
@@ -181,6 +182,7 @@ impl Asked {
             comparable: self.comparable,
             forced: self.forced,
             pin: self.pin,
+            following: self.following,
             wrote_on: self.wrote_on,
             facts: &self.shown,
             now_ms: self.now_ms,
@@ -192,7 +194,7 @@ impl Asked {
 prop_compose! {
     pub(crate) fn asked()(
         subject in "[a-z]{1,2}", safe in any::<bool>(), comparable in any::<bool>(), forced in prop::option::weighted(0.2, sides()),
-        pin in prop::option::of((sides(), 0..20u64)), wrote_on in prop::option::of(sides()), app in any::<bool>(),
+        pin in prop::option::of((sides(), 1..9u64, 0..20u64)), following in prop::option::of((0..3_000u64, 0..20u64)), wrote_on in prop::option::of(sides()), app in any::<bool>(),
         country in prop::option::of("no|se"), now_ms in 0..20u64, chance in any::<u32>(),
     ) -> Asked {
         let mut shown = vec![];
@@ -208,7 +210,8 @@ prop_compose! {
             safe,
             comparable,
             forced,
-            pin: pin.map(|(side, until_ms)| Pin { side, until_ms }),
+            pin: pin.map(|(side, since_ms, until_ms)| Pin { side, since_ms, until_ms }),
+            following: following.map(|(passed_ms, pin_max_ms)| Following { passed_ms, pin_max_ms }),
             wrote_on,
             now_ms,
             chance,
@@ -257,19 +260,33 @@ proptest! {
     }
 
     #[test]
-    fn reads_stay_with_the_pin_whatever_changes_meanwhile(state in states(), asked in asked(), side in sides()) {
-        let pin = Some(Pin { side, until_ms: asked.now_ms + 1 });
-        let asked = Asked { safe: true, forced: None, pin, ..asked };
+    fn reads_stay_with_the_pin_whatever_changes_meanwhile(state in states(), asked in asked()) {
+        let asked = Asked { safe: true, forced: None, ..asked };
         let decision = decide(&state, &asked.request());
-        if state.enabled {
-            prop_assert_eq!((decision.side, decision.reason), (side, Reason::Pin));
-        } else {
-            prop_assert_eq!(decision.side, Side::Legacy);
+        let held = asked.pin.filter(|pin| pin.holds(asked.now_ms, asked.following));
+        match held {
+            Some(pin) if state.enabled => prop_assert_eq!((decision.side, decision.reason), (pin.side, Reason::Pin)),
+            // One that has run out says nothing.
+            _ => {
+                let none = Asked { pin: None, following: None, ..asked.clone() };
+                prop_assert_eq!(decision, decide(&state, &none.request()));
+            }
         }
-        // One that has run out says nothing.
-        let over = Asked { pin: Some(Pin { side, until_ms: asked.now_ms }), ..asked.clone() };
-        let none = Asked { pin: None, ..asked };
-        prop_assert_eq!(decide(&state, &over.request()), decide(&state, &none.request()));
+    }
+
+    #[test]
+    fn an_answer_stands_for_its_side_where_the_percentage_alone_has_the_subject_there(
+        state in states(), asked in asked()
+    ) {
+        let decision = decide(&state, &asked.request());
+        let free = Asked { safe: true, forced: None, pin: None, ..asked };
+        let dealt = decide(&state, &free.request());
+        if decision.dealt {
+            prop_assert_eq!((dealt.side, dealt.reason), (decision.side, Reason::Percent));
+        }
+        if decision.reason == Reason::Pin && state.stage == Stage::Split {
+            prop_assert_eq!(decision.dealt, (dealt.side, dealt.reason) == (decision.side, Reason::Percent));
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What a request may carry that moves its side: what this one's did, or what one would have done.
 
 use super::{Line, line};
-use crate::{Attempt, Decision, Failure, NoFallback, Pin, Request, RolloutState, Side, decide};
+use crate::{
+    Attempt, Decision, Failure, NoFallback, Pin, PinState, Request, RolloutState, Side, decide,
+};
 
 /// On what terms requests were heard about their side at the moment that is explained.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,10 +84,11 @@ impl Terms {
                 topic: "pin",
                 none: "none came",
                 one: "one to",
-                came: request.pin.map(|pin| held(pin, request.now_ms)),
+                came: request.pin.map(|pin| held(pin, request)),
                 with: &|side| Request {
                     pin: Some(Pin {
                         side,
+                        since_ms: request.now_ms,
                         until_ms: u64::MAX,
                     }),
                     ..*request
@@ -122,7 +125,9 @@ impl Terms {
         if decision.side == Side::Legacy {
             return None;
         }
-        let pin = request.pin.filter(|pin| pin.holds(request.now_ms));
+        let pin = request
+            .pin
+            .filter(|pin| pin.holds(request.now_ms, request.following));
         let attempt = |failure, request_id_honoured| {
             let attempt = Attempt {
                 allowed: falling.allowed,
@@ -192,14 +197,27 @@ impl Term {
     }
 }
 
-fn held(pin: Pin, now_ms: u64) -> String {
-    let Pin { side, until_ms } = pin;
-    match pin.holds(now_ms) {
-        true => format!("to {side} for {} ms more", until_ms - now_ms),
-        false => format!(
-            "to {side} no longer: it had run out {} ms before",
-            now_ms - until_ms
+/// What is known of the follower is known today: what it has not passed it had not passed before either.
+fn held(pin: Pin, request: &Request<'_>) -> String {
+    let Pin { side, until_ms, .. } = pin;
+    let now_ms = request.now_ms;
+    let over_ms = now_ms.saturating_sub(until_ms);
+    match pin.state(now_ms, request.following) {
+        PinState::Young => format!("to {side} for {} ms more", until_ms - now_ms),
+        PinState::Waiting => format!(
+            "to {side}: its time was over {over_ms} ms before, but the follower has not passed its write"
         ),
+        PinState::GivenUp => {
+            format!("to {side} no longer: the follower has been waited for long enough")
+        }
+        PinState::Over => {
+            let is_followed = side == Side::Legacy && request.following.is_some();
+            let passed = match is_followed {
+                true => ", and the follower has passed its write by now",
+                false => "",
+            };
+            format!("to {side} no longer: it had run out {over_ms} ms before{passed}")
+        }
     }
 }
 

@@ -55,6 +55,7 @@ fn everything_that_led_to_a_decision_is_said() {
         safe: false,
         pin: Some(Pin {
             side: Side::Legacy,
+            since_ms: 1,
             until_ms: 3,
         }),
         now_ms: 5,
@@ -132,6 +133,7 @@ fn whether_legacy_would_answer_for_grpc_is_said() {
     let subject = Subject::new("alice");
     let pinned = Some(Pin {
         side: Side::Grpc,
+        since_ms: 1,
         until_ms: 9,
     });
     for (safe, pin, allowed, honours_request_ids, want) in [
@@ -200,7 +202,7 @@ proptest! {
         let request = Request { forced: None, pin: None, wrote_on: None, ..asked.request() };
         let explanation = explain(&state, &request, None, None, &heard());
         let other = explanation.decision.side.other();
-        let pin = Some(Pin { side: other, until_ms: u64::MAX });
+        let pin = Some(Pin { side: other, since_ms: 1, until_ms: u64::MAX });
         for (topic, with) in [
             ("forced", Request { forced: Some(other), ..request }),
             ("pin", Request { pin, ..request }),

@@ -9,8 +9,10 @@ use crate::migration::history::{Asked, Change, Decision, Exchange, History, Side
 
 /// A change is in force everywhere after this long.
 const IN_FORCE_US: u64 = 1_000_000;
-/// How long a pin holds, and what clocks and roads may add.
+/// How long a pin holds by itself, and what clocks and roads may add.
 const PIN_US: u64 = 31_000_000;
+/// After an outage it takes this long until every gateway knows that the follower has passed a write.
+const PASSED_US: u64 = 10_000_000;
 
 pub(super) fn check(history: &History, subjects: &Subjects<'_>, verdict: &mut Verdict) {
     let changes: BTreeMap<u64, &Change> =
@@ -30,7 +32,7 @@ pub(super) fn check(history: &History, subjects: &Subjects<'_>, verdict: &mut Ve
             if let Some(change) = changes.get(&decision.version) {
                 exchange.by_percentage(change, verdict);
             }
-            exchange.may_be_pinned(&seen, verdict);
+            exchange.may_be_pinned(&seen, history, verdict);
             exchange.may_fall_back(history, verdict);
             seen.look(&exchange, &history.changes, verdict);
         }
@@ -97,13 +99,22 @@ impl Decided<'_> {
         }
     }
 
-    fn may_be_pinned(&self, seen: &Seen, verdict: &mut Verdict) {
+    /// A pin may rest on an older write for as long as the follower could not know of it: a side was down.
+    fn may_be_pinned(&self, seen: &Seen, history: &History, verdict: &mut Verdict) {
         let written = match self.decision.side {
             Side::Legacy => seen.wrote_on_legacy_us,
             Side::Grpc => seen.wrote_on_grpc_us,
         };
-        let is_fresh = written.is_some_and(|at| self.it.sent_us <= at + PIN_US);
-        if self.decision.reason == "pin" && !is_fresh {
+        let sent_us = self.it.sent_us;
+        let is_fresh = written.is_some_and(|at| sent_us <= at + PIN_US);
+        let is_kept = written.is_some_and(|at| {
+            history.outages.iter().any(|outage| {
+                at <= outage.back_us
+                    && outage.killed_us <= at + PIN_US
+                    && sent_us <= outage.back_us + PASSED_US
+            })
+        });
+        if self.decision.reason == "pin" && !is_fresh && !is_kept {
             verdict.violation(format!("pinned without a write there: {}", named(self.it)));
         }
     }
