@@ -17,7 +17,12 @@ async fn the_admin_api_is_on_the_operators_address_only() {
     );
     assert_eq!(
         body["rollouts"][0]["routes"],
-        json!(["GET /api/items", "GET /api/items?id", "POST /api/items"])
+        json!([
+            "GET /api/items",
+            "GET /api/items?id",
+            "POST /api/items",
+            "POST /api/prices"
+        ])
     );
     assert_eq!(answer(world.get("/v1/rollouts")).await.0, 404);
     assert_eq!(answer(world.get("/metrics")).await.0, 404);
