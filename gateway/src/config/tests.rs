@@ -177,3 +177,23 @@ fn a_stream_without_limits_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn a_pin_ends_no_sooner_than_its_time_and_nobody_follows_shared_data() {
+    for (pin_max_s, is_allowed) in [(29, false), (30, true), (604_800, true), (604_801, false)] {
+        let mut config = load(&[]).unwrap();
+        config.steering.pin_max_s = pin_max_s;
+        let error = config.check().map_err(|error| error.to_string()).err();
+        let is_named = error.is_some_and(|error| error.starts_with("steering.pin_max_s"));
+        assert_eq!(is_named, !is_allowed, "{pin_max_s}");
+    }
+    let mut config = load(&[]).unwrap();
+    let movies = config.rollouts.get_mut("movies").unwrap();
+    movies.shares_data = true;
+    movies.follow = None;
+    config.check().unwrap();
+    let mut config = load(&[]).unwrap();
+    config.rollouts.get_mut("movies").unwrap().shares_data = true;
+    let error = config.check().unwrap_err().to_string();
+    assert!(error.contains("rollouts.movies.shares_data"), "{error}");
+}
