@@ -102,7 +102,7 @@ async fn a_past_decision_is_explained_by_what_was_in_force_then() {
             (decision.side, decision.reason),
             (Side::Legacy, Reason::Percent)
         );
-        assert!(said(&then, "pin").ends_with("one holds 30 s from the write on"));
+        assert!(said(&then, "pin").contains("one holds 30 s from the write on"));
         assert_eq!((said(&then, "forced"), said(&then, "wrote")), ("", ""));
         assert_eq!(rollout.routes, movies().routes);
         assert_eq!(rollout.subjects[0].to_string(), "header:x-user-id");
@@ -126,7 +126,7 @@ async fn a_past_decision_is_explained_by_what_was_in_force_then() {
             ("bob", Reason::Rule),
             "{then}"
         );
-        assert!(said(&then, "pin").ends_with("one holds 60 s from the write on"));
+        assert!(said(&then, "pin").contains("one holds 60 s from the write on"));
         assert!(said(&then, "forced").contains("legacy would make it legacy"));
         assert!(said(&then, "fallback").starts_with("legacy answers"));
         assert_eq!(rollout.routes, other().0.routes);
@@ -167,7 +167,10 @@ async fn what_an_older_release_did_not_write_down_is_said_to_be_unknown() {
             [
                 (r#","routes":["GET /api/movies","POST /api/movies"]"#, ""),
                 (r#","honours_request_ids":false"#, ""),
-                (r#","steering":{"force_token":false,"pin_s":30}"#, ""),
+                (
+                    r#","steering":{"force_token":false,"pin_s":30,"pin_max_s":86400}"#,
+                    "",
+                ),
                 (
                     r#""subjects":["header:x-user-id","cookie:banyan_subject"]"#,
                     r#""subjects":null"#,

@@ -5,13 +5,14 @@
 //!
 //! All that decides was in force at that moment, nothing of it is today's: the sources of subjects, rules, what becomes of
 //! writers, the fallback, whether a side could be asked for and how long a pin held. What an older release did not write
-//! down is said to be unknown. Keys are secret and in no log, so pins and marks are verified by today's.
+//! down is said to be unknown, and so is how far the follower of legacy was. Keys are secret and in no log, so pins and
+//! marks are verified by today's.
 
 mod carried;
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
-use banyan_rollout::{Explanation, Facts, Falling, Line, Request, Subject, explain};
+use banyan_rollout::{Explanation, Facts, Falling, Following, Line, Request, Subject, explain};
 use jiff::Timestamp;
 
 pub use self::carried::Carried;
@@ -83,19 +84,21 @@ impl Rollouts {
         let now_ms = u64::try_from(moment.time.as_millisecond()).unwrap_or_default();
         let keys = self.inner.steering.keys.load();
         let steering = moment.steering;
+        let following = moment.following(&live, self.inner.steering.pin_max);
         let heard = question.carried.heard(&carried::Ears {
             pins: &live.pins,
             keys: &keys,
             going_down: current.decides_by.going_down,
             steering,
             today: self.inner.steering.terms(),
+            is_past: moment.is_past,
             now_ms,
         });
         let request = Request {
             safe: !question.is_write,
             forced: heard.forced,
             pin: heard.pin,
-            following: live.passed.following(self.inner.steering.pin_max),
+            following,
             wrote_on: heard.wrote_on,
             facts: &facts,
             now_ms,
@@ -152,6 +155,12 @@ impl Rollouts {
 }
 
 impl Moment {
+    /// What is known of the follower; how far it was at a moment that has been is not in the log.
+    fn following(&self, live: &Live, pin_max: Duration) -> Option<Following> {
+        let now = || live.passed.following(pin_max);
+        if self.is_past { None } else { now() }
+    }
+
     /// Whether it is known where the subject of a request stood.
     fn has_subjects(&self) -> bool {
         !self.is_past || self.current.state.configured.subjects.is_some()

@@ -58,6 +58,7 @@ impl Steering {
         SteeringTerms {
             force_token: self.force_token.is_some(),
             pin_s: self.pin.as_secs(),
+            pin_max_s: Some(self.pin_max.as_secs()),
         }
     }
 

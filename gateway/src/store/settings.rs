@@ -167,7 +167,9 @@ impl State {
             known(configured.honours_request_ids.map(|it| it.to_string())),
             known(configured.steering.map(|it| {
                 let token = if it.force_token { "with a" } else { "without" };
-                format!("{token} force token, pins of {} s", it.pin_s)
+                let most = it.pin_max_s.map(|most| format!(", at most {most} s"));
+                let most = most.unwrap_or_default();
+                format!("{token} force token, pins of {} s{most}", it.pin_s)
             })),
         ]
     }

@@ -76,8 +76,12 @@ pub struct Configured {
 pub struct SteeringTerms {
     /// Whether there is a token by which a side may be asked for.
     pub force_token: bool,
-    /// How long a pin holds.
+    /// How long a pin holds, whatever is known.
     pub pin_s: u64,
+    /// How long after its write one holds whose write the follower has not passed; `None` where an older release wrote
+    /// this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin_max_s: Option<u64>,
 }
 
 /// What one source says about the percentage.

@@ -3,7 +3,7 @@
 //! Pins and marks are read by what reads them from requests. Whoever explains may also just name their side, as of one
 //! that holds.
 
-use banyan_rollout::{GoingDown, Keys, Pin, Side, Term, Terms};
+use banyan_rollout::{Following, GoingDown, Keys, Pin, PinState, Side, Term, Terms};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
@@ -34,6 +34,8 @@ pub(super) struct Ears<'a> {
     pub(super) steering: Option<SteeringTerms>,
     /// What they can say today.
     pub(super) today: SteeringTerms,
+    /// Nobody knows how far the follower was.
+    pub(super) is_past: bool,
     pub(super) now_ms: u64,
 }
 
@@ -67,9 +69,14 @@ impl Carried {
 
 impl Ears<'_> {
     fn pin(&self, came: Option<&str>) -> (Option<Pin>, Term) {
-        let pin_s = self.steering.unwrap_or(self.today).pin_s;
+        let SteeringTerms {
+            pin_s, pin_max_s, ..
+        } = self.steering.unwrap_or(self.today);
+        let longer = pin_max_s.map_or_else(String::new, |most| {
+            format!(", one to legacy until its follower has passed that, {most} s at most")
+        });
         let holds = match self.steering {
-            Some(_) => format!("one holds {pin_s} s from the write on"),
+            Some(_) => format!("one holds {pin_s} s from the write on{longer}"),
             None => format!("how long one held is not recorded, {pin_s} s today"),
         };
         let Some(came) = came else {
@@ -79,12 +86,33 @@ impl Ears<'_> {
         let Some(pin) = self.read(&self.pins.pin, &PIN, came, lasts_ms) else {
             return (None, unheard("what came", "no pin"));
         };
+        if let Some(doubt) = self.doubt(pin, pin_max_s) {
+            return (None, doubt);
+        }
         let is_later = pin.until_ms > self.now_ms.saturating_add(lasts_ms);
         let given = match is_later && self.steering.is_some() {
             true => "it was given later than at this moment",
             false => &holds,
         };
         (Some(pin), Term::Heard(given.to_owned()))
+    }
+
+    /// A pin whose time was over may have held all the same at a moment that has been.
+    fn doubt(&self, pin: Pin, pin_max_s: Option<u64>) -> Option<Term> {
+        let following = Following {
+            passed_ms: 0,
+            pin_max_ms: pin_max_s?.saturating_mul(1_000),
+        };
+        let state = pin.state(self.now_ms, Some(following));
+        (self.is_past && state == PinState::Waiting).then(|| Term::Unheard {
+            side: Some(pin.side),
+            why: format!(
+                "to {}; it had run out {} ms before, and whether the follower had passed its write then is not recorded: \
+                 taken as passed",
+                pin.side,
+                self.now_ms - pin.until_ms
+            ),
+        })
     }
 
     fn mark(&self, came: Option<&str>) -> (Option<Side>, Term) {
@@ -133,11 +161,10 @@ impl Ears<'_> {
     /// One of a side, or as it came.
     fn read(&self, kind: &Kind, header: &HeaderName, came: &str, lasts_ms: u64) -> Option<Pin> {
         if let Some(side) = Side::from_name(came) {
-            let until_ms = self.now_ms.saturating_add(lasts_ms);
             return Some(Pin {
                 side,
                 since_ms: self.now_ms,
-                until_ms,
+                until_ms: self.now_ms.saturating_add(lasts_ms),
             });
         }
         let value = HeaderValue::from_str(came).ok()?;

@@ -1,7 +1,7 @@
 //! What is explained is what a request is decided by, whatever it says of its side.
 
 use banyan_mesh::{process::Process, settings::Secret};
-use banyan_rollout::{GoingDown, Owner, Percent, Pin, Position, Rule, Side, Stage, Subjects};
+use banyan_rollout::{GoingDown, Owner, Percent, Pin, Position, Rule, Side, Stage, Subjects, Term};
 use http::{HeaderMap, HeaderName};
 
 use super::*;
@@ -9,7 +9,7 @@ use crate::{
     config::SteeringConfig,
     rollouts::{
         Asked, Definition, FORCE_SIDE, FORCE_TOKEN, Ruling, Steering,
-        pins::{PIN, WROTE},
+        pins::{PIN, Pins, WROTE},
     },
 };
 
@@ -93,7 +93,7 @@ fn words(live: &Live, steering: &Steering) -> Vec<Words> {
     let signed = |purpose: &str, side, until_ms| {
         let pin = Pin {
             side,
-            since_ms: now_ms - 2,
+            since_ms: now_ms - 1_000,
             until_ms,
         };
         pin.sign(&keys, purpose)
@@ -136,11 +136,12 @@ fn words(live: &Live, steering: &Steering) -> Vec<Words> {
 
 #[tokio::test]
 async fn what_is_explained_is_what_requests_are_decided_by() {
-    for token in [Some(TOKEN), None] {
+    for (token, is_followed) in [(Some(TOKEN), false), (None, true)] {
         let process = Process::new();
         let rollouts = Rollouts::start(kinds(), None, steering(token), &process).await;
         for definition in kinds() {
             let live = rollouts.live(&definition.name).unwrap();
+            live.passed.begin(is_followed);
             for mut words in words(&live, rollouts.steering()) {
                 for (is_write, agent) in [(false, "app/1"), (true, "other/1")] {
                     words.headers.insert("x-user-id", "alice".parse().unwrap());
@@ -200,13 +201,14 @@ async fn what_a_request_said_is_told_with_whether_it_was_heard() {
         pin: said(text),
         ..Carried::default()
     };
+    let holds = "one holds 30 s from the write on, one to legacy until its follower has passed that, 86400 s at most";
     assert_eq!(
         told(&rollouts, "pin", Carried::default()).await,
-        "none came; one to grpc would make it grpc, because pin; one holds 30 s from the write on"
+        format!("none came; one to grpc would make it grpc, because pin; {holds}")
     );
     assert_eq!(
         told(&rollouts, "pin", pin("grpc")).await,
-        "to grpc for 30000 ms more; one holds 30 s from the write on"
+        format!("to grpc for 30000 ms more; {holds}")
     );
     assert_eq!(
         told(&rollouts, "pin", pin("1.g.2.x")).await,
@@ -230,4 +232,41 @@ async fn what_a_request_said_is_told_with_whether_it_was_heard() {
         told(&rollouts, "wrote", marked).await,
         "marks of writers say nothing: who falls out of the percentage returns to legacy"
     );
+}
+
+#[test]
+fn a_pin_whose_time_was_over_may_have_held_as_far_as_the_log_knows() {
+    let steering = steering(None);
+    let (pins, keys) = (Pins::of("movies"), steering.keys.load());
+    let pin = Pin {
+        side: Side::Legacy,
+        since_ms: 1_000,
+        until_ms: 31_000,
+    };
+    let carried = Carried {
+        pin: Some(pin.sign(&keys, "movies")),
+        ..Carried::default()
+    };
+    let at = |now_ms| {
+        let heard = carried.heard(&carried::Ears {
+            pins: &pins,
+            keys: &keys,
+            going_down: GoingDown::Return,
+            steering: Some(steering.terms()),
+            today: steering.terms(),
+            is_past: true,
+            now_ms,
+        });
+        (heard.pin, heard.terms.pin)
+    };
+    assert_eq!(at(30_999).0, Some(pin));
+    let (heard, term) = at(31_500);
+    let why = "to legacy; it had run out 500 ms before, and whether the follower had passed its write then is not \
+               recorded: taken as passed";
+    let doubt = Term::Unheard {
+        side: Some(Side::Legacy),
+        why: why.to_owned(),
+    };
+    assert_eq!((heard, term), (None, doubt));
+    assert_eq!(at(1_000 + 86_400_000).0, Some(pin), "over in any case");
 }

@@ -197,7 +197,6 @@ impl Term {
     }
 }
 
-/// What is known of the follower is known today: what it has not passed it had not passed before either.
 fn held(pin: Pin, request: &Request<'_>) -> String {
     let Pin { side, until_ms, .. } = pin;
     let now_ms = request.now_ms;
