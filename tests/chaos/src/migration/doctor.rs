@@ -150,10 +150,8 @@ fn created(history: &mut History, chance: &mut Chance) -> Option<i64> {
 
 /// A success that no outage comes near.
 fn undisturbed(history: &mut History, chance: &mut Chance) -> Option<usize> {
-    let calm = |it: &Exchange| {
-        it.succeeded()
-            && !history.outages.iter().any(|outage| is_near(it, outage))
-    };
+    let calm =
+        |it: &Exchange| it.succeeded() && !history.outages.iter().any(|outage| is_near(it, outage));
     let some: Vec<usize> = (0..history.exchanges.len())
         .filter(|index| calm(&history.exchanges[*index]))
         .collect();

@@ -121,8 +121,7 @@ impl Decided<'_> {
 
     fn may_fall_back(&self, history: &History, verdict: &mut Verdict) {
         let mut outages = history.outages.iter();
-        let is_down =
-            outages.any(|outage| outage.side == Side::Grpc && is_near(self.it, outage));
+        let is_down = outages.any(|outage| outage.side == Side::Grpc && is_near(self.it, outage));
         if self.decision.fell_back && !is_down {
             verdict.violation(format!("fell back without an outage: {}", named(self.it)));
         }
