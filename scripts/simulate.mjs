@@ -22,8 +22,17 @@ if (quick) {
   const [page, close] = ["docs/benchmarks.md", "<!-- /simulate -->"];
   writeFileSync(page, readFileSync(page, "utf8").replace(close, () => `\n${tables}\n${close}`));
 }
-const rate = Number(figures.find(([name]) => name === "false_rollback_rate")?.[1]);
-if (!(rate <= 1)) {
-  console.error(`equal sides are rolled back in ${rate} % of the rollouts; 1 % is what the policy states`);
-  process.exit(1);
+
+// What docs/benchmarks.md states; few rollouts say little of how soon the slowest are found.
+const stated = { false_rollback_rate: 1 };
+if (!quick) {
+  stated.bad_release_detected_after_requests = 250_000;
+  stated.differing_release_detected_after_comparisons = 100_000;
+}
+for (const [name, most] of Object.entries(stated)) {
+  const value = Number(figures.find(([figure]) => figure === name)?.[1]);
+  if (!(value <= most)) {
+    console.error(`${name} is ${value}; at most ${most} is stated`);
+    process.exitCode = 1;
+  }
 }

@@ -51,7 +51,8 @@ pub struct RolloutConfig {
     #[serde(default, skip_serializing_if = "is_false")]
     pub shares_data: bool,
     /// What becomes of subjects when the percentage falls below them: `return` sends them back to legacy,
-    /// `stay-with-writer` keeps those on gRPC that have written there.
+    /// `stay-with-writer` keeps those on gRPC that have written there and bring the mark that they were given for it, a
+    /// cookie and the header `x-banyan-wrote`.
     #[serde(default)]
     pub going_down: GoingDown,
     /// Exceptions from the percentage; the first that matches counts.

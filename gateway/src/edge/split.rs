@@ -9,7 +9,7 @@ use axum::body::Body;
 use banyan_rollout::{BODY_BYTES_MAX, Failure, Side};
 use banyan_transcode::Captures;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Response, header::SET_COOKIE, request::Parts};
+use http::{HeaderValue, Method, Response, StatusCode, header::SET_COOKIE, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
@@ -171,7 +171,7 @@ impl Edge {
             }
         }
         if !parts.method.is_safe()
-            && response.status().is_success()
+            && is_done(response.status())
             && let Some(ruling) = &record.ruling
         {
             let is_known = split.legacy_knows();
@@ -192,7 +192,7 @@ impl Edge {
             .legacy
             .forward(parts, body, caller.context, caller.limits, caller.guests)
             .await?;
-        if !parts.method.is_safe() && response.status().is_success() {
+        if !parts.method.is_safe() && is_done(response.status()) {
             let is_known = match &split.follower {
                 Some(follower) => {
                     record.trouble = follower.catch_up().await.err();
@@ -265,6 +265,11 @@ fn validated(
         rest,
         is_call: false,
     })
+}
+
+/// Whether a write was done: old systems answer one with a redirect to what was written (RFC 9110, 15.4.4).
+fn is_done(status: StatusCode) -> bool {
+    status.is_success() || status.is_redirection()
 }
 
 fn give_cookie(response: &mut Response<Body>, cookie: HeaderValue, context: &Context) {

@@ -42,7 +42,7 @@ impl Known {
         let lag = since.and_then(|time| {
             let time = Timestamp::new(time.seconds, time.nanos).ok()?;
             // A clock that is ahead is no lag.
-            Some(now.duration_since(time).unsigned_abs())
+            Some(Duration::try_from(now.duration_since(time)).unwrap_or_default())
         });
         let state = match lag {
             // There is nobody to be behind of.
@@ -100,6 +100,11 @@ mod tests {
             ..polled(99)
         };
         assert_eq!(known(&failed).state, behind(Some(1_000)));
+        assert_eq!(
+            known(&polled(150)).state,
+            State::Ready,
+            "its clock is ahead"
+        );
         let own = StatusResponse {
             authority: Authority::Own.into(),
             ..polled(1)

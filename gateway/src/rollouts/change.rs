@@ -119,9 +119,10 @@ impl Rollouts {
             evidence: evidence.to_string(),
         };
         let changed = match self.try_to(&live, &wanted, told).await {
-            // It would be more than before: that is for the follower to say. To go down nobody is asked.
+            // It would be more than before, or back from the last stage, which this replica may not have seen yet: that is
+            // for the follower to say. To go down nobody is asked.
             Err(ChangeError::Refused {
-                source: Refusal::FollowerUnknown,
+                source: Refusal::FollowerUnknown | Refusal::NoWayBack,
                 ..
             }) if told.is_none() => {
                 let told = self.ask(&live).await;

@@ -66,7 +66,7 @@ impl Kind {
             .map(str::trim)
             .chain(cookies::find_all(asked.headers, &self.cookie))
             .filter_map(|text| Pin::verify(keys, &self.purpose, text))
-            .max_by_key(|pin| (pin.since_ms, pin.until_ms))
+            .max_by_key(|pin| pin.until_ms)
     }
 
     /// The headers of an answer that give a pin to the client, who keeps it for a while.

@@ -185,6 +185,9 @@ impl Ruling {
     }
 
     /// Headers for the answer to a write that succeeded. `is_known`: whether the other side knows of it.
+    ///
+    /// Where nobody follows, a write that went by a pin against the percentage gives no new one: else who writes often would
+    /// never be moved.
     #[must_use]
     pub fn after_write(
         &self,
@@ -198,10 +201,12 @@ impl Ruling {
             since_ms: now_ms,
             until_ms: now_ms.saturating_add(millis(duration)),
         };
-        let pin = (!is_known).then(|| {
+        let following = self.rollout.passed.following(steering.pin_max);
+        let went_by_pin = self.reason == Reason::Pin && !self.decision.dealt;
+        let is_last = went_by_pin && following.is_none();
+        let pin = (!is_known && !is_last).then(|| {
             self.rollout.pinned();
             let pin = lasting(steering.pin);
-            let following = self.rollout.passed.following(steering.pin_max);
             let kept = match following.filter(|_| self.side == Side::Legacy) {
                 Some(_) => steering.pin_max,
                 None => steering.pin,

@@ -90,7 +90,9 @@ impl Rollouts {
             });
         };
         if live.waits_from(&stored.state) {
-            self.inner.asking.notify_one();
+            if live.untold().is_some() {
+                self.inner.asking.notify_one();
+            }
             return Ok(stored);
         }
         // Decided anew on what the store has by then: nothing rises unasked.

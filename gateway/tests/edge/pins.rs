@@ -16,7 +16,7 @@ use banyan_proto::follow::v1::{
     follow_service_server::{FollowService, FollowServiceServer},
 };
 use jiff::Timestamp;
-use reqwest::Response;
+use reqwest::{RequestBuilder, Response};
 use serde_json::json;
 use tonic::{Request, Response as Answer, Status};
 
@@ -130,19 +130,27 @@ fn side(response: &Response) -> String {
 }
 
 async fn write(world: &World, user: &str) -> Response {
+    write_with(world, user, None).await
+}
+
+async fn write_with(world: &World, user: &str, pin: Option<&str>) -> Response {
     let write = world.post("/api/items", &json!({"title": "Tea", "price": 1}));
-    let response = write.header("x-user-id", user).send().await.unwrap();
+    let response = carrying(write, user, pin).send().await.unwrap();
     assert!(response.status().is_success(), "{}", response.status());
     response
 }
 
 async fn read(world: &World, user: &str, pin: Option<&str>) -> Response {
-    let read = world.get("/api/items").header("x-user-id", user);
-    let read = match pin {
-        Some(pin) => read.header("cookie", format!("banyan_pin_items={pin}")),
-        None => read,
-    };
+    let read = carrying(world.get("/api/items"), user, pin);
     read.send().await.unwrap()
+}
+
+fn carrying(request: RequestBuilder, user: &str, pin: Option<&str>) -> RequestBuilder {
+    let request = request.header("x-user-id", user);
+    match pin {
+        Some(pin) => request.header("cookie", format!("banyan_pin_items={pin}")),
+        None => request,
+    }
 }
 
 async fn reads_on(world: &World, user: &str, pin: Option<&str>) -> String {
@@ -250,6 +258,7 @@ async fn where_nobody_follows_every_write_is_pinned_unless_data_are_shared() {
             let items = config.rollouts.get_mut("items").unwrap();
             items.follow = None;
             items.shares_data = shares_data;
+            config.steering.pin_s = 3_600;
         })
     };
     let world = alone(false).await;
@@ -259,11 +268,11 @@ async fn where_nobody_follows_every_write_is_pinned_unless_data_are_shared() {
         let written = write(&world, &user).await;
         assert_eq!(side(&written), wanted);
         let cookie = header(&written, "set-cookie").unwrap();
-        assert!(cookie.contains("; Max-Age=30;"), "{cookie}");
+        assert!(cookie.contains("; Max-Age=3600;"), "{cookie}");
         pins.push((wanted, user, header(&written, "x-banyan-pin").unwrap()));
     }
-    let answer = called(&world, &on_side("grpc")).await;
-    assert!(answer.metadata().contains_key("x-banyan-pin"));
+    let called_back = called(&world, &on_side("grpc")).await;
+    assert!(called_back.metadata().contains_key("x-banyan-pin"));
     for percent in [0, 100] {
         set_percent(&world, percent).await;
         let everybody = if percent == 0 { "legacy" } else { "grpc" };
@@ -273,7 +282,21 @@ async fn where_nobody_follows_every_write_is_pinned_unless_data_are_shared() {
             })
             .await;
             assert_eq!(reads_on(&world, user, Some(pin)).await, *wanted);
+            let again = write_with(&world, user, Some(pin)).await;
+            assert_eq!(side(&again), *wanted);
+            let is_new = header(&again, "x-banyan-pin").is_some();
+            assert_eq!(is_new, *wanted == everybody, "who writes on is moved too");
         }
+    }
+    let abort = json!({"actor": "tests", "reason": "gRPC fails"});
+    let url = format!("http://{}/v1/rollouts/items:abort", world.gateway.ops);
+    let (status, body) = answer(world.client.post(&url).json(&abort)).await;
+    assert_eq!(status, 200, "{body}");
+    for (_, user, pin) in &pins {
+        eventually("all are back", || async {
+            reads_on(&world, user, Some(pin)).await == "legacy"
+        })
+        .await;
     }
 
     let world = alone(true).await;
@@ -284,6 +307,6 @@ async fn where_nobody_follows_every_write_is_pinned_unless_data_are_shared() {
             (wanted, None)
         );
     }
-    let answer = called(&world, &on_side("grpc")).await;
-    assert!(!answer.metadata().contains_key("x-banyan-pin"));
+    let called_back = called(&world, &on_side("grpc")).await;
+    assert!(!called_back.metadata().contains_key("x-banyan-pin"));
 }

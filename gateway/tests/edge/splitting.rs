@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     calls::on_side,
-    world::{World, answer, nowhere},
+    world::{ANSWER_WITH, World, answer, nowhere},
 };
 
 async fn side(request: RequestBuilder) -> (String, Option<String>) {
@@ -74,6 +74,19 @@ async fn after_a_write_on_the_legacy_side_the_follower_catches_up() {
         201
     );
     assert_eq!(world.catch_ups(), 1, "the other side needs no follower");
+}
+
+#[tokio::test]
+async fn a_write_that_is_answered_with_a_redirect_has_been_done_too() {
+    let world = World::start().await;
+    for (status, wanted) in [("303", 1), ("302", 2), ("409", 2), ("500", 2)] {
+        let request = world
+            .post("/api/items", &json!({"title": "Tea", "price": 1}))
+            .header("x-user-id", on_side("legacy"))
+            .header(ANSWER_WITH, status);
+        assert_eq!(answer(request).await.0.to_string(), status);
+        assert_eq!(world.catch_ups(), wanted, "{status}");
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use banyan_gateway::{Running, config::Config};
 use banyan_mesh::process::Process;
 use bytes::Bytes;
 use futures::StreamExt as _;
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
@@ -185,6 +185,9 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: i
     );
 }
 
+/// The status that the old system is to answer with.
+pub(crate) const ANSWER_WITH: &str = "x-answer-with";
+
 /// The old system: it tells what it was asked.
 fn old() -> Router {
     Router::new()
@@ -222,7 +225,9 @@ async fn echo(request: Request) -> Response {
         ("keep-alive", "timeout=9"),
         ("x-kept", "1"),
     ];
-    (hop, Json(told)).into_response()
+    let status = parts.headers.get(ANSWER_WITH);
+    let status = status.and_then(|it| StatusCode::from_bytes(it.as_bytes()).ok());
+    (status.unwrap_or_default(), hop, Json(told)).into_response()
 }
 
 /// Three pieces, each sent only after the one before was taken.

@@ -9,7 +9,8 @@
 //! 2. The stage. `legacy`, `shadow` and `grpc` decide for everybody; only in `split` the following matter.
 //! 3. The owner of writes, for a request that may change something, where the whole rollout has one owner.
 //! 4. The side that somebody asks for who is allowed to ([`Request::forced`]).
-//! 5. A pin, which keeps a subject with the side that took its last write until the other has caught up ([`Pin`]).
+//! 5. A pin, which keeps a subject with the side that took its last write until the other has caught up ([`Pin`]); none to
+//!    gRPC while the rollout is halted, when everybody has to come back.
 //! 6. The first rule that matches.
 //! 7. The percentage. Who falls out of it and has written on gRPC stays there if the rollout says so.
 //!
@@ -151,6 +152,7 @@ fn place(state: &RolloutState, request: &Request<'_>, bucket: Bucket) -> Place {
     let pinned = request
         .pin
         .filter(|pin| pin.holds(request.now_ms, request.following))
+        .filter(|pin| !(state.halted && pin.side == Side::Grpc))
         .map(|pin| (pin.side, Reason::Pin, None));
     let forced = request.forced.map(|side| (side, Reason::Forced, None));
     let read = |place: Option<Place>| place.filter(|_| request.safe);

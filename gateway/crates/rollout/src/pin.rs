@@ -21,8 +21,9 @@
 //!
 //! Until its time, whatever is known. After it for as long as the follower of legacy is not known to have passed the
 //! write ([`Following`]), but not for ever: a follower that never comes back would otherwise keep the subject's reads on
-//! legacy until the rollout is over. Nobody follows gRPC, so a pin to gRPC ends with its time. So does one of the first
-//! format, `1.SIDE.UNTIL.SIGNATURE`, which does not say when the write was.
+//! legacy until the rollout is over. Nobody follows gRPC, so a pin to gRPC ends with its time. It does not say when the
+//! write was, and has the first format, `1.SIDE.UNTIL.SIGNATURE`, which releases before the second read too: a mark of
+//! somebody who writes on gRPC lasts for months. A pin to legacy that has the first format ends with its time as well.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -46,7 +47,7 @@ pub const KEY_BYTES_MIN: usize = 32;
 pub struct Pin {
     /// The side that took the write.
     pub side: Side,
-    /// Unix time in milliseconds at which the write had been done; 0 where the pin does not say.
+    /// Unix time in milliseconds at which the write had been done; 0 where the pin does not say, as none to gRPC does.
     pub since_ms: u64,
     /// Unix time in milliseconds until which it holds whatever is known.
     pub until_ms: u64,
@@ -169,11 +170,10 @@ impl Pin {
     /// As it travels: at most 70 characters that a cookie and a header may have.
     #[must_use]
     pub fn sign(self, keys: &Keys, rollout: &str) -> String {
-        let side = match self.side {
-            Side::Legacy => 'l',
-            Side::Grpc => 'g',
+        let signed = match self.side {
+            Side::Legacy => format!("{VERSION}.l.{}.{}", self.since_ms, self.until_ms),
+            Side::Grpc => format!("{FIRST_VERSION}.g.{}", self.until_ms),
         };
-        let signed = format!("{VERSION}.{side}.{}.{}", self.since_ms, self.until_ms);
         let tag = mac(&keys.0[0], rollout, &signed).finalize().into_bytes();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&tag[..TAG_BYTES]))
     }
@@ -294,7 +294,7 @@ mod tests {
         fn a_pin_survives_its_travel(
             since_ms in any::<u64>(), until_ms in any::<u64>(), grpc in any::<bool>(), rollout in "[a-z-]{1,20}",
         ) {
-            let side = if grpc { Side::Grpc } else { Side::Legacy };
+            let (side, since_ms) = if grpc { (Side::Grpc, 0) } else { (Side::Legacy, since_ms) };
             let pin = Pin { side, since_ms, until_ms };
             let text = pin.sign(&keys(b"k"), &rollout);
             prop_assert!(text.len() <= 70, "{text}");

@@ -12,7 +12,8 @@ pub enum GoingDown {
     /// They return to legacy.
     #[default]
     Return,
-    /// Those that have written on gRPC stay there, where their data are; the others return.
+    /// Those that have written on gRPC stay there, where their data are, as long as they bring the mark that they were given
+    /// for it (`x-banyan-wrote`, or its cookie); the others return.
     StayWithWriter,
 }
 

@@ -94,13 +94,17 @@ pub(crate) fn bad() -> [(&'static str, Figure, World); 12] {
         ),
         (
             "errors 1 % -> 2 %, three replicas",
-            Figure::None,
+            Figure::Requests,
             errors(replicas, 2.0),
         ),
-        ("p99 x 3, three replicas", Figure::None, tail(replicas, 3.0)),
+        (
+            "p99 x 3, three replicas",
+            Figure::Requests,
+            tail(replicas, 3.0),
+        ),
         (
             "1 % differ, three replicas",
-            Figure::None,
+            Figure::Comparisons,
             differing(replicas, 0.01),
         ),
         (
