@@ -17,6 +17,7 @@
 //! A rollout's salt is its name, pinned in its state together with the way in which subjects are dealt. So it cannot
 //! differ between replicas, restarts or restored backups; renaming a rollout makes it another one.
 
+mod answers;
 mod change;
 mod counts;
 mod data;

@@ -111,7 +111,7 @@ async fn answers_are_counted_by_side() {
     let metrics = process.metrics().encode().unwrap();
     for line in [
         format!(
-            r#"gateway_rollout_answers_total{{rollout="movies",side="grpc",reason="percent"}} {}"#,
+            r#"gateway_rollout_answers_total{{rollout="movies",side="grpc",reason="percent",version="0"}} {}"#,
             want.grpc
         ),
         format!(

@@ -16,7 +16,8 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    CHANGES_AHEAD, Definition, Metrics, Snapshot, counts::Counters, passed::Passed, pins::Pins,
+    CHANGES_AHEAD, Definition, Metrics, Snapshot, answers::Answers, counts::Counters,
+    passed::Passed, pins::Pins,
 };
 use crate::store::{Configured, State, Stored};
 
@@ -39,6 +40,7 @@ pub(super) struct Live {
     /// How the follower was when it was last asked on behalf of a percentage that waits.
     waits_for: ArcSwapOption<Follower>,
     counters: Counters,
+    answers: Answers,
     recorder: ArcSwap<Recorder>,
     pub(super) pins: Pins,
     pub(super) passed: Passed,
@@ -99,6 +101,7 @@ impl Live {
         };
         let current = Current::new(initial, &definition);
         metrics.in_force(&definition.name, &current);
+        let answers = Answers::new(&metrics.answers, &definition.name, current.version);
         Self {
             recorder: ArcSwap::from_pointee(Recorder::new(current.decides_by.percent)),
             pins: Pins::of(&definition.name),
@@ -117,6 +120,7 @@ impl Live {
             definition: ArcSwap::from_pointee(definition),
             is_gone: AtomicBool::new(false),
             counters: Counters::default(),
+            answers,
             metrics: metrics.clone(),
         }
     }
@@ -304,6 +308,8 @@ impl Live {
             return None;
         }
         self.metrics.in_force(self.name(), &current);
+        // Before anybody decides by it.
+        self.answers.begin(current.version);
         // What was counted at the percentage of before, or for no policy, can be compared with nothing that comes.
         let is_other_policy = before.state.policy() != current.state.policy();
         if before.decides_by.percent != current.decides_by.percent || is_other_policy {
@@ -314,10 +320,13 @@ impl Live {
         Some(before)
     }
 
-    /// Counts an answer.
-    pub(super) fn record(&self, side: Side, reason: Reason, status: StatusCode) {
+    /// Counts an answer that was decided by this version.
+    pub(super) fn record(&self, version: u64, side: Side, reason: Reason, status: StatusCode) {
         self.counters.record(side, status);
-        self.metrics.answered(self.name(), side, reason, status);
+        self.answers.count(version, side, reason);
+        if status.is_server_error() {
+            self.metrics.failed(self.name(), side);
+        }
     }
 
     /// What is counted for the policy.

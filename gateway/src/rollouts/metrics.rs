@@ -2,20 +2,19 @@
 
 use std::sync::atomic::AtomicU64;
 
-use banyan_rollout::{Failure, Reason, Side, Stage};
-use http::StatusCode;
+use banyan_rollout::{Failure, Side, Stage};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
-use super::live::Current;
+use super::{answers::AnswerFamily, live::Current};
 
 /// The metrics of all rollouts; clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metrics {
-    answers: Family<AnswerLabels, Counter>,
+    pub(super) answers: AnswerFamily,
     errors: Family<SideLabels, Counter>,
     percent: Family<RolloutLabels, Gauge<f64, AtomicU64>>,
     stage: Family<StageLabels, Gauge>,
@@ -29,13 +28,6 @@ pub(super) struct Metrics {
     store_up: Gauge,
     stale: Gauge,
     watchers_refused: Counter,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AnswerLabels {
-    rollout: String,
-    side: &'static str,
-    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -74,7 +66,8 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("gateway_rollout");
         registry.register(
             "answers",
-            "Answers by rollout, the side that gave them and the reason for that side",
+            "Answers by rollout, the side that gave them, the reason for that side and the version that decided; of the \
+             versions in force last, and other",
             metrics.answers.clone(),
         );
         registry.register(
@@ -146,23 +139,12 @@ impl Metrics {
         metrics
     }
 
-    pub(super) fn answered(&self, rollout: &str, side: Side, reason: Reason, status: StatusCode) {
-        let rollout = rollout.to_owned();
-        let side = side.as_str();
-        if status.is_server_error() {
-            let rollout = rollout.clone();
-            self.errors
-                .get_or_create(&SideLabels { rollout, side })
-                .inc();
-        }
-        let reason = reason.as_str();
-        self.answers
-            .get_or_create(&AnswerLabels {
-                rollout,
-                side,
-                reason,
-            })
-            .inc();
+    pub(super) fn failed(&self, rollout: &str, side: Side) {
+        let labels = SideLabels {
+            rollout: rollout.to_owned(),
+            side: side.as_str(),
+        };
+        self.errors.get_or_create(&labels).inc();
     }
 
     pub(super) fn in_force(&self, rollout: &str, current: &Current) {

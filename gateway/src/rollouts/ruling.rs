@@ -250,7 +250,8 @@ impl Ruling {
     /// Counts the answer; once for each.
     pub fn record(&self, status: StatusCode) {
         let failed = self.fell_back.is_some() || status.is_server_error();
-        self.rollout.record(self.side, self.reason, status);
+        self.rollout
+            .record(self.version, self.side, self.reason, status);
         self.rollout
             .recorder()
             .answered(&self.decision, failed, micros(self.begun.elapsed()));

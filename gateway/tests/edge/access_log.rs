@@ -194,7 +194,6 @@ async fn an_answer_of_legacy_for_grpc_tells_both() {
             [json!("legacy"), json!("percent"), Value::Null, Value::Null]
         ]
     );
-    let counted =
-        r#"gateway_rollout_answers_total{rollout="items",side="legacy",reason="fallback"} 1"#;
+    let counted = r#"gateway_rollout_answers_total{rollout="items",side="legacy",reason="fallback",version="0"} 1"#;
     assert!(world.metrics().await.contains(counted));
 }
