@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `committer` | the queue, batches, deadlines, and what is done when a batch fails |
 //! | `batch` | one batch from begin to COMMIT |
+//! | `ahead` | the next batch's transaction, asked for while one commits |
 //! | `needs`, `load` | what commands need, and fetching it for a whole batch at once |
 //! | `ledger` | the state that a batch works on, and what it changed |
 //! | `decide` | the rules applied: one file a command |
@@ -24,6 +25,7 @@
 //! database. A command whose batch has begun runs to its end even if the caller has gone: repeating the request
 //! id tells how it ended.
 
+mod ahead;
 mod answer;
 mod batch;
 mod catalogue;
@@ -70,6 +72,7 @@ use tokio::{
 };
 
 use crate::store::{Store, StoreError};
+use ahead::Ahead;
 use catalogue_cache::Catalogue;
 pub(crate) use commit::Commit;
 use committer::{Committer, Waiting};
@@ -99,13 +102,20 @@ struct Shared {
     store: Store,
     clock: Arc<dyn Clock>,
     /// The right to ask for the database's turn, and what only its holder needs.
-    turn: Mutex<Arc<Catalogue>>,
+    turn: Mutex<InTurn>,
     committed: watch::Sender<i64>,
     metrics: Metrics,
     /// How long an answer is kept under its request id, at least.
     answers_kept: SignedDuration,
     /// Held while commands that belong in one batch queue up, and while a batch is gathered.
     together: std::sync::Mutex<()>,
+}
+
+/// What only the holder of the turn needs.
+#[derive(Default)]
+struct InTurn {
+    catalogue: Arc<Catalogue>,
+    ahead: Ahead,
 }
 
 impl Inventory {
@@ -193,7 +203,7 @@ impl Inventory {
 
     /// Waits for this process's turn, then for the database's, to change the catalogue.
     pub(crate) async fn turn(&self) -> Result<Turn<'_>, StoreError> {
-        let order = self.shared.turn.lock().await;
+        let order = self.shared.turn().await;
         let store = self.shared.store.clone();
         let begun = self.apart.spawn(async move { store.write().await });
         let write = begun.await.unwrap_or(Err(StoreError::NotReady))?;
@@ -208,6 +218,13 @@ impl Inventory {
 impl Shared {
     fn now(&self) -> Timestamp {
         clock::read(self.clock.as_ref())
+    }
+
+    /// Waits for this process's turn, for whoever is not the committer.
+    async fn turn(&self) -> MutexGuard<'_, InTurn> {
+        let mut turn = self.turn.lock().await;
+        turn.ahead.give_up();
+        turn
     }
 
     /// Keeps commands together that are to be decided in one batch. Never held across an await.
@@ -229,7 +246,7 @@ impl Shared {
 pub(crate) struct Turn<'a> {
     pub(crate) commit: Commit,
     shared: &'a Shared,
-    _order: MutexGuard<'a, Arc<Catalogue>>,
+    _order: MutexGuard<'a, InTurn>,
 }
 
 impl Turn<'_> {

@@ -104,6 +104,11 @@ impl Store {
         self.begin(self.database.connection(), options).await
     }
 
+    /// Whether several may wait for the writer's turn at the same time, each on a connection of its own.
+    pub(crate) fn has_several_writers(&self) -> bool {
+        self.database.backend() != DbBackend::Sqlite
+    }
+
     /// Waits for the writer's turn and takes it; on another connection where one turns out to be lost.
     pub async fn write(&self) -> Result<Write, StoreError> {
         let mut begun = self.begin_to_write().await;

@@ -1,12 +1,11 @@
 //! One batch from its turn to its COMMIT: load, decide each in arrival order, write, all in one transaction.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{
-    answer,
-    catalogue_cache::Catalogue,
+    InTurn, answer,
     command::{Command, Outcome},
     decide,
     load::{Loaded, load},
@@ -24,6 +23,8 @@ pub(super) struct Bench<'a> {
     pub(super) store: &'a Store,
     pub(super) metrics: &'a Metrics,
     pub(super) now: &'a (dyn Fn() -> Timestamp + Sync),
+    /// Whether commands wait for the next batch.
+    pub(super) is_next: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// A batch that is decided: what its commands are answered once it is durable.
@@ -49,11 +50,11 @@ pub(super) enum Failure {
 /// Carries a batch out, or as many of its commands as fit, if any.
 pub(super) async fn run(
     bench: &Bench<'_>,
-    catalogue: &mut Arc<Catalogue>,
+    turn: &mut InTurn,
     commands: &[&Command],
 ) -> Result<Decided, Failure> {
     let mut timer = bench.metrics.time_commit();
-    let preparing = prepare(bench, catalogue, commands, &mut timer);
+    let preparing = prepare(bench, turn, commands, &mut timer);
     let Prepared {
         write,
         head,
@@ -66,6 +67,9 @@ pub(super) async fn run(
     if head.sequence == write.head().sequence && !decided.results.iter().any(is_decision) {
         // Nothing to make durable: dropping the transaction is enough.
         return Ok(decided);
+    }
+    if (bench.is_next)() {
+        turn.ahead.begin(bench.store);
     }
     let batch = write.batch();
     let committed = write.commit(&head).await;
@@ -90,15 +94,15 @@ struct Prepared {
 
 async fn prepare(
     bench: &Bench<'_>,
-    catalogue: &mut Arc<Catalogue>,
+    turn: &mut InTurn,
     commands: &[&Command],
     timer: &mut Timer<'_>,
 ) -> Result<Prepared, StoreError> {
-    let write = bench.store.write().await?;
+    let write = turn.ahead.take(bench.store).await?;
     timer.lap(Phase::Begin);
     let keys: Vec<AnswerKey> = commands.iter().filter_map(|it| answer::key(it)).collect();
     let now = (bench.now)();
-    let loaded = load(&write, catalogue, now, commands, &keys).await?;
+    let loaded = load(&write, &mut turn.catalogue, now, commands, &keys).await?;
     timer.lap(Phase::Load);
     let Loaded {
         mut ledger,

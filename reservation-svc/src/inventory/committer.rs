@@ -24,9 +24,8 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
 use super::{
-    Shared,
+    InTurn, Shared,
     batch::{self, Bench, Decided, Failure},
-    catalogue_cache::Catalogue,
     command::{Command, Outcome},
     rejection::Rejection,
 };
@@ -87,7 +86,7 @@ impl Committer {
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         while self.wait().await {
             let shared = Arc::clone(&self.shared);
-            let mut catalogue = shared.turn.lock().await;
+            let mut turn = shared.turn.lock().await;
             self.gather();
             let mut commands: VecDeque<Waiting> = std::mem::take(&mut self.next);
             if !commands.is_empty() {
@@ -95,8 +94,10 @@ impl Committer {
                     .metrics
                     .batch_commands
                     .observe(commands.len() as f64);
-                self.carry_out(&mut catalogue, &mut commands).await;
+                self.carry_out(&mut turn, &mut commands).await;
                 self.next = commands;
+            } else {
+                turn.ahead.give_up();
             }
         }
         Ok(())
@@ -150,13 +151,13 @@ impl Committer {
     }
 
     /// Answers the commands of a batch, but for those left to the next one.
-    async fn carry_out(&self, catalogue: &mut Arc<Catalogue>, commands: &mut VecDeque<Waiting>) {
+    async fn carry_out(&self, turn: &mut InTurn, commands: &mut VecDeque<Waiting>) {
         // How many are tried together, the first of them next.
         let mut parts = vec![commands.len()];
         let mut halves_left = HALVES_MAX;
         while let Some(size) = parts.pop() {
             let part: Vec<&Command> = commands.iter().take(size).map(|it| &it.command).collect();
-            match self.try_all(catalogue, &part).await {
+            match self.try_all(turn, &part).await {
                 Went::Well(decided) => {
                     let fits = decided.results.len();
                     self.shared.tell(decided.sequence);
@@ -192,11 +193,11 @@ impl Committer {
     }
 
     /// Carries commands out in one transaction; once more if that may help.
-    async fn try_all(&self, catalogue: &mut Arc<Catalogue>, commands: &[&Command]) -> Went {
-        match self.attempt(catalogue, commands).await {
+    async fn try_all(&self, turn: &mut InTurn, commands: &[&Command]) -> Went {
+        match self.attempt(turn, commands).await {
             Err(Missed { error, again: true }) => {
                 debug!(%error, "Trying a batch once more");
-                match self.attempt(catalogue, commands).await {
+                match self.attempt(turn, commands).await {
                     Ok(went) => went,
                     Err(missed) => Went::Badly(missed.error),
                 }
@@ -206,17 +207,14 @@ impl Committer {
         }
     }
 
-    async fn attempt(
-        &self,
-        catalogue: &mut Arc<Catalogue>,
-        commands: &[&Command],
-    ) -> Result<Went, Missed> {
+    async fn attempt(&self, turn: &mut InTurn, commands: &[&Command]) -> Result<Went, Missed> {
         let bench = Bench {
             store: &self.shared.store,
             metrics: &self.shared.metrics,
             now: &|| self.shared.now(),
+            is_next: &|| !self.queue.is_empty(),
         };
-        match batch::run(&bench, catalogue, commands).await {
+        match batch::run(&bench, turn, commands).await {
             Ok(decided) => Ok(Went::Well(decided)),
             Err(Failure::Failed(error)) => match error {
                 Rejection::Store(ref source) if source.is_transient() => {
@@ -233,7 +231,7 @@ impl Committer {
                 batch,
                 decided,
                 error,
-            }) => match self.look_up(batch).await {
+            }) => match self.look_up(turn, batch).await {
                 Some(true) => Ok(Went::Well(decided)),
                 Some(false) => Err(Missed {
                     error: StoreError::Undone {
@@ -251,7 +249,8 @@ impl Committer {
     }
 
     /// Whether a batch was committed whose COMMIT nobody answered; nothing if that cannot be found out in time.
-    async fn look_up(&self, batch: BatchId) -> Option<bool> {
+    async fn look_up(&self, turn: &mut InTurn, batch: BatchId) -> Option<bool> {
+        turn.ahead.give_up();
         let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
         let looking = async {
             loop {

@@ -44,7 +44,7 @@ impl Inventory {
         etag: Option<&str>,
         contact: Contact,
     ) -> Result<StoredBooking, Rejection> {
-        let _turn = self.shared.turn.lock().await;
+        let _turn = self.shared.turn().await;
         let write = self.store().write().await?;
         let booking = existing(&write, id, Some(principal)).await?;
         if let Err(denial) = booking.unchanged_since(etag) {
@@ -73,7 +73,7 @@ impl Inventory {
         principal: Option<&Principal>,
         id: BookingId,
     ) -> Result<(), Rejection> {
-        let _turn = self.shared.turn.lock().await;
+        let _turn = self.shared.turn().await;
         let write = self.store().write().await?;
         existing(&write, id, principal).await?;
         write.erase_contacts(&[id]).await?;
@@ -129,7 +129,7 @@ impl Inventory {
         let over = contacts.iter().filter(|it| it.is_over);
         let over: Vec<_> = over.map(|it| it.booking).collect();
         if !over.is_empty() {
-            let _turn = self.shared.turn.lock().await;
+            let _turn = self.shared.turn().await;
             let write = self.store().write().await?;
             let erased = write.erase_contacts(&over).await?;
             let head = write.head().clone();

@@ -81,10 +81,11 @@ impl Inventory {
         if idle {
             return Ok(Swept::All);
         }
-        let mut catalogue = self.shared.turn.lock().await;
+        let mut turn = self.shared.turn().await;
         let write = self.store().write().await?;
-        Catalogue::follow(&mut catalogue, write.head().catalogue_version);
-        let mut ledger = Ledger::new(write.head().clone(), self.now(), Arc::clone(&catalogue));
+        let catalogue = &mut turn.catalogue;
+        Catalogue::follow(catalogue, write.head().catalogue_version);
+        let mut ledger = Ledger::new(write.head().clone(), self.now(), Arc::clone(catalogue));
         let overdue = write.overdue(ledger.now, ENTRIES_MAX).await?;
         for entry in write.wait_entries_of(&overdue).await? {
             ledger.lines.add_stored(entry);
@@ -96,7 +97,7 @@ impl Inventory {
         for id in lapsed {
             decide::expire(&mut ledger, id);
         }
-        load::waitlist::lines(&write, &mut ledger, &mut catalogue, HashSet::new()).await?;
+        load::waitlist::lines(&write, &mut ledger, catalogue, HashSet::new()).await?;
         load::rooms::plans(&write, &mut ledger, HashSet::new(), Vec::new()).await?;
         decide::serve(&mut ledger);
         let forget = ledger.now - self.shared.answers_kept;

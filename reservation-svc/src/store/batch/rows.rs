@@ -1,7 +1,7 @@
 //! Many rows in one statement, as each database takes them best.
 //!
 //! PostgreSQL gets every column as one array and `unnest`s them, so that a statement reads the same, and is prepared
-//! once, however many rows it is about. SQLite gets multi-row `VALUES` in a few fixed sizes, each prepared once, and as
+//! once, however many rows it is about; a value that all rows have in common goes there once. SQLite gets multi-row `VALUES` in a few fixed sizes, each prepared once, and as
 //! many of these statements as it takes; the largest stays far below its limit of 32,766 values.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value, sea_query::ArrayType};
@@ -22,6 +22,16 @@ enum Kind {
     /// An empty text is nothing.
     MaybeText,
     Bytes,
+}
+
+impl Kind {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Number | Self::MaybeNumber => "bigint",
+            Self::Text | Self::MaybeText => "text",
+            Self::Bytes => "bytea",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -113,12 +123,16 @@ impl<'a, T> Rows<'a, T> {
     fn unnested(self, sql: &str) -> Statement {
         let (mut arrays, mut selected) = (Vec::new(), Vec::new());
         for (n, column) in (1..).zip(&self.columns) {
-            let (array, select) = match column.kind {
-                Kind::Number => ("bigint", format!("c{n}")),
-                Kind::MaybeNumber => ("bigint", format!("NULLIF(c{n}, {NO_NUMBER})")),
-                Kind::Text => ("text", format!("c{n}")),
-                Kind::MaybeText => ("text", format!("NULLIF(c{n}, '')")),
-                Kind::Bytes => ("bytea", format!("c{n}")),
+            let array = column.kind.sql();
+            // The first decides how many rows there are; of the others, one value may stand for all.
+            let value = match n {
+                1 => "c1".to_owned(),
+                _ => format!("COALESCE(c{n}, (${n}::{array}[])[1])"),
+            };
+            let select = match column.kind {
+                Kind::MaybeNumber => format!("NULLIF({value}, {NO_NUMBER})"),
+                Kind::MaybeText => format!("NULLIF({value}, '')"),
+                _ => value,
             };
             arrays.push(format!("${n}::{array}[]"));
             selected.push(select);
@@ -130,7 +144,9 @@ impl<'a, T> Rows<'a, T> {
             arrays.join(", "),
             called.join(", ")
         );
-        let values = self.columns.into_iter().map(Column::array);
+        let columns = self.columns.into_iter().enumerate();
+        let values = columns.map(|(n, column)| if n == 0 { column } else { column.once() });
+        let values = values.map(Column::array);
         Statement::from_sql_and_values(DbBackend::Postgres, sql.replace("{rows}", &rows), values)
     }
 
@@ -162,6 +178,14 @@ impl<'a, T> Rows<'a, T> {
 }
 
 impl Column {
+    /// One value if all are the same.
+    fn once(mut self) -> Self {
+        if self.values.windows(2).all(|two| two[0] == two[1]) {
+            self.values.truncate(1);
+        }
+        self
+    }
+
     fn array(self) -> Value {
         let (kind, nothing) = match self.kind {
             Kind::Number | Kind::MaybeNumber => (ArrayType::BigInt, Value::from(NO_NUMBER)),
@@ -335,7 +359,7 @@ mod tests {
         assert_eq!(one[0].sql, many[0].sql);
         assert_eq!(
             one[0].sql,
-            "WITH w (id, name) AS (SELECT c1, NULLIF(c2, '') \
+            "WITH w (id, name) AS (SELECT c1, NULLIF(COALESCE(c2, ($2::text[])[1]), '') \
              FROM unnest($1::bigint[], $2::text[]) AS r (c1, c2)) SELECT 1"
         );
     }
