@@ -148,6 +148,7 @@ impl Drop for Record {
             decided_side = decided.map(|(side, _)| side.as_str()),
             decided_reason = decided.map(|(_, reason)| reason.as_str()),
             bucket = ruling.map(|ruling| ruling.bucket.index()),
+            subject_unseen = ruling.and_then(Ruling::unseen),
             rollout_version = ruling.map(|ruling| ruling.version),
             trouble = self.trouble.as_deref(),
             trace_id = self.trace.trace_id(),

@@ -29,7 +29,7 @@ use crate::{
     refusal::Refusal,
 };
 
-pub(crate) use decode::is_corrupt;
+pub(crate) use decode::{NotUnpacked, is_corrupt, unpacked};
 
 /// What request bodies may be compressed with, for clients.
 pub(crate) const READ: HeaderValue = HeaderValue::from_static("zstd, br, gzip, identity");
@@ -155,13 +155,15 @@ fn compressed(response: Response<Body>, coding: Coding) -> Response<Body> {
     Response::from_parts(parts, Body::new(encode::Encoded::new(body, coding)))
 }
 
-/// The coding of a request's body. `identity` is none.
+/// What a request's body is packed in, first to last. `identity` is nothing.
+pub(crate) fn packings(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    tokens(headers, CONTENT_ENCODING).filter(|name| !name.eq_ignore_ascii_case("identity"))
+}
+
+/// The coding of a request's body.
 pub(crate) fn of_request(headers: &HeaderMap) -> Result<Option<Coding>, Refusal> {
     let mut found = None;
-    for name in tokens(headers, CONTENT_ENCODING) {
-        if name.eq_ignore_ascii_case("identity") {
-            continue;
-        }
+    for name in packings(headers) {
         let coding = Coding::named(name).filter(|_| found.is_none());
         found = Some(coding.ok_or_else(Refusal::unsupported_coding)?);
     }

@@ -32,7 +32,7 @@ mod table;
 mod web;
 
 pub(crate) use dialect::Dialect;
-pub(crate) use held::{glance, hold, only_message};
+pub(crate) use held::{glance, hold, only_message, sent};
 pub(crate) use legacy::{Answered, failed, message, rest};
 pub(crate) use outcome::{Outcome, finished};
 pub(crate) use pass::{Terms, ask_own, copied, pass};

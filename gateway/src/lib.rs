@@ -20,7 +20,7 @@
 //! | `forward`, `follow` | passing a request on to the legacy side, and waiting for who follows it |
 //! | `transcoded`, `guest`, `idempotency` | calling gRPC, as whom, and as which request |
 //! | `deadline`, `metadata`, `compression` | what of a request's and an answer's headers means something to a call |
-//! | `body`, `cookies`, `cells` | bodies in flight, cookies, one set of routes for several upstreams |
+//! | `body`, `sent`, `cookies`, `cells` | bodies in flight, what is looked for in them, cookies, one set of routes for several upstreams |
 //! | `profile`, `surfaces`, `refusal` | how JSON and errors look, and the gateway's own errors |
 //! | `openapi` | what is served, described: the document of each listener, and a page that shows it |
 //! | `access_log`, `metrics` | one line and one count per request |
@@ -58,6 +58,7 @@ mod refusal;
 mod reload;
 pub mod rollouts;
 mod routes;
+mod sent;
 mod shadow;
 mod site;
 mod start;

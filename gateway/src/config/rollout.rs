@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct RolloutConfig {
     /// What is kept on its side, in the order tried: `token:CLAIM` of a token that verifies, `header:NAME`, `cookie:NAME`,
-    /// `path:NAME` (a parameter of the route), `query:NAME`, `body:FIELD.FIELD` of a JSON body of at most 64 KiB,
-    /// `client:address`. One of them is a cookie or the client's address. Where none is there, the first cookie named is
-    /// minted.
+    /// `path:NAME` (a parameter of the route), `query:NAME`, `body:FIELD.FIELD` of a JSON body of at most 64 KiB
+    /// (packed and, where it came in gzip, deflate, br or zstd, unpacked), `client:address`. One of them is a cookie or the
+    /// client's address. Where none is there, the first cookie named is minted.
     #[schemars(with = "Vec<String>")]
     pub subjects: Subjects,
     /// Per cent of subjects on the gRPC side, 0 to 100, unless environment or operator say otherwise; 0 where absent.

@@ -23,6 +23,7 @@ use crate::{
     refusal::Refusal,
     rollouts::{Asked, Comparison, FORCE_SIDE, FORCE_TOKEN, Ruling},
     routes::{Route, Split},
+    sent::{Sent, Unseen},
     shadow::{self, Job, Question},
     transcoded::Caller,
 };
@@ -44,8 +45,11 @@ impl Edge {
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
         let wants_body = self.rollouts.wants_body(&split.rollout);
-        let (read, body) = match wants_body && !parts.method.is_safe() {
-            true => begin(body, caller).await,
+        let (sent, body) = match wants_body && !parts.method.is_safe() {
+            true => {
+                let (came, body) = read(body, caller).await;
+                (Some(Sent::body(came, &parts.headers)), body)
+            }
             false => (None, body),
         };
         let asked = Asked {
@@ -54,16 +58,14 @@ impl Edge {
             is_comparable: parts.method == Method::GET || split.validation.is_some(),
             captures: Some(captures),
             query: parts.uri.query(),
-            body: read.as_deref(),
+            body: sent.as_ref(),
             message: None,
             address: caller.context.client_address(),
             token: Some(&caller.token),
             is_operators: self.operators.is_some(),
         };
-        let ruling = self
-            .rollouts
-            .rule(&split.rollout, &asked)
-            .ok_or_else(Refusal::no_route)?;
+        let ruling = self.rollouts.rule(&split.rollout, &asked);
+        let ruling = ruling.ok_or_else(Refusal::no_route)?;
         // They are for the gateway; the token is a secret besides.
         parts.headers.remove(FORCE_SIDE);
         parts.headers.remove(FORCE_TOKEN);
@@ -74,7 +76,7 @@ impl Edge {
         let is_validated = split.validation.is_some() && ruling.shadow.is_some();
         let (read, body) = match is_validated && !wants_body {
             true => begin(body, caller).await,
-            false => (read, body),
+            false => (sent.and_then(Sent::into_came), body),
         };
         let (side, cookies) = (ruling.side, ruling.cookies());
         // Before anybody is asked: a client that leaves meanwhile has waited for this side.
@@ -281,9 +283,15 @@ fn give_cookie(response: &mut Response<Body>, cookie: HeaderValue, context: &Con
 /// Reads a body, if it is short: the whole of it, and a body that is the same again. Of a longer one, or one that breaks
 /// off, only the latter: whoever reads it next says what is wrong.
 async fn begin(body: Body, caller: &Caller<'_>) -> (Option<Bytes>, Body) {
+    let (came, body) = read(body, caller).await;
+    (came.ok(), body)
+}
+
+/// The same, with what kept it from being read.
+async fn read(body: Body, caller: &Caller<'_>) -> (Result<Bytes, Unseen>, Body) {
     let is_long = |body: &Body| body.size_hint().lower() > BODY_BYTES_MAX as u64;
     if is_long(&body) {
-        return (None, body);
+        return (Err(Unseen::TooLong), body);
     }
     let (mut body, _) = limited(body, caller.limits);
     let mut begun = BytesMut::new();
@@ -291,7 +299,7 @@ async fn begin(body: Body, caller: &Caller<'_>) -> (Option<Bytes>, Body) {
         match body.frame().await {
             None => {
                 let whole = begun.freeze();
-                return (Some(whole.clone()), Body::from(whole));
+                return (Ok(whole.clone()), Body::from(whole));
             }
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
@@ -300,11 +308,12 @@ async fn begin(body: Body, caller: &Caller<'_>) -> (Option<Bytes>, Body) {
             }
             Some(Err(error)) => {
                 let rest = Body::from_stream(futures::stream::iter([Err::<Bytes, _>(error)]));
-                return (None, Again::body(begun.freeze(), rest));
+                return (Err(Unseen::BrokenOff), Again::body(begun.freeze(), rest));
             }
         }
         if begun.len() > BODY_BYTES_MAX {
-            return (None, Again::body(begun.freeze(), Body::new(body)));
+            let rest = Body::new(body);
+            return (Err(Unseen::TooLong), Again::body(begun.freeze(), rest));
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Held are only calls whose rollout has to know: who decides by what is in the message, asks both sides, or may let the
 //! other side answer. A message of up to [`BODY_BYTES_MAX`] is read whole, which is what a REST body may have for the same
-//! purpose; a longer one passes as it comes and shows nothing.
+//! purpose; a longer one passes as it comes and shows nothing. A packed one is unpacked for whoever looks at it, and goes on
+//! as it came.
 
 use axum::body::Body;
 use banyan_rollout::BODY_BYTES_MAX;
 use banyan_transcode::Code;
 use bytes::{Bytes, BytesMut};
-use http::Response;
+use http::{HeaderMap, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     body::{Again, BodyLimits, Broken},
     refusal::Refusal,
+    sent::{Sent, Unseen},
     transcoded::GRPC_STATUS,
 };
 
@@ -59,12 +61,39 @@ pub(crate) async fn hold(body: Body, limits: BodyLimits) -> Result<(Option<Bytes
     }
 }
 
-/// The one message in what a client or a service sent; `None` where it is packed, or not exactly one.
-pub(crate) fn only_message(sent: &Bytes) -> Option<Bytes> {
+/// What was [held](hold) of a call, to be looked into.
+pub(crate) fn sent(held: Option<Bytes>, headers: &HeaderMap) -> Sent {
+    let held = held.ok_or(Unseen::TooLong);
+    let one = held.and_then(|held| only(&held).ok_or(Unseen::Corrupt));
+    match one {
+        Ok((message, is_packed)) => {
+            let coding = is_packed.then(|| coding(headers).to_owned());
+            Sent::new(Ok(message), coding)
+        }
+        Err(unseen) => Sent::new(Err(unseen), None),
+    }
+}
+
+/// What packed messages of a call are packed in; nothing that anybody knows where it does not say.
+pub(super) fn coding(headers: &HeaderMap) -> &str {
+    let coding = headers.get("grpc-encoding");
+    coding
+        .and_then(|coding| coding.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// The one message in what a client or a service sent, and whether it is packed; `None` where it is not exactly one.
+pub(super) fn only(sent: &Bytes) -> Option<(Bytes, bool)> {
     let &[flag, a, b, c, d] = sent.first_chunk::<PREFIX>()?;
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
     let message = sent.slice(PREFIX..);
-    (flag == 0 && message.len() == length).then_some(message)
+    (flag <= 1 && message.len() == length).then_some((message, flag == 1))
+}
+
+/// The same where it is not packed.
+pub(crate) fn only_message(sent: &Bytes) -> Option<Bytes> {
+    let (message, is_packed) = only(sent)?;
+    (!is_packed).then_some(message)
 }
 
 /// Waits until an answer is a message or a status, which is told; nothing of it is lost.
@@ -96,7 +125,7 @@ mod tests {
     use std::time::Duration;
 
     use futures::StreamExt as _;
-    use http::{HeaderMap, HeaderValue};
+    use http::HeaderValue;
 
     use super::*;
 
@@ -126,8 +155,10 @@ mod tests {
         ] {
             let sent = framed(size);
             let (held, body) = hold(in_pieces(&sent), LIMITS).await.unwrap();
-            let message = held.as_ref().and_then(only_message);
-            assert_eq!(message.map(|it| it.len()), is_shown.then_some(size));
+            let sent_one = super::sent(held, &HeaderMap::new());
+            let seen = sent_one.look().map(Bytes::len);
+            let want = is_shown.then_some(size).ok_or(Unseen::TooLong);
+            assert_eq!(seen, want);
             assert_eq!(body.collect().await.unwrap().to_bytes(), sent);
         }
     }
@@ -157,6 +188,38 @@ mod tests {
         ] {
             assert!(!is_one(other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_packed_message_is_seen_by_its_coding() {
+        // `printf a | gzip -n`
+        let gzipped = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0";
+        let mut packed = vec![1, 0, 0, 0, 21];
+        packed.extend(gzipped);
+        let see = |framed: &[u8], coding: Option<&'static str>| {
+            let name = http::HeaderName::from_static("grpc-encoding");
+            let coding = coding.map(|coding| (name, HeaderValue::from_static(coding)));
+            let held = Some(Bytes::copy_from_slice(framed));
+            super::sent(held, &coding.into_iter().collect())
+                .look()
+                .cloned()
+        };
+        let letter = Ok(Bytes::from_static(b"a"));
+        assert_eq!(see(&packed, Some("gzip")), letter);
+        assert_eq!(
+            see(b"\0\0\0\0\x01a", Some("gzip")),
+            letter,
+            "it need not be packed"
+        );
+        for coding in [Some("snappy"), Some("identity"), None] {
+            assert_eq!(
+                see(&packed, coding),
+                Err(Unseen::UnknownCoding),
+                "{coding:?}"
+            );
+        }
+        assert_eq!(see(&packed[..20], Some("gzip")), Err(Unseen::Corrupt));
+        assert_eq!(see(b"\x01\0\0\0\x01a", Some("gzip")), Err(Unseen::Corrupt));
     }
 
     #[tokio::test]

@@ -19,12 +19,13 @@ use super::{
     Dialect,
     answer::whole,
     flow::Flow,
-    held::broken_off,
+    held::{self, broken_off},
     messages::{Messages, PREFIX},
     metadata,
 };
 use crate::{
     body::{BodyLimits, limited},
+    compression::{NotUnpacked, unpacked},
     guest::Guests,
     idempotency::IDEMPOTENCY_KEY,
     refusal::Refusal,
@@ -32,8 +33,13 @@ use crate::{
 
 /// Largest answer of a legacy system.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// The one message of a unary call.
-pub(crate) async fn message(body: Body, limits: BodyLimits) -> Result<Bytes, Refusal> {
+
+/// The one message of a unary call, unpacked: its size counts packed and unpacked.
+pub(crate) async fn message(
+    body: Body,
+    headers: &HeaderMap,
+    limits: BodyLimits,
+) -> Result<Bytes, Refusal> {
     let flow = Flow::default();
     let messages = Messages::new(body, limits, false, flow.clone());
     // Nobody sends more than a message and its prefix.
@@ -43,21 +49,23 @@ pub(crate) async fn message(body: Body, limits: BodyLimits) -> Result<Bytes, Ref
     };
     let (body, watch) = limited(Body::new(messages), whole);
     let collected = body.collect().await;
-    let mut bytes = collected
+    let bytes = collected
         .map_err(|_| broken_off(flow.broken().or_else(|| watch.broken())))?
         .to_bytes();
-    let Some(&[flag, a, b, c, d]) = bytes.first_chunk::<PREFIX>() else {
-        return Err(Refusal::broken_message("one message is expected"));
-    };
-    if flag != 0 {
-        return Err(Refusal::compressed_message());
+    let only = held::only(&bytes);
+    let expected = || Refusal::broken_message("exactly one whole message is expected");
+    let (message, is_packed) = only.ok_or_else(expected)?;
+    if !is_packed {
+        return Ok(message);
     }
-    if bytes.len() - PREFIX != u32::from_be_bytes([a, b, c, d]) as usize {
-        return Err(Refusal::broken_message(
-            "exactly one whole message is expected",
-        ));
-    }
-    Ok(bytes.split_off(PREFIX))
+    let bytes_max = limits.bytes_max.unwrap_or(usize::MAX);
+    unpacked(message, held::coding(headers), bytes_max).map_err(|why| match why {
+        NotUnpacked::UnknownCoding => Refusal::unknown_packing(),
+        NotUnpacked::Corrupt => {
+            Refusal::broken_message("the message is not what its grpc-encoding says")
+        }
+        NotUnpacked::TooLong => Refusal::message_too_large(),
+    })
 }
 
 /// The REST call of a message, with the client's metadata as its headers, and the rule that its answer is read by. The

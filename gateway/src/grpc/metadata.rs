@@ -84,7 +84,7 @@ pub(super) fn for_service(
     out
 }
 
-/// The same for a copy of a call: it asks for an answer that can be read here.
+/// The same for a copy of a call: it is not packed, and asks for an answer that can be read here.
 pub(super) fn for_copy(
     headers: &HeaderMap,
     context: &Context,
@@ -93,6 +93,7 @@ pub(super) fn for_copy(
 ) -> HeaderMap {
     let mut out = for_service(headers, context, guests, is_operators);
     out.remove("grpc-accept-encoding");
+    out.remove("grpc-encoding");
     out
 }
 

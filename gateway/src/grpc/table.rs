@@ -49,7 +49,7 @@ pub(crate) struct Entry {
     /// The method as REST calls, under the same rollout; empty where none is known.
     pub(crate) rules: Vec<Reverse>,
     /// What its message shows where a REST request would show it, by the same routes.
-    views: Vec<RequestView>,
+    pub(crate) views: Vec<RequestView>,
 }
 
 /// Who answers a call.
@@ -181,10 +181,7 @@ impl Entry {
 
     /// How a message is looked at: by the first route that it fits.
     pub(crate) fn view(&self, message: &[u8]) -> Option<&RequestView> {
-        let mut views = self.views.iter();
-        views
-            .find(|view| view.is_met(message))
-            .or_else(|| self.views.first())
+        RequestView::fitting(&self.views, message)
     }
 
     /// Whether it can be asked to change nothing.

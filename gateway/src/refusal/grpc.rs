@@ -60,8 +60,10 @@ impl Refusal {
         )
     }
 
-    pub(crate) fn compressed_message() -> Refusal {
-        let message = "the legacy side takes no compressed messages".to_owned();
+    pub(crate) fn unknown_packing() -> Refusal {
+        let message = "the legacy side, which serves this caller, takes messages that are plain or packed with zstd, br, \
+                       gzip or deflate, as grpc-encoding says";
+        let message = message.to_owned();
         let (status, code) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented);
         Refusal::new(
             status,

@@ -10,6 +10,7 @@ use prometheus_client::{
 };
 
 use super::{answers::AnswerFamily, live::Current};
+use crate::sent::Unseen;
 
 /// The metrics of all rollouts; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,7 @@ pub(super) struct Metrics {
     waiting: Family<RolloutLabels, Gauge>,
     pins_given_up: Family<RolloutLabels, Counter>,
     abandoned: Family<AbandonedLabels, Counter>,
+    unseen: Family<UnseenLabels, Counter>,
     store_up: Gauge,
     stale: Gauge,
     watchers_refused: Counter,
@@ -52,6 +54,12 @@ struct AbandonedLabels {
     rollout: String,
     side: &'static str,
     counts: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UnseenLabels {
+    rollout: String,
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -120,6 +128,12 @@ impl Metrics {
             "abandoned",
             "Requests whose client left without an answer; counts is yes where the policy counts it as a failure",
             metrics.abandoned.clone(),
+        );
+        registry.register(
+            "subjects_unseen",
+            "Requests whose subject was looked for in a body or message of which nothing could be seen, by why; they fell \
+             to the next source",
+            metrics.unseen.clone(),
         );
         registry.register(
             "stale",
@@ -210,6 +224,14 @@ impl Metrics {
             counts: if counts { "yes" } else { "no" },
         };
         self.abandoned.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn unseen(&self, rollout: &str, unseen: Unseen) {
+        let labels = UnseenLabels {
+            rollout: rollout.to_owned(),
+            reason: unseen.as_str(),
+        };
+        self.unseen.get_or_create(&labels).inc();
     }
 
     pub(super) fn stale(&self, is_stale: bool) {

@@ -6,7 +6,11 @@ use banyan_rollout::{Facts, field_of_body};
 use banyan_transcode::{Captures, RequestView};
 use http::{HeaderMap, HeaderName};
 
-use crate::{cookies, tokens::Presented};
+use crate::{
+    cookies,
+    sent::{Sent, Unseen},
+    tokens::Presented,
+};
 
 /// A side that somebody asks for.
 pub(crate) const FORCE_SIDE: HeaderName = HeaderName::from_static("x-banyan-force-side");
@@ -26,8 +30,8 @@ pub struct Asked<'a> {
     pub(crate) captures: Option<&'a Captures>,
     /// Its query, as it came.
     pub query: Option<&'a str>,
-    /// Its body, where that is JSON and short enough.
-    pub body: Option<&'a [u8]>,
+    /// Its body, where subjects may stand in it.
+    pub(crate) body: Option<&'a Sent>,
     /// The message of a gRPC call, in place of path, query and body.
     pub(crate) message: Option<Message<'a>>,
     /// The client's address.
@@ -38,11 +42,22 @@ pub struct Asked<'a> {
     pub is_operators: bool,
 }
 
-/// A message on the wire, and what its route makes of it.
+/// A message, and what its routes make of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a> {
-    pub(crate) view: &'a RequestView,
-    pub(crate) wire: &'a [u8],
+    pub(crate) views: &'a [RequestView],
+    pub(crate) sent: &'a Sent,
+}
+
+impl Message<'_> {
+    fn text(
+        &self,
+        read: impl FnOnce(&RequestView, &[u8]) -> Option<String>,
+    ) -> Option<Cow<'static, str>> {
+        let wire = self.sent.look().ok()?;
+        let view = RequestView::fitting(self.views, wire)?;
+        read(view, wire).map(Cow::Owned)
+    }
 }
 
 impl<'a> Asked<'a> {
@@ -61,6 +76,12 @@ impl<'a> Asked<'a> {
             token: None,
             is_operators: false,
         }
+    }
+
+    /// Why a subject was looked for in what it sent, and not seen.
+    pub(super) fn unseen(&self) -> Option<Unseen> {
+        let message = self.message.map(|message| message.sent);
+        message.or(self.body)?.unseen()
     }
 
     pub(super) fn text(&self, name: &HeaderName) -> Option<&'a str> {
@@ -84,14 +105,14 @@ impl Facts for Asked<'_> {
 
     fn path(&self, name: &str) -> Option<Cow<'_, str>> {
         if let Some(message) = self.message {
-            return message.view.path(message.wire, name).map(Cow::Owned);
+            return message.text(|view, wire| view.path(wire, name));
         }
         self.captures?.get(name).map(Cow::Borrowed)
     }
 
     fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         if let Some(message) = self.message {
-            return message.view.query(message.wire, name).map(Cow::Owned);
+            return message.text(|view, wire| view.query(wire, name));
         }
         let pairs = url::form_urlencoded::parse(self.query?.as_bytes());
         pairs
@@ -101,9 +122,10 @@ impl Facts for Asked<'_> {
 
     fn body(&self, path: &str) -> Option<Cow<'_, str>> {
         if let Some(message) = self.message {
-            return message.view.body(message.wire, path).map(Cow::Owned);
+            return message.text(|view, wire| view.body(wire, path));
         }
-        field_of_body(self.body?, path).map(Cow::Owned)
+        let body = self.body?.look().ok()?;
+        field_of_body(body, path).map(Cow::Owned)
     }
 
     fn client_address(&self) -> Option<Cow<'_, str>> {
@@ -113,6 +135,7 @@ impl Facts for Asked<'_> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use http::header::COOKIE;
 
     use super::*;
@@ -133,9 +156,11 @@ mod tests {
     #[test]
     fn queries_and_bodies_are_read_as_they_are_meant() {
         let headers = HeaderMap::new();
+        let body = Bytes::from_static(br#"{"guest": {"id": 7}}"#);
+        let body = Sent::body(Ok(body), &headers);
         let facts = Asked {
             query: Some("a=1&user=%D0%B0+b&user=2"),
-            body: Some(br#"{"guest": {"id": 7}}"#),
+            body: Some(&body),
             ..Asked::of(&headers)
         };
         assert_eq!(facts.query("user").as_deref(), Some("а b"));

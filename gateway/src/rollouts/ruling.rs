@@ -19,6 +19,7 @@ use super::{
     pins::MARK,
     request::{Asked, FORCE_SIDE, FORCE_TOKEN},
 };
+use crate::sent::Unseen;
 
 /// A client keeps its side for a year after its last visit without one.
 const COOKIE_AGE_S: u32 = 365 * 24 * 60 * 60;
@@ -52,6 +53,8 @@ pub struct Ruling {
     is_safe: bool,
     /// How gRPC failed, where legacy answers for it.
     fell_back: Option<Failure>,
+    /// Why a subject was looked for in what was sent, and not seen.
+    unseen: Option<Unseen>,
     begun: Instant,
 }
 
@@ -62,6 +65,10 @@ impl Ruling {
             Some(subject) => (subject, None),
             None => mint(current.subjects.cookie().unwrap_or(COOKIE)),
         };
+        let unseen = asked.unseen();
+        if let Some(unseen) = unseen {
+            rollout.metrics.unseen(rollout.name(), unseen);
+        }
         let state = &current.decides_by;
         let keys = steering.keys.load();
         let now_ms = now_ms();
@@ -115,6 +122,7 @@ impl Ruling {
             pin: pin.filter(|pin| pin.holds(now_ms, following)),
             is_safe: asked.is_safe,
             fell_back: None,
+            unseen,
             begun: Instant::now(),
         }
     }
@@ -130,6 +138,12 @@ impl Ruling {
     pub fn overturned(&self) -> Option<(Side, Reason)> {
         let decided = (self.decision.side, self.decision.reason);
         self.fell_back.map(|_| decided)
+    }
+
+    /// Why the subject is not from the body or message, where it was looked for there and nothing could be seen.
+    #[must_use]
+    pub fn unseen(&self) -> Option<&'static str> {
+        self.unseen.map(Unseen::as_str)
     }
 
     /// What the answer brings whatever becomes of it.

@@ -15,16 +15,20 @@ use super::{
 };
 
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     /// Collects what is logged on this thread, on which all of the test runs.
-    fn collect() -> (Lines, DefaultGuard) {
+    pub(crate) fn collect() -> (Lines, DefaultGuard) {
+        Lines::collect_at(tracing::Level::TRACE)
+    }
+
+    pub(crate) fn collect_at(level: tracing::Level) -> (Lines, DefaultGuard) {
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
-            .with_max_level(tracing::Level::TRACE)
+            .with_max_level(level)
             .with_writer(lines.clone())
             .finish();
         (lines, tracing::subscriber::set_default(subscriber))
@@ -35,7 +39,7 @@ impl Lines {
     }
 
     /// The lines about requests.
-    fn answered(&self) -> Vec<Value> {
+    pub(crate) fn answered(&self) -> Vec<Value> {
         let lines = self.text();
         let lines = lines
             .lines()
@@ -43,6 +47,13 @@ impl Lines {
         lines
             .filter(|line: &Value| line["message"] == "Answered request")
             .collect()
+    }
+
+    /// The same, once: they are forgotten.
+    pub(crate) fn take(&self) -> Vec<Value> {
+        let answered = self.answered();
+        self.0.lock().unwrap().clear();
+        answered
     }
 }
 

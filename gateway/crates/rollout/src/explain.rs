@@ -136,6 +136,11 @@ fn subject(
         if missing.iter().any(|source| source.starts_with("token:")) {
             text.push_str(" (so does a token that does not verify)");
         }
+        if missing.iter().any(|source| source.starts_with("body:")) {
+            text.push_str(
+                " (so does a body that is longer than 64 KiB, packed or unpacked, or cannot be unpacked)",
+            );
+        }
     }
     line("subject", text)
 }

@@ -88,6 +88,13 @@ impl RequestView {
         }
     }
 
+    /// Of several routes' views the first whose rule is meant by the message, else the first.
+    #[must_use]
+    pub fn fitting<'v>(views: &'v [Self], wire: &[u8]) -> Option<&'v Self> {
+        let mut all = views.iter();
+        all.find(|view| view.is_met(wire)).or_else(|| views.first())
+    }
+
     /// Whether every variable and every required query key has a value in the message, so that the rule is meant.
     #[must_use]
     pub fn is_met(&self, wire: &[u8]) -> bool {

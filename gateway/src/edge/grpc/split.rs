@@ -21,6 +21,7 @@ use crate::{
     refusal::Refusal,
     rollouts::{Asked as Request, Message, Ruling},
     routes::Split,
+    sent::Sent,
     shadow::{Job, Question, Rest, validated},
     transcoded::{Call, Told, failure_of},
 };
@@ -51,19 +52,17 @@ impl Edge {
             ..
         } = *moved;
         let is_shown = !entry.client_streams && self.rollouts.wants_message(&split.rollout);
-        let (mut held, mut body) = match is_shown {
+        let (mut sent, mut body) = match is_shown {
             true => moved.hold(body).await?,
             false => (None, body),
         };
-        let shown = held.as_ref().and_then(grpc::only_message);
-        let shown = shown.as_deref().and_then(|wire| {
-            let view = entry.view(wire)?;
-            Some(Message { view, wire })
-        });
         let request = Request {
             is_safe: entry.is_safe,
             is_comparable: !entry.streams() && (entry.is_safe || entry.can_validate_only()),
-            message: shown,
+            message: sent.as_ref().map(|sent| Message {
+                views: &entry.views,
+                sent,
+            }),
             address: asked.caller.context.client_address(),
             token: Some(&asked.caller.token),
             is_operators: self.operators.is_some(),
@@ -73,12 +72,11 @@ impl Edge {
         let ruling = ruling.ok_or_else(Refusal::no_method)?;
         let is_kept = !entry.streams() && (ruling.shadow.is_some() || ruling.may_fall_back());
         if is_kept && !is_shown {
-            (held, body) = moved.hold(body).await?;
+            (sent, body) = moved.hold(body).await?;
         }
-        let message = held
+        let message = sent
             .filter(|_| is_kept)
-            .as_ref()
-            .and_then(grpc::only_message);
+            .and_then(|sent| sent.look().ok().cloned());
 
         let (side, cookies) = (ruling.side, ruling.cookies());
         record.ruling = Some(ruling);
@@ -170,7 +168,8 @@ impl Edge {
         if moved.entry.rules.is_empty() {
             return Err(Refusal::no_rest_form());
         }
-        let message = grpc::message(body, moved.asked.caller.limits).await?;
+        let headers = &moved.asked.parts.headers;
+        let message = grpc::message(body, headers, moved.asked.caller.limits).await?;
         self.legacy_call(moved, &message, record).await
     }
 
@@ -236,10 +235,11 @@ impl Edge {
 }
 
 impl Moved<'_> {
-    async fn hold(&self, body: Body) -> Result<(Option<Bytes>, Body), Refusal> {
+    async fn hold(&self, body: Body) -> Result<(Option<Sent>, Body), Refusal> {
         let held = grpc::hold(body, self.asked.caller.limits);
         let held = timeout_at(self.asked.deadline, held).await;
-        held.unwrap_or_else(|_| Err(Refusal::out_of_time()))
+        let (held, body) = held.unwrap_or_else(|_| Err(Refusal::out_of_time()))?;
+        Ok((Some(grpc::sent(held, &self.asked.parts.headers)), body))
     }
 
     /// The id by which both sides would know the call again.
