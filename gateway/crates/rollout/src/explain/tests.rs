@@ -85,6 +85,20 @@ fn everything_that_led_to_a_decision_is_said() {
 }
 
 #[test]
+fn a_body_that_cannot_be_seen_lacks_the_subject() {
+    let sources = ["body:title", "cookie:c"].map(|source| source.parse().unwrap());
+    let subjects = Subjects::new(sources.to_vec()).unwrap();
+    let shown = Shown::new(&[("cookie:c", "alice")]);
+    let reading = subjects.find(&shown);
+    let request = Request::of(reading.subject.as_ref().unwrap());
+    let explanation = explain(&state(), &request, Some(&reading), None, &heard());
+    let want = "found in cookie:c, after body:title lacked it (so does a body that is longer than 64 KiB, packed or \
+                unpacked, or cannot be unpacked)";
+    let said = said(&explanation, "subject").remove(0);
+    assert!(said.ends_with(want), "{said}");
+}
+
+#[test]
 fn what_could_have_come_is_said_with_what_it_would_change() {
     let subject = Subject::new("alice");
     let request = Request::of(&subject);
