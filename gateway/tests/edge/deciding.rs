@@ -21,6 +21,9 @@ const PERCENTS: [u32; 3] = [0, 50, 100];
 /// Side and reason at each of [`PERCENTS`].
 type Want = [(&'static str, &'static str); 3];
 
+/// A user, further headers, and what becomes of the request.
+type Case<'a> = (&'a str, Vec<(&'static str, &'static str)>, Want);
+
 const PERCENT_LOW: Want = [
     ("legacy", "percent"),
     ("grpc", "percent"),
@@ -75,8 +78,7 @@ impl Users {
         ])
     }
 
-    /// User, further headers, and what becomes of the request.
-    fn cases(&self) -> Vec<(&str, Vec<(&'static str, &'static str)>, Want)> {
+    fn cases(&self) -> Vec<Case<'_>> {
         let (low, never) = (self.low.0.as_str(), self.low.1.as_str());
         let (high, always) = (self.high.0.as_str(), self.high.1.as_str());
         let middle = self.middle.as_str();
