@@ -110,11 +110,14 @@ fn ratio(rates: &[f64], peers: &[f64]) -> f64 {
     )
 }
 
-/// The value in the middle, the lower one of two; 0 of none.
+/// The value in the middle, the mean of the two of an even number; 0 of none.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    let middle = values.len().saturating_sub(1) / 2;
-    values.get(middle).copied().unwrap_or_default()
+    match (values.len(), values.len() / 2) {
+        (0, _) => 0.0,
+        (count, middle) if count % 2 == 0 => f64::midpoint(values[middle - 1], values[middle]),
+        (_, middle) => values[middle],
+    }
 }
 
 /// A row for each round, in their order.
@@ -143,5 +146,6 @@ mod tests {
         // As a whole the machine is slower from round to round.
         assert!((ratio(&[90.0, 44.0, 10.0], &[10.0, 4.0, 2.0]) - 9.0).abs() < 1e-9);
         assert!(median(Vec::new()).abs() < 1e-9);
+        assert!((median(vec![5.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
     }
 }

@@ -20,6 +20,10 @@ use crate::{
 
 /// The rate of the open loop, of the answers a second that the service could give a moment before.
 const OPEN_SHARE: f64 = 0.7;
+/// The open loop is tried again, up to so often a round, where the machine was disturbed.
+const OPEN_TRIES: usize = 4;
+/// Of the processors' time, what other machines may have had without a measurement being disturbed.
+const STOLEN_MAX: f64 = 0.01;
 /// Calls that may fail of those that are answered; more, and something is wrong rather than slow.
 const FAILED_SHARE_MAX: f64 = 0.001;
 const KINDS: [traffic::Kind; 3] = [
@@ -100,10 +104,28 @@ impl Measure<'_> {
             under_load.end().await?;
         }
         let last = rows.last().context("the hot screening")?;
-        let under_load = self.service(Kind::Postgres).await?;
-        rows.push(under_load.open(last.answers_per_s * OPEN_SHARE).await?);
-        under_load.end().await?;
+        rows.push(self.open_row(last.answers_per_s * OPEN_SHARE).await?);
         Ok(rows)
+    }
+
+    /// The hot screening at that rate. A processor that is taken away for as long as an answer takes is seen by the slowest
+    /// of them, whatever is measured: so of a few runs the one counts of which least was taken away.
+    async fn open_row(&self, rate: f64) -> anyhow::Result<Row> {
+        let mut rows = Vec::new();
+        for _ in 0..OPEN_TRIES {
+            let under_load = self.service(Kind::Postgres).await?;
+            let row = under_load.open(rate).await?;
+            under_load.end().await?;
+            let undisturbed = row.stolen_share <= STOLEN_MAX;
+            rows.push(row);
+            if undisturbed {
+                break;
+            }
+        }
+        let least = rows
+            .into_iter()
+            .min_by(|a, b| a.stolen_share.total_cmp(&b.stolen_share));
+        least.context("the open loop")
     }
 
     async fn service_rows(&self, database: Kind) -> anyhow::Result<Vec<Row>> {
@@ -309,7 +331,7 @@ impl Measure<'_> {
     pub(super) fn tell(&self, row: &Row) {
         let subject = row.subject;
         (self.say)(&format!(
-            "{:?} {:?} {:?}: {:.0} holds/s, p99 {:.1} ms, {} failed, CPU {:.0} + {:.0} + {:.0} us a hold",
+            "{:?} {:?} {:?}: {:.0} holds/s, p99 {:.1} ms, {} failed, CPU {:.0} + {:.0} + {:.0} us a hold, {:.1} % stolen",
             subject.database,
             subject.scenario,
             subject.engine,
@@ -318,7 +340,8 @@ impl Measure<'_> {
             row.failed,
             row.server_us,
             row.database_us,
-            row.client_us
+            row.client_us,
+            row.stolen_share * 100.0
         ));
     }
 }
