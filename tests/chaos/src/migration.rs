@@ -30,7 +30,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
-use crate::{Settings, chance::Chance, folder::Folder, progress::Progress, service::binary};
+use crate::{
+    Settings, chance::Chance, folder::Folder, plan::Form, progress::Progress, service::binary,
+};
 use check::Verdict;
 use history::{Clock, History};
 use load::Load;
@@ -84,7 +86,7 @@ async fn played(settings: &Settings, folder: &Path, progress: &Progress) -> anyh
     let mut load = Load::start(settings, &site.public(), clock)?;
     let mut outages = Vec::new();
     for (number, step) in (1..).zip(&plan) {
-        let moved = operator.take(step, &mut site, &mut outages).await;
+        let moved = operator.take(step, &mut site, &load, &mut outages).await;
         moved.with_context(|| format!("step {number} of {}: {step}", plan.len()))?;
         progress.say(&format!(
             "{number}/{}: {step}; {} requests so far, {} of them without success",
@@ -106,7 +108,11 @@ async fn played(settings: &Settings, folder: &Path, progress: &Progress) -> anyh
         end,
     };
     history.write(&folder.join("history.jsonl"))?;
-    judged(&history, settings.seed, folder, progress)
+    let report = judged(&history, settings.seed, folder, progress)?;
+    if settings.form == Form::Long {
+        report.has_met_creates()?;
+    }
+    Ok(report)
 }
 
 /// Judges the history, and the judge by what is made of the history.

@@ -3,16 +3,18 @@
 //! - `failures`: no request fails, except where nobody could have done better
 //! - `reads`: every subject finds what it was told that it had written
 //! - `sides`: nobody moves back while the percentage rises, the way down follows the policy, gateways decide alike
+//! - `pins`: whoever is kept with a side has written there a moment before, and was given a pin for it
 //! - `end`: nothing acknowledged is missing on either side, nothing was done twice, both sides are equal
 
 mod end;
 mod failures;
+pub(super) mod pins;
 mod reads;
 mod sides;
 
 use std::{collections::BTreeMap, fmt};
 
-use super::history::{Exchange, History, Outage};
+use super::history::{Exchange, History, Outage, Side};
 
 /// A service that answers the operator again may have closed the connection of somebody else just then.
 const AFTER_OUTAGE_US: u64 = 1_000_000;
@@ -34,6 +36,8 @@ pub struct Verdict {
     pub stale_own_reads: u64,
     /// The longest time between a change's answer and the last decision by what was before.
     pub in_force_us: u64,
+    /// The longest that a pin was heard beyond its own time.
+    pub pin_over_us: u64,
     /// Everything that is wrong, for people.
     pub violations: Vec<String>,
 }
@@ -45,13 +49,11 @@ pub enum Excuse {
     InFlight,
     /// The monolith, which alone can give a new movie its id, was down.
     NoIds,
-    /// The side was killed after the client had been given the beginning of its answer.
-    AnswerBegun,
 }
 
 impl Excuse {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::InFlight, Self::NoIds, Self::AnswerBegun];
+    pub const ALL: [Self; 2] = [Self::InFlight, Self::NoIds];
 }
 
 impl fmt::Display for Excuse {
@@ -59,9 +61,36 @@ impl fmt::Display for Excuse {
         f.pad(match self {
             Self::InFlight => "a create in flight to the side that was killed",
             Self::NoIds => "a create while the monolith was down",
-            Self::AnswerBegun => "an answer that the kill has cut off",
         })
     }
+}
+
+/// What a kill has met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Met {
+    /// Creates in flight to the side that was killed.
+    pub creates: u64,
+    /// Those of them that were told so, with 502 or 503.
+    pub told: u64,
+    /// Those that were done all the same, by that side or by the other one.
+    pub done: u64,
+}
+
+/// What was in flight when a process was killed.
+#[must_use]
+pub fn met(history: &History, outage: &Outage) -> Met {
+    let mut met = Met::default();
+    for it in &history.exchanges {
+        let decision = history.decisions.get(&it.request_id);
+        // Where legacy answered in the end, gRPC had been asked.
+        let asked = decision.map(|it| if it.fell_back { Side::Grpc } else { it.side });
+        if it.is_create() && it.was_in_flight_at(outage) && asked == Some(outage.side) {
+            met.creates += 1;
+            met.told += u64::from(it.is_honest_failure());
+            met.done += u64::from(it.succeeded());
+        }
+    }
+    met
 }
 
 /// Judges a history.
@@ -128,7 +157,7 @@ mod tests {
         chance::Chance,
         migration::{
             doctor,
-            history::{Answer, Asked, Told},
+            history::{Answer, Asked},
         },
     };
 
@@ -148,6 +177,21 @@ mod tests {
     }
 
     #[test]
+    fn a_kill_is_told_what_it_has_met() {
+        let history = doctor::sound();
+        let met: Vec<Met> = history.outages.iter().map(|it| met(&history, it)).collect();
+        let (creates, told, done) = (2, 1, 1);
+        assert_eq!(
+            met[0],
+            Met {
+                creates,
+                told,
+                done
+            }
+        );
+    }
+
+    #[test]
     fn a_kill_excuses_only_what_was_in_flight_to_its_side() {
         let mut history = doctor::sound();
         // A read may always be asked again.
@@ -159,8 +203,7 @@ mod tests {
             status: 502,
             complete: true,
             side: Some(history.outages[0].side),
-            told: Told::Nothing,
-            error: String::new(),
+            ..Answer::default()
         };
         read.request_id = "another".to_owned();
         history.exchanges.push(read);

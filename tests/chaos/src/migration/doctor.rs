@@ -5,6 +5,7 @@
 mod answers;
 mod decisions;
 mod end;
+mod pins;
 mod sound;
 
 use anyhow::ensure;
@@ -26,7 +27,7 @@ type Doctoring = fn(&mut History, &mut Chance) -> bool;
 type Noticed = fn(&Verdict) -> bool;
 
 /// All of them.
-const ALL: [(&str, Doctoring, Noticed); 25] = [
+const ALL: [(&str, Doctoring, Noticed); 36] = [
     ("a movie lost on gRPC", end::lost_on_grpc, lost),
     ("a movie lost on legacy", end::lost_on_legacy, lost),
     ("a movie that became another", end::another_movie, lost),
@@ -47,9 +48,10 @@ const ALL: [(&str, Doctoring, Noticed); 25] = [
     ),
     ("a failure that no kill explains", answers::failure, failed),
     ("no answer", answers::no_answer, failed),
+    ("a read that was cut off", answers::cut_off, failed),
     (
-        "an answer cut off that no kill explains",
-        answers::cut_off,
+        "a safe request that failed at a kill",
+        answers::failed_at_kill,
         failed,
     ),
     (
@@ -57,21 +59,51 @@ const ALL: [(&str, Doctoring, Noticed); 25] = [
         answers::dishonest,
         failed,
     ),
+    (
+        "an honest failure of which a part is missing",
+        answers::honest_in_part,
+        failed,
+    ),
+    (
+        "a failure in flight to the side that was not killed",
+        answers::failed_on_the_other_side,
+        failed,
+    ),
     ("a read that failed in flight", answers::failed_read, failed),
-    ("a subject moved back", decisions::moved, |it| {
-        it.moved_back > 0
-    }),
+    ("a subject moved back", decisions::moved, moved_back),
+    (
+        "a subject moved back by a pin that nobody gave",
+        decisions::moved_by_pin,
+        |it| moved_back(it) && by_pin(it),
+    ),
     (
         "another bucket at another gateway",
         decisions::other_bucket,
         any,
     ),
     ("a decision by an old version", decisions::old_version, any),
-    ("a pin without a write", decisions::pinned, any),
+    ("a pin before any write", decisions::pinned, by_pin),
+    ("a pin that was not carried", pins::not_carried, by_pin),
+    ("a pin that no write has given", pins::not_given, by_pin),
+    ("a pin of somebody else", pins::of_another, by_pin),
+    ("a pin whose time is over", pins::over, |it| {
+        says(it, "its time is over")
+    }),
+    ("a pin to the other side", pins::to_the_other_side, |it| {
+        says(it, "to the side that has not done the write")
+    }),
+    ("a pin given with a read", pins::without_a_write, |it| {
+        says(it, "given a pin without a write")
+    }),
     (
         "legacy for gRPC without an outage",
         decisions::fell_back,
         any,
+    ),
+    (
+        "legacy for gRPC against the rollout",
+        decisions::fell_back_unasked,
+        |it| says(it, "fell back against the rollout"),
     ),
     (
         "another side than the client was told",
@@ -120,6 +152,18 @@ fn stale(verdict: &Verdict) -> bool {
 
 fn failed(verdict: &Verdict) -> bool {
     verdict.failed > 0
+}
+
+fn moved_back(verdict: &Verdict) -> bool {
+    verdict.moved_back > 0
+}
+
+fn by_pin(verdict: &Verdict) -> bool {
+    says(verdict, "pinned unlawfully")
+}
+
+fn says(verdict: &Verdict, what: &str) -> bool {
+    verdict.violations.iter().any(|it| it.contains(what))
 }
 
 fn any(verdict: &Verdict) -> bool {

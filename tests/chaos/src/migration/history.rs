@@ -39,6 +39,13 @@ impl Clock {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// A moment that another process has told, as Unix milliseconds; 0 if that was before it began.
+    #[must_use]
+    pub fn when(self, unix_ms: u64) -> u64 {
+        let began_us = u64::try_from(self.began_at.as_microsecond()).unwrap_or_default();
+        unix_ms.saturating_mul(1_000).saturating_sub(began_us)
+    }
+
     /// A moment of a history, for other processes.
     #[must_use]
     pub fn at(self, us: u64) -> Timestamp {
@@ -75,6 +82,8 @@ pub struct Exchange {
     pub gateway: usize,
     /// What was asked.
     pub asked: Asked,
+    /// The pin that it carried.
+    pub pin: Option<Pin>,
     /// When it was sent.
     pub sent_us: u64,
     /// When its answer was complete, or it was known that there is none.
@@ -126,10 +135,25 @@ pub struct Answer {
     pub complete: bool,
     /// `x-banyan-side`.
     pub side: Option<Side>,
+    /// The pin that it gives.
+    pub pin: Option<Pin>,
     /// What a success tells.
     pub told: Told,
     /// What a failure tells, for people.
     pub error: String,
+}
+
+/// A pin as clients hold it: it keeps a subject's reads with the side that took its write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pin {
+    /// All of it, signed.
+    pub text: String,
+    /// The side that it names.
+    pub side: Side,
+    /// When the write had been done, if it says so.
+    pub since_us: Option<u64>,
+    /// Until when it holds by itself.
+    pub until_us: u64,
 }
 
 /// What a success tells.
@@ -191,6 +215,8 @@ pub struct Change {
     pub stage: String,
     /// Per cent of subjects on the gRPC side from then on.
     pub percent: u16,
+    /// Whether legacy answers for gRPC from then on.
+    pub fallback: bool,
     /// When the command was given.
     pub began_us: u64,
     /// When it had answered.
@@ -249,6 +275,24 @@ impl Exchange {
             _ => 200,
         };
         self.answer.status == wanted && self.answer.complete
+    }
+
+    /// Whether it creates a movie, which nobody may repeat.
+    #[must_use]
+    pub fn is_create(&self) -> bool {
+        matches!(self.asked, Asked::Create { .. })
+    }
+
+    /// Whether it was told to have failed as one is told whose request may not be repeated, or cannot be done now.
+    #[must_use]
+    pub fn is_honest_failure(&self) -> bool {
+        self.answer.complete && matches!(self.answer.status, 502 | 503)
+    }
+
+    /// Whether it was on its way when a process was killed.
+    #[must_use]
+    pub fn was_in_flight_at(&self, outage: &Outage) -> bool {
+        self.sent_us <= outage.gone_us && outage.killed_us <= self.ended_us
     }
 
     /// Whether it is one of the rollout's.

@@ -9,10 +9,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 use super::{
-    history::{Clock, Exchange},
+    history::{Clock, Exchange, Outage, Side},
     person::Person,
 };
 use crate::{Settings, chance::Chance, plan::Form};
@@ -29,6 +29,13 @@ fn crowd(form: Form) -> (u64, u64) {
     }
 }
 
+/// So many creates to a side are on their way when that is killed.
+const BURST: u64 = 2;
+/// A burst that has missed is followed by another one, so many times.
+const BURSTS_MAX: usize = 10;
+/// When the next one comes: those who have created something have looked at it by then, and pause.
+const NEXT_BURST: Duration = Duration::from_millis(100);
+
 /// What everybody shares.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -39,6 +46,10 @@ pub(super) struct Shared {
     creates_a_second: u64,
     stopped: AtomicBool,
     created: AtomicU64,
+    /// Who pauses creates a movie at once when this changes.
+    bursts: watch::Sender<u64>,
+    /// Creates that wait for their answer, by the side that is to give it.
+    creating: [AtomicU64; 2],
     failures: AtomicU64,
     exchanges: Mutex<Vec<Exchange>>,
 }
@@ -58,6 +69,19 @@ impl Shared {
             .is_ok()
     }
 
+    pub(super) fn bursts(&self) -> watch::Receiver<u64> {
+        self.bursts.subscribe()
+    }
+
+    /// Counts a create that waits for a side, until that is dropped.
+    pub(super) fn creating(&self, side: Option<Side>) -> Creating<'_> {
+        let count = side.map(|side| &self.creating[side as usize]);
+        if let Some(count) = count {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Creating(count)
+    }
+
     /// Writes an exchange down.
     pub(super) fn note(&self, it: Exchange) {
         if !it.succeeded() {
@@ -68,6 +92,18 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         exchanges.push(it);
+    }
+}
+
+/// A create that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Creating<'a>(Option<&'a AtomicU64>);
+
+impl Drop for Creating<'_> {
+    fn drop(&mut self) {
+        if let Some(count) = self.0 {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -95,6 +131,8 @@ impl Load {
             creates_a_second,
             stopped: AtomicBool::new(false),
             created: AtomicU64::new(clock.now() * creates_a_second / 1_000_000),
+            bursts: watch::Sender::new(0),
+            creating: Default::default(),
             failures: AtomicU64::new(0),
             exchanges: Mutex::default(),
         });
@@ -118,6 +156,33 @@ impl Load {
     /// Those that were not answered with a success.
     pub(super) fn failures(&self) -> u64 {
         self.shared.failures.load(Ordering::Relaxed)
+    }
+
+    /// Lets everybody who pauses create a movie at once, and returns after `delay`, when some of them wait for the side. A
+    /// burst that was answered sooner is followed by another one, which is given less time.
+    pub(super) async fn burst(&self, side: Side, delay: Duration) {
+        let mut delay = delay;
+        for _ in 0..BURSTS_MAX {
+            self.shared.bursts.send_modify(|bursts| *bursts += 1);
+            tokio::time::sleep(delay).await;
+            if self.shared.creating[side as usize].load(Ordering::Relaxed) >= BURST {
+                return;
+            }
+            delay = delay / 2 + Duration::from_millis(1);
+            tokio::time::sleep(NEXT_BURST).await;
+        }
+    }
+
+    /// Whether a create was in flight to the side that was killed, and told so.
+    pub(super) fn has_met(&self, outage: &Outage) -> bool {
+        let exchanges = self.shared.exchanges.lock();
+        let exchanges = exchanges.unwrap_or_else(PoisonError::into_inner);
+        exchanges.iter().rev().any(|it| {
+            it.is_create()
+                && it.is_honest_failure()
+                && it.was_in_flight_at(outage)
+                && it.answer.side == Some(outage.side)
+        })
     }
 
     /// That nobody has given up.

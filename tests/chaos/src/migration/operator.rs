@@ -10,8 +10,9 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::{
-    history::{Change, Clock, Outage, Side},
-    plan::Step,
+    history::{Change, Clock, Outage},
+    load::Load,
+    plan::{Kill, Step},
     site::Site,
 };
 
@@ -21,6 +22,9 @@ const ROLLOUT: &str = "movies";
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(30);
 /// And is looked at again after this long.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// A kill that no create was in flight at is followed by another one, so often.
+const KILLS_MAX: usize = 5;
 
 /// Somebody at a terminal.
 #[derive(Debug)]
@@ -69,36 +73,47 @@ impl Operator {
         &mut self,
         step: &Step,
         site: &mut Site,
+        load: &Load,
         outages: &mut Vec<Outage>,
     ) -> anyhow::Result<()> {
         let percent = step.percent.to_string();
-        if self
-            .changes
-            .last()
-            .is_none_or(|last| last.percent != step.percent)
-        {
+        let last = self.changes.last().map(|it| (it.percent, it.fallback));
+        let is_new =
+            |is_same: fn(&Step, (u16, bool)) -> bool| last.is_none_or(|last| !is_same(step, last));
+        if is_new(|step, (_, fallback)| step.fallback == fallback) {
+            let fallback = if step.fallback { "on" } else { "off" };
+            self.change(&["fallback", ROLLOUT, fallback]).await?;
+        }
+        if is_new(|step, (percent, _)| step.percent == percent) {
             self.change(&["set", ROLLOUT, &percent]).await?;
         }
         match step.kill {
             None => tokio::time::sleep(step.lasts).await,
-            Some((side, away)) => {
+            Some(kill) => {
                 tokio::time::sleep(step.lasts / 2).await;
-                let outage = self.kill(side, away, site).await?;
-                outages.push(outage);
-                tokio::time::sleep(step.lasts / 2).await;
+                for _ in 0..KILLS_MAX {
+                    let outage = self.kill(kill, site, load).await?;
+                    outages.push(outage.clone());
+                    tokio::time::sleep(step.lasts / 2).await;
+                    if load.has_met(&outage) {
+                        break;
+                    }
+                }
             }
         }
         site.check()
     }
 
-    async fn kill(&self, side: Side, away: Duration, site: &mut Site) -> anyhow::Result<Outage> {
+    /// Kills a side while movies are being created there, and starts it again.
+    async fn kill(&self, kill: Kill, site: &mut Site, load: &Load) -> anyhow::Result<Outage> {
+        load.burst(kill.side, kill.after).await;
         let killed_us = self.clock.now();
-        site.kill(side)?;
+        site.kill(kill.side)?;
         let gone_us = self.clock.now();
-        tokio::time::sleep(away).await;
-        site.start_again(side).await?;
+        tokio::time::sleep(kill.away).await;
+        site.start_again(kill.side).await?;
         Ok(Outage {
-            side,
+            side: kill.side,
             killed_us,
             gone_us,
             back_us: self.clock.now(),
@@ -137,6 +152,7 @@ impl Operator {
             stage: stage.trim_start_matches("STAGE_").to_lowercase(),
             // Steps are of 10 %.
             percent: percent as u16,
+            fallback: has_fallback(&said.json).context("the answer has no fallback")?,
             began_us,
             ended_us: self.clock.now(),
         });
@@ -175,4 +191,12 @@ impl Operator {
     pub(super) fn ops(&self) -> &[String] {
         &self.ops
     }
+}
+
+/// Whether legacy answers for gRPC, by the strongest who says something about it.
+fn has_fallback(rollout: &Value) -> Option<bool> {
+    let mut settings = rollout["settings"].as_array()?.iter();
+    let fallback = settings.find(|it| it["name"] == "fallback")?;
+    let value = fallback["said"].as_array()?.first()?["value"].as_str()?;
+    Some(value == "on")
 }

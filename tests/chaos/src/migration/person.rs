@@ -8,16 +8,18 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{ToSpan as _, Zoned};
 use reqwest::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+use tokio::sync::watch;
 
 use super::{
-    history::{Asked, Exchange, Told},
+    history::{Asked, Exchange, Pin, Side, Told},
     load::Shared,
-    wire,
+    wire::{self, PIN},
 };
 use crate::chance::Chance;
 
-const PIN: &str = "x-banyan-pin";
 const USER: &str = "x-user-id";
+/// The pin of those who are known by their cookies.
+const PIN_COOKIE: &str = "banyan_pin_movies";
 /// Without it nobody sees their own bookings; no one but the guest's service knows of it.
 const GUEST: &str = "banyan_guest";
 /// How the subjects of those begin who send a header.
@@ -44,8 +46,11 @@ pub(super) struct Person {
     subject: String,
     chance: Chance,
     shared: Arc<Shared>,
+    bursts: watch::Receiver<u64>,
     cookies: BTreeMap<String, String>,
     pin: Option<HeaderValue>,
+    /// Who answered last about movies, and so will again.
+    side: Option<Side>,
     asked: u64,
     movies: Vec<i64>,
     /// The booking that it is at, and its state.
@@ -64,7 +69,9 @@ impl Person {
             number,
             subject,
             chance,
+            bursts: shared.bursts(),
             shared,
+            side: None,
             cookies: BTreeMap::new(),
             pin: None,
             asked: 0,
@@ -85,7 +92,13 @@ impl Person {
                 _ => self.look().await?,
             }
             let pause = Duration::from_millis(self.chance.between(5..40));
-            tokio::time::sleep(pause).await;
+            let is_burst = tokio::select! {
+                () = tokio::time::sleep(pause) => false,
+                burst = self.bursts.changed() => burst.is_ok(),
+            };
+            if is_burst {
+                self.create().await?;
+            }
         }
         Ok(())
     }
@@ -148,9 +161,15 @@ impl Person {
         let night = self.night();
         let request = wire::request(&asked, &night, &request_id);
         let request = request.onto(&self.shared.http, &self.shared.gateways[gateway]);
-        let sent_us = self.shared.clock.now();
-        let (mut answer, headers) = wire::answer(request.headers(self.headers()), &asked).await;
-        let ended_us = self.shared.clock.now();
+        let (request, pin) = (request.headers(self.headers()), self.pin());
+        let clock = self.shared.clock;
+        let creating =
+            matches!(asked, Asked::Create { .. }).then(|| self.shared.creating(self.side));
+        let sent_us = clock.now();
+        let (mut answer, headers) = wire::answer(request, &asked, clock).await;
+        let ended_us = clock.now();
+        drop(creating);
+        self.side = answer.side.or(self.side);
         self.keep(&headers);
         if let Told::Movies(all) = &mut answer.told {
             let own = format!("{} ", self.subject);
@@ -162,6 +181,7 @@ impl Person {
             subject: self.subject.clone(),
             gateway,
             asked,
+            pin,
             sent_us,
             ended_us,
             answer,
@@ -199,6 +219,15 @@ impl Person {
             headers.insert(COOKIE, cookies);
         }
         headers
+    }
+
+    /// The pin that its next request carries.
+    fn pin(&self) -> Option<Pin> {
+        let text = match is_named(&self.subject) {
+            true => self.pin.as_ref()?.to_str().ok()?,
+            false => self.cookies.get(PIN_COOKIE)?,
+        };
+        wire::pin(text, self.shared.clock)
     }
 
     /// Keeps what a client of its kind keeps of an answer.

@@ -24,6 +24,14 @@ const SETTINGS: &str = include_str!("../../../../gateway/config/gateway.toml");
 const SHADOW: &str = "shadow = { percent = 10, noise_percent = 10 }";
 const CAREFUL: &str = "shadow = { percent = 25, noise_percent = 10 }\nfallback = true";
 
+/// The upstreams that are killed, by the variables that tell where they are, and how long requests wait for one that
+/// restarts: longer than any stays away here.
+const KILLED: [&str; 3] = ["RESERVATION_URL", "MOVIES_SERVICE_URL", "MONOLITH_URL"];
+const PATIENT: &str = "restart_ms = 10_000";
+
+/// Pins are over within a run, also a short one, so that it is seen what becomes of their subjects.
+const PINS: &str = "\n[steering]\npin_s = 4\n";
+
 const NAMES: [&str; 2] = ["gateway-a", "gateway-b"];
 
 /// All processes. They are dropped in this order.
@@ -244,13 +252,23 @@ impl Site {
 
 /// The file with the gateways' settings.
 fn settings(folder: &Path) -> anyhow::Result<String> {
-    ensure!(
-        SETTINGS.contains(SHADOW),
-        "gateway.toml has another shadow than `{SHADOW}`: the scenario has to be told"
-    );
+    let mut settings = replaced(SETTINGS, SHADOW, CAREFUL)?;
+    for variable in KILLED {
+        let variable = format!("env = \"{variable}\"");
+        settings = replaced(&settings, &variable, &format!("{variable}\n{PATIENT}"))?;
+    }
+    settings.push_str(PINS);
     let path = folder.join("gateway.toml");
-    fs::write(&path, SETTINGS.replace(SHADOW, CAREFUL)).context("cannot write the settings")?;
+    fs::write(&path, settings).context("cannot write the settings")?;
     Ok(path.display().to_string())
+}
+
+fn replaced(settings: &str, what: &str, with: &str) -> anyhow::Result<String> {
+    ensure!(
+        settings.matches(what).count() == 1,
+        "gateway.toml is other than the scenario knows it: it has not `{what}` once"
+    );
+    Ok(settings.replace(what, with))
 }
 
 async fn is_ok(http: &reqwest::Client, url: &str) -> bool {

@@ -3,12 +3,14 @@
 use reqwest::{Client, Method, RequestBuilder, Response, header::HeaderMap};
 use serde_json::{Value, json};
 
-use super::history::{Answer, Asked, Side, Told};
+use super::history::{Answer, Asked, Clock, Pin, Side, Told};
 
 const ROOM_TYPE: &str = "hotels/banyan-bay/roomTypes/garden-double";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const REQUEST_ID: &str = "x-request-id";
 const SIDE: &str = "x-banyan-side";
+/// How a pin travels, to clients and back.
+pub(super) const PIN: &str = "x-banyan-pin";
 /// Of a failure's body, what is kept.
 const ERROR_CHARS_MAX: usize = 300;
 
@@ -84,9 +86,13 @@ impl Request {
 }
 
 /// Sends it and reads what comes back, with the headers.
-pub(super) async fn answer(request: RequestBuilder, asked: &Asked) -> (Answer, HeaderMap) {
+pub(super) async fn answer(
+    request: RequestBuilder,
+    asked: &Asked,
+    clock: Clock,
+) -> (Answer, HeaderMap) {
     match request.send().await {
-        Ok(response) => read(response, asked).await,
+        Ok(response) => read(response, asked, clock).await,
         Err(error) => {
             let error = chain(&error);
             let answer = Answer {
@@ -98,18 +104,45 @@ pub(super) async fn answer(request: RequestBuilder, asked: &Asked) -> (Answer, H
     }
 }
 
-async fn read(response: Response, asked: &Asked) -> (Answer, HeaderMap) {
+/// `2.SIDE.SINCE.UNTIL.SIGNATURE`, or without `SINCE` in the first format; times are Unix milliseconds.
+pub(super) fn pin(text: &str, clock: Clock) -> Option<Pin> {
+    let parts: Vec<&str> = text.split('.').collect();
+    let (side, since, until) = match parts[..] {
+        ["1", side, until, _] => (side, None, until),
+        ["2", side, since, until, _] => (side, Some(since), until),
+        _ => return None,
+    };
+    let when = |text: &str| Some(clock.when(text.parse().ok()?));
+    Some(Pin {
+        text: text.to_owned(),
+        side: match side {
+            "g" => Side::Grpc,
+            "l" => Side::Legacy,
+            _ => return None,
+        },
+        since_us: match since {
+            Some(since) => Some(when(since)?),
+            None => None,
+        },
+        until_us: when(until)?,
+    })
+}
+
+async fn read(response: Response, asked: &Asked, clock: Clock) -> (Answer, HeaderMap) {
     let (status, headers) = (response.status(), response.headers().clone());
     let side = match headers.get(SIDE).map(|side| side.as_bytes()) {
         Some(b"grpc") => Some(Side::Grpc),
         Some(b"legacy") => Some(Side::Legacy),
         _ => None,
     };
+    let given = headers.get(PIN).and_then(|text| text.to_str().ok());
+    let given = given.and_then(|text| pin(text, clock));
     let body = response.text().await;
     let mut answer = Answer {
         status: status.as_u16(),
         complete: body.is_ok(),
         side,
+        pin: given,
         ..Answer::default()
     };
     match body {

@@ -1,24 +1,20 @@
 //! Who decided what: by the percentage of the version that the gateway says it went by, the same at both gateways, soon
-//! after every change; and nobody back to legacy while the percentage rises. A pin to legacy has to rest on a write
-//! there, and legacy may answer for gRPC only while that is down.
+//! after every change; and nobody back to legacy while the percentage rises, except by a lawful pin (`pins`). Legacy may
+//! answer for gRPC only while that is down, and where the rollout says so.
 
 use std::collections::BTreeMap;
 
-use super::{Subjects, Verdict, is_near, named};
-use crate::migration::history::{Asked, Change, Decision, Exchange, History, Side};
+use super::{Subjects, Verdict, is_near, named, pins::Pins};
+use crate::migration::history::{Change, Decision, Exchange, History, Side};
 
 /// A change is in force everywhere after this long.
 const IN_FORCE_US: u64 = 1_000_000;
-/// How long a pin holds by itself, and what clocks and roads may add.
-const PIN_US: u64 = 31_000_000;
-/// After an outage it takes this long until every gateway knows that the follower has passed a write.
-const PASSED_US: u64 = 10_000_000;
 
 pub(super) fn check(history: &History, subjects: &Subjects<'_>, verdict: &mut Verdict) {
     let changes: BTreeMap<u64, &Change> =
         history.changes.iter().map(|it| (it.version, it)).collect();
     for of_one in subjects.values() {
-        let mut seen = Seen::default();
+        let (mut seen, mut pins) = (Seen::default(), Pins::default());
         for it in of_one.iter().filter(|it| it.is_of_movies()) {
             let Some(decision) = history.decisions.get(&it.request_id) else {
                 if it.answer.status != 0 {
@@ -29,12 +25,14 @@ pub(super) fn check(history: &History, subjects: &Subjects<'_>, verdict: &mut Ve
             let exchange = Decided { it, decision };
             exchange.is_told_as_it_was(verdict);
             exchange.in_force(&history.changes, verdict);
-            if let Some(change) = changes.get(&decision.version) {
+            let change = changes.get(&decision.version).copied();
+            if let Some(change) = change {
                 exchange.by_percentage(change, verdict);
             }
-            exchange.may_be_pinned(&seen, history, verdict);
-            exchange.may_fall_back(history, verdict);
-            seen.look(&exchange, &history.changes, verdict);
+            let is_pinned = exchange.is_lawfully_pinned(&pins, history, verdict);
+            exchange.may_fall_back(change, history, verdict);
+            seen.look(&exchange, is_pinned, &history.changes, verdict);
+            pins.look(it, decision, verdict);
         }
     }
 }
@@ -99,31 +97,36 @@ impl Decided<'_> {
         }
     }
 
-    /// A pin may rest on an older write for as long as the follower could not know of it: a side was down.
-    fn may_be_pinned(&self, seen: &Seen, history: &History, verdict: &mut Verdict) {
-        let written = match self.decision.side {
-            Side::Legacy => seen.wrote_on_legacy_us,
-            Side::Grpc => seen.wrote_on_grpc_us,
-        };
-        let sent_us = self.it.sent_us;
-        let is_fresh = written.is_some_and(|at| sent_us <= at + PIN_US);
-        let is_kept = written.is_some_and(|at| {
-            history.outages.iter().any(|outage| {
-                at <= outage.back_us
-                    && outage.killed_us <= at + PIN_US
-                    && sent_us <= outage.back_us + PASSED_US
-            })
-        });
-        if self.decision.reason == "pin" && !is_fresh && !is_kept {
-            verdict.violation(format!("pinned without a write there: {}", named(self.it)));
+    /// A pin that nothing explains is no excuse, and is wrong itself.
+    fn is_lawfully_pinned(
+        &self,
+        pins: &Pins<'_>,
+        history: &History,
+        verdict: &mut Verdict,
+    ) -> bool {
+        if self.decision.reason != "pin" {
+            return false;
         }
+        let explained = pins.explain(self.it, self.decision, &history.outages);
+        if let Err(why) = explained {
+            verdict.violation(format!("pinned unlawfully, {why}: {}", named(self.it)));
+        }
+        let until_us = self.it.pin.as_ref().map(|pin| pin.until_us);
+        let over_us = until_us.map(|until_us| self.it.sent_us.saturating_sub(until_us));
+        verdict.pin_over_us = verdict.pin_over_us.max(over_us.unwrap_or_default());
+        explained.is_ok()
     }
 
-    fn may_fall_back(&self, history: &History, verdict: &mut Verdict) {
+    fn may_fall_back(&self, change: Option<&Change>, history: &History, verdict: &mut Verdict) {
+        if !self.decision.fell_back {
+            return;
+        }
         let mut outages = history.outages.iter();
-        let is_down = outages.any(|outage| outage.side == Side::Grpc && is_near(self.it, outage));
-        if self.decision.fell_back && !is_down {
+        if !outages.any(|outage| outage.side == Side::Grpc && is_near(self.it, outage)) {
             verdict.violation(format!("fell back without an outage: {}", named(self.it)));
+        }
+        if change.is_some_and(|change| !change.fallback) {
+            verdict.violation(format!("fell back against the rollout: {}", named(self.it)));
         }
     }
 }
@@ -134,12 +137,16 @@ struct Seen {
     bucket: Option<u16>,
     /// When it was sent to gRPC by the percentage: when it asked, the last time.
     on_grpc_us: Option<u64>,
-    wrote_on_legacy_us: Option<u64>,
-    wrote_on_grpc_us: Option<u64>,
 }
 
 impl Seen {
-    fn look(&mut self, decided: &Decided<'_>, changes: &[Change], verdict: &mut Verdict) {
+    fn look(
+        &mut self,
+        decided: &Decided<'_>,
+        is_pinned: bool,
+        changes: &[Change],
+        verdict: &mut Verdict,
+    ) {
         let (it, decision) = (decided.it, decided.decision);
         let bucket = *self.bucket.get_or_insert(decision.bucket);
         if bucket != decision.bucket {
@@ -154,17 +161,11 @@ impl Seen {
             Side::Legacy => {
                 let since = self.on_grpc_us;
                 let moved = since.is_some_and(|since| !fell(changes, since, it.ended_us));
-                if decision.reason != "pin" && moved {
+                if !is_pinned && moved {
                     verdict.moved_back += 1;
                     verdict.violation(format!("moved back: {}", named(it)));
                     self.on_grpc_us = None;
                 }
-            }
-        }
-        if matches!(it.asked, Asked::Create { .. }) && it.succeeded() {
-            match decision.side {
-                Side::Legacy => self.wrote_on_legacy_us = Some(it.ended_us),
-                Side::Grpc => self.wrote_on_grpc_us = Some(it.ended_us),
             }
         }
     }

@@ -3,19 +3,37 @@
 use super::{pick, undisturbed};
 use crate::{
     chance::Chance,
-    migration::history::{Exchange, History, Side},
+    migration::history::{Exchange, History, Outage, Side},
 };
 
 /// Long enough after a change that it is in force.
 const LATE_US: u64 = 1_500_000;
 
-/// Somebody who is on gRPC by the percentage, and then on legacy before it has fallen.
 pub(super) fn moved(history: &mut History, chance: &mut Chance) -> bool {
+    moved_to_legacy(history, chance, |_| true).is_some()
+}
+
+/// The same, and the gateway calls it a pin.
+pub(super) fn moved_by_pin(history: &mut History, chance: &mut Chance) -> bool {
+    let id = moved_to_legacy(history, chance, |it| it.pin.is_none());
+    let decision = id.and_then(|id| history.decisions.get_mut(&id));
+    decision.is_some_and(|decision| {
+        "pin".clone_into(&mut decision.reason);
+        true
+    })
+}
+
+/// Somebody who is on gRPC by the percentage, and then on legacy before it has fallen; which request that is.
+fn moved_to_legacy(
+    history: &mut History,
+    chance: &mut Chance,
+    of: impl Fn(&Exchange) -> bool,
+) -> Option<String> {
     let (Some(first), Some(down)) = (
         history.changes.first().map(|change| change.began_us),
         falls(history),
     ) else {
-        return false;
+        return None;
     };
     let on_grpc = |it: &Exchange| {
         let decision = history.decisions.get(&it.request_id);
@@ -28,18 +46,13 @@ pub(super) fn moved(history: &mut History, chance: &mut Chance) -> bool {
         .iter()
         .filter(|it| {
             let mut others = on_grpc.iter();
-            others.any(|other| other.subject == it.subject && other.ended_us < it.sent_us)
+            of(it) && others.any(|other| other.subject == it.subject && other.ended_us < it.sent_us)
         })
         .map(|it| it.request_id.clone())
         .collect();
-    let Some(decision) = chance
-        .pick(&again)
-        .and_then(|id| history.decisions.get_mut(id))
-    else {
-        return false;
-    };
-    decision.side = Side::Legacy;
-    true
+    let id = chance.pick(&again).cloned()?;
+    history.decisions.get_mut(&id)?.side = Side::Legacy;
+    Some(id)
 }
 
 /// When the percentage began to fall.
@@ -108,6 +121,32 @@ pub(super) fn fell_back(history: &mut History, chance: &mut Chance) -> bool {
         decision.fell_back = true;
         !was
     })
+}
+
+/// Decided when the rollout did not fall back any more, and excused by an outage.
+pub(super) fn fell_back_unasked(history: &mut History, chance: &mut Chance) -> bool {
+    let strict = |version: u64| {
+        let mut changes = history.changes.iter();
+        changes.any(|change| change.version == version && !change.fallback)
+    };
+    let decided = history.decisions.iter();
+    let decided = decided.filter(|(_, decision)| strict(decision.version) && !decision.fell_back);
+    let ids: Vec<String> = decided.map(|(id, _)| id.clone()).collect();
+    let Some(id) = chance.pick(&ids) else {
+        return false;
+    };
+    let asked = history.exchanges.iter().find(|it| it.request_id == *id);
+    let (Some(it), Some(decision)) = (asked, history.decisions.get_mut(id)) else {
+        return false;
+    };
+    decision.fell_back = true;
+    history.outages.push(Outage {
+        side: Side::Grpc,
+        killed_us: it.sent_us,
+        gone_us: it.sent_us,
+        back_us: it.sent_us,
+    });
+    true
 }
 
 pub(super) fn other_side(history: &mut History, chance: &mut Chance) -> bool {

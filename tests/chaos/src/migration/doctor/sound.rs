@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::migration::history::{
-    Answer, Asked, Change, Decision, End, Exchange, History, Movie, Outage, Side, Told,
+    Answer, Asked, Change, Decision, End, Exchange, History, Movie, Outage, Pin, Side, Told,
 };
 
 const SECOND: u64 = 1_000_000;
@@ -13,11 +13,19 @@ const SECOND: u64 = 1_000_000;
 #[must_use]
 pub fn sound() -> History {
     let mut made = Made::default();
-    for (version, percent, at) in [(1, 0, 0), (2, 50, 10), (3, 100, 40), (4, 0, 60)] {
+    let changes = [
+        (1, 0, 0, true),
+        (2, 50, 10, true),
+        (3, 100, 40, true),
+        (4, 100, 58, false),
+        (5, 0, 60, false),
+    ];
+    for (version, percent, at, fallback) in changes {
         made.0.changes.push(Change {
             version,
             stage: "split".to_owned(),
             percent,
+            fallback,
             began_us: at * SECOND,
             ended_us: at * SECOND + 100,
         });
@@ -49,7 +57,7 @@ impl Made {
             (15, 2, 50),
             (20, 2, 50),
             (50, 3, 100),
-            (70, 4, 0),
+            (70, 5, 0),
         ]
         .into_iter()
         .enumerate()
@@ -98,7 +106,7 @@ impl Made {
                 booking: booking.clone(),
                 state: state.to_owned(),
             };
-            self.exchange(who, at * SECOND, asked, 200, true, None, told);
+            self.exchange(who, at * SECOND, asked, 200, None, told);
         }
         self.0.end.bookings.insert(booking, "CONFIRMED".to_owned());
     }
@@ -119,54 +127,56 @@ impl Made {
         let at = 45 * SECOND + 5_000;
         let bob_later = (Side::Grpc, bob.1, 3);
         self.asked("bob", at, bob_later, create("no ids"), 503, Told::Nothing);
-        let id = self.exchange(
-            "ada",
-            45 * SECOND - 100,
-            Asked::Movies,
-            200,
-            false,
-            Some(Side::Legacy),
-            Told::Nothing,
-        );
-        // Asked of legacy, because it was pinned to what it had just written there.
-        self.exchange_with(
-            &id,
-            Decision {
-                gateway: 0,
-                side: Side::Legacy,
-                reason: "pin".to_owned(),
-                bucket: 10,
-                version: 3,
-                fell_back: false,
-            },
-        );
-        let id = self.exchange(
-            "ada",
-            30 * SECOND + 3_000,
-            create("elsewhere"),
-            201,
-            true,
-            Some(Side::Legacy),
-            Told::Movie {
-                id: 100,
-                title: "elsewhere".to_owned(),
-            },
-        );
+        let told = Told::Movie {
+            id: 100,
+            title: "elsewhere".to_owned(),
+        };
+        let at = 30 * SECOND + 500;
+        // In flight to the side that is killed, and never sent there.
+        let id = self.asked("ada", at, ada, create("elsewhere"), 201, told);
         self.keep(100, "elsewhere");
-        self.exchange_with(
-            &id,
-            Decision {
-                gateway: 0,
-                side: Side::Legacy,
-                reason: "percent".to_owned(),
-                bucket: 10,
-                version: 2,
-                fell_back: true,
-            },
-        );
+        self.answered_by_legacy(&id, at);
+        self.pinned("ada", 45 * SECOND - 100);
         let movies = [&self.0.end.legacy, &self.0.end.grpc];
         debug_assert_eq!(movies[0], movies[1]);
         self.relist();
+    }
+
+    /// Legacy has answered for gRPC, and gives a pin, because gRPC does not know of it.
+    fn answered_by_legacy(&mut self, id: &str, at: u64) {
+        if let Some(decision) = self.0.decisions.get_mut(id) {
+            decision.side = Side::Legacy;
+            decision.fell_back = true;
+        }
+        if let Some(it) = self.0.exchanges.last_mut() {
+            it.answer.side = Some(Side::Legacy);
+            it.answer.pin = Some(Pin {
+                text: "2.l".to_owned(),
+                side: Side::Legacy,
+                since_us: Some(at + 100),
+                until_us: at + 100 + 30 * SECOND,
+            });
+        }
+    }
+
+    /// Asks legacy, because of the pin to what was just written there.
+    fn pinned(&mut self, who: &str, at: u64) {
+        let given = |it: &Exchange| it.answer.pin.clone();
+        let pin = self.0.exchanges.iter().find_map(given);
+        let listed = |it: &Exchange| match &it.answer.told {
+            Told::Movies(own) if it.subject == who && it.sent_us < at => Some(own.clone()),
+            _ => None,
+        };
+        let own = self.0.exchanges.iter().filter_map(listed);
+        let own = own.max_by_key(BTreeMap::len).unwrap_or_default();
+        let decided = (Side::Legacy, 10, 3);
+        let id = self.asked(who, at, decided, Asked::Movies, 200, Told::Movies(own));
+        if let Some(decision) = self.0.decisions.get_mut(&id) {
+            "pin".clone_into(&mut decision.reason);
+        }
+        if let Some(it) = self.0.exchanges.last_mut() {
+            it.pin = pin;
+        }
     }
 
     /// Lists that came later show what came in between.
@@ -199,33 +209,26 @@ impl Made {
         asked: Asked,
         status: u16,
         told: Told,
-    ) {
-        let id = self.exchange(who, at, asked, status, true, Some(side), told);
-        self.exchange_with(
-            &id,
-            Decision {
-                gateway: 0,
-                side,
-                reason: "percent".to_owned(),
-                bucket,
-                version,
-                fell_back: false,
-            },
-        );
+    ) -> String {
+        let id = self.exchange(who, at, asked, status, Some(side), told);
+        let decision = Decision {
+            gateway: 0,
+            side,
+            reason: "percent".to_owned(),
+            bucket,
+            version,
+            fell_back: false,
+        };
+        self.0.decisions.insert(id.clone(), decision);
+        id
     }
 
-    fn exchange_with(&mut self, id: &str, decision: Decision) {
-        self.0.decisions.insert(id.to_owned(), decision);
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "a row of a table")]
     fn exchange(
         &mut self,
         who: &str,
         sent_us: u64,
         asked: Asked,
         status: u16,
-        complete: bool,
         side: Option<Side>,
         told: Told,
     ) -> String {
@@ -235,14 +238,15 @@ impl Made {
             subject: who.to_owned(),
             gateway: 0,
             asked,
+            pin: None,
             sent_us,
             ended_us: sent_us + 150,
             answer: Answer {
                 status,
-                complete,
+                complete: true,
                 side,
                 told,
-                error: String::new(),
+                ..Answer::default()
             },
         });
         request_id
