@@ -4,8 +4,8 @@
 //! monoliths have no feed of changes. So three things keep this service level with it. A task polls the whole list every
 //! second and adopts what is new or differs ([`poll`]), or reads what changed where there is a feed ([`feed`]). A movie
 //! that is asked for by id and is not here is read through. A movie that is created here is created there first, and kept
-//! under the id that it got, once even if the answer is lost ([`create`]); while the monolith is down nothing can be
-//! created.
+//! under the id that it got, once even if the answer is lost or a replica dies in the middle ([`create`]); while the
+//! monolith is down nothing can be created.
 //!
 //! Until the first poll has succeeded since the start, what is here is what an earlier process left, or nothing; a list
 //! waits for that poll rather than tell a client that there are no movies.
@@ -41,7 +41,7 @@ use crate::{
 };
 pub(crate) use authority::HandOverError;
 pub(crate) use compare::Kind;
-pub(crate) use create::create_own;
+pub(crate) use create::Creator;
 use metrics::Metrics;
 use monolith::Monolith;
 pub(crate) use poll::{CatchUpError, Progress};
@@ -62,8 +62,6 @@ pub(crate) struct Follower {
     metrics: Arc<Metrics>,
     catch_ups: poll::CatchUps,
     progress: watch::Receiver<Progress>,
-    answered: Arc<Mutex<create::Answered>>,
-    creating: Arc<create::Places>,
     /// Held while both sides are compared, or while one of them becomes the authority.
     reconciling: Arc<Mutex<()>>,
 }
@@ -109,6 +107,18 @@ pub(crate) enum CreateError {
     /// It is the authority, and nobody says where it is.
     #[error("no monolith is configured to create movies at")]
     NoMonolith,
+    #[error("the request id was used for another request")]
+    Reused,
+    /// Nothing was created.
+    #[error(
+        "an equal movie is being created, and it takes long: try again with the same request id"
+    )]
+    Busy,
+    #[error("too many movies are being created")]
+    Crowded,
+    /// An earlier attempt may have been carried out, and the monolith cannot be asked.
+    #[error("what became of an earlier attempt to create the movie is not known yet")]
+    Unsettled,
 }
 
 impl Follower {
@@ -147,8 +157,6 @@ impl Follower {
             metrics,
             catch_ups,
             progress,
-            answered: Arc::default(),
-            creating: Arc::default(),
             reconciling: Arc::default(),
         })
     }

@@ -41,13 +41,18 @@ use banyan_proto::{
     },
 };
 
-use crate::{follow::Follower, inventory::Inventory, store::FollowedMovies};
+use crate::{
+    follow::{Creator, Follower},
+    inventory::Inventory,
+    store::FollowedMovies,
+};
 
 /// What the services answer from.
 pub(crate) struct Rooms {
     pub(crate) inventory: Inventory,
     pub(crate) movies: FollowedMovies,
     pub(crate) follower: Option<Follower>,
+    pub(crate) creator: Creator,
 }
 
 /// Adds every service to a server.
@@ -56,6 +61,7 @@ pub(crate) fn serve(server: GrpcServer, rooms: Rooms, process: &Process) -> Grpc
         inventory,
         movies,
         follower,
+        creator,
     } = rooms;
     let feed = feed::Feed::new(inventory.clone(), process);
     server
@@ -90,6 +96,7 @@ pub(crate) fn serve(server: GrpcServer, rooms: Rooms, process: &Process) -> Grpc
         .add(MovieServiceServer::new(compat_cinema::Movies::new(
             movies.clone(),
             follower.clone(),
+            creator,
         )))
         .add(FollowServiceServer::new(
             compat_cinema::follow::Following::new(movies, follower),

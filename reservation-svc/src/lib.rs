@@ -33,7 +33,7 @@ use jiff::SignedDuration;
 
 use crate::{
     feed::Trimmer,
-    follow::Follower,
+    follow::{Creator, Follower},
     inventory::{Clock, Inventory, SystemClock},
     migration::Migrator,
     store::{FollowedMovies, Store},
@@ -86,6 +86,7 @@ pub async fn start_by(
         .transpose()
         .context("setting legacy_url (MONOLITH_URL)")?;
     let answers_kept = SignedDuration::from_hours(settings.request_id_hours.get().into());
+    let creator = Creator::start(movies.clone(), follower.clone(), answers_kept, process);
     let inventory = Inventory::new(Store::new(database), clock, answers_kept, process);
     inventory.sweep_in_background(process);
     inventory.forget_contacts_in_background(settings.contact_retention_days, process);
@@ -106,6 +107,7 @@ pub async fn start_by(
         inventory,
         movies,
         follower,
+        creator,
     };
     let grpc = grpc::serve(server, rooms, process).start(process).await?;
     Ok(Running { grpc })

@@ -13,6 +13,7 @@ mod m0007_feed_snapshot;
 mod m0008_waitlist;
 mod m0009_rooms;
 mod m0010_following;
+mod m0011_movie_creates;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_waitlist::Migration),
             Box::new(m0009_rooms::Migration),
             Box::new(m0010_following::Migration),
+            Box::new(m0011_movie_creates::Migration),
         ]
     }
 }

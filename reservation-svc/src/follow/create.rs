@@ -1,213 +1,229 @@
-//! A movie is created once: at the monolith, even if its answer is lost, or here once this side is the authority.
+//! A movie is created once: at the monolith, or here once this side is the authority; whatever is lost, whichever replica
+//! dies in the middle, and whichever is asked again.
 //!
-//! The monolith has no request ids, so a create whose answer did not come is looked for by content among its movies:
-//! what has the same content, was not here when the create began and has been answered to nobody else is the one. If
-//! it is not there although the monolith can be read and the exchange is over, it was not created, and is tried
-//! again, twice at most. An exchange that may still be going on is not repeated: its outcome is told to be unknown, and so it is
-//! when the monolith cannot be read soon enough.
+//! The monolith has no request ids. So a create is written down before it is carried out, under the client's request id or
+//! one made up for it ([`store`](crate::store): `movie_creates`), with the equal movies that were here by then. Whoever
+//! writes it has the *turn* for that content: of equal creates one is under way at a time, on whichever replica, and the
+//! others wait. What came of a create whose answer is missing is looked for by content: a movie that is equal, was not here
+//! when the create began and was made by no other create is its own. Only if there is none is the create repeated, twice at
+//! most.
 //!
-//! Equal movies are created one after the other, or one whose answer is on its way could be taken for another's. What
-//! this cannot tell apart: equal movies that somebody else creates at the same moment, at the monolith or by another
-//! replica.
+//! A turn is renewed before each step, none of which takes as long as a [lease](Patience::lease). Whoever sees one stand
+//! still for that long, by its own clock, takes its holder for dead: the create becomes one whose outcome is not known, and
+//! the turn is free. So what a holder leaves behind, wherever it dies, is found by who comes next:
+//!
+//! | it dies, or loses its database | it leaves | a repetition with the same request id | an equal create of somebody else |
+//! | --- | --- | --- | --- |
+//! | before the row is written | nothing | begins | begins |
+//! | before the request is sent | a turn that stands still | waits for the lease, finds no movie, creates it | waits for the lease, begins |
+//! | the request is sent, and never carried out | the same | the same | the same |
+//! | the request is carried out, its answer lost | the same | waits for the lease, finds the movie, answers it | waits for the lease, begins; does not take the movie for its own unless its own answer is lost too, and then the repetition gets its own |
+//! | the answer is here, and not noted | the same | the same | the same |
+//! | the answer is noted, the movie not kept here | a create that is done | answers the movie, read through | begins, knows the movie for another's |
+//! | the movie is kept | the same | answers the movie | the same |
+//!
+//! Whoever is not dead but was stopped for so long finds its mark gone when it writes, and begins again by asking what came
+//! of its create meanwhile.
+//!
+//! A create goes on when its caller stops waiting, so that a repetition finds out what came of it. An exchange that may
+//! still be going on is not repeated: its outcome is told to be unknown. A repetition repeats it only after the monolith
+//! has answered others for [a while](Patience::quiet) without the movie turning up.
+//!
+//! Limits: [`CREATES_MAX`] at once in a process; a turn is waited for at most [so long](Patience::wait); creates are
+//! forgotten after as many hours as other request ids ([`forget`]). What cannot be told apart: equal movies that somebody
+//! else creates at the monolith itself between the last poll and a create whose answer is lost. And a monolith that carries
+//! a request out long after it was sent, while it answers others, has it carried out twice if it is repeated meanwhile.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-    time::Duration,
-};
+mod carry;
+pub(super) mod forget;
+mod metrics;
+#[cfg(test)]
+mod tests;
 
-use banyan_mesh::backoff::Backoff;
-use jiff::Timestamp;
-use tokio::sync::{Mutex, MutexGuard};
+use std::{sync::Arc, time::Duration};
 
-use super::{CreateError, Follower, monolith};
+use banyan_mesh::{backoff::Backoff, process::Process};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio::{sync::Semaphore, time::Instant};
+use uuid::Uuid;
+
+use self::metrics::Metrics;
+use super::{CreateError, Follower};
 use crate::{
-    domain::followed_movie::{Authority, FollowedMovie, MovieDetails},
-    store::{FollowedMovies, Position, StoreError},
+    domain::followed_movie::{FollowedMovie, MovieDetails},
+    store::{Busy, FollowedMovies, Intent, Opened, Turn},
 };
 
-/// The monolith is looked at for this long; a monolith that was just restarted is back by then.
-const LOOK_UP_TIME_MAX: Duration = Duration::from_secs(3);
-/// How often a create that was not carried out is repeated.
-const REPEATS_MAX: usize = 2;
-/// How many answered ids are remembered, which no other create can have made.
-const ANSWERED_MAX: usize = 1_024;
+/// Creates under way in a process, those included whose callers have gone.
+const CREATES_MAX: usize = 1_024;
+/// How often a create may lose its turn before it is given up.
+const TURNS_MAX: usize = 3;
 
-/// How often the authority may change hands while a movie is kept; then it is kept as it is.
-const MOVES_MAX: usize = 3;
-
-/// Creates that can run at once; equal movies always share a place.
-const PLACES: usize = 64;
-
-/// Where creates wait for equal ones.
-#[derive(Debug)]
-pub(super) struct Places([Mutex<()>; PLACES]);
-
-impl Default for Places {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Mutex::default()))
-    }
+/// How long what is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Whoever has shown no life for so long is dead. More than any step between two renewals takes: an exchange with the
+    /// monolith is given up after five seconds.
+    lease: Duration,
+    /// What the monolith has not carried out after answering others for so long, it will not.
+    quiet: Duration,
+    /// The monolith is looked at for this long; a monolith that was just restarted is back by then.
+    look: Duration,
+    /// For a turn.
+    wait: Duration,
 }
 
-impl Places {
-    async fn enter(&self, details: &MovieDetails) -> MutexGuard<'_, ()> {
-        let MovieDetails {
-            title,
-            description,
-            genres,
-            rating,
-        } = details;
-        let mut hasher = DefaultHasher::new();
-        (title, description, genres, rating.to_bits()).hash(&mut hasher);
-        let place = hasher.finish() % PLACES as u64;
-        self.0[place as usize].lock().await
-    }
+const PATIENCE: Patience = Patience {
+    lease: Duration::from_secs(8),
+    quiet: Duration::from_secs(5),
+    look: Duration::from_secs(3),
+    wait: Duration::from_secs(20),
+};
+
+/// Creates movies at the authority; clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Creator {
+    movies: FollowedMovies,
+    follower: Option<Follower>,
+    patience: Patience,
+    places: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
-/// The ids that were answered of late.
-#[derive(Debug, Default)]
-pub(super) struct Answered(VecDeque<i64>);
-
-impl Answered {
-    fn note(&mut self, id: i64) {
-        if self.0.len() == ANSWERED_MAX {
-            self.0.pop_front();
+impl Creator {
+    /// Without a `follower` movies are created only where this side is the authority. Creates are forgotten after `kept`.
+    pub(crate) fn start(
+        movies: FollowedMovies,
+        follower: Option<Follower>,
+        kept: SignedDuration,
+        process: &Process,
+    ) -> Self {
+        let metrics = Arc::new(Metrics::register(process.metrics()));
+        forget::in_background(movies.clone(), kept, metrics.clone(), process);
+        Self {
+            movies,
+            follower,
+            patience: PATIENCE,
+            places: Arc::new(Semaphore::new(CREATES_MAX)),
+            metrics,
         }
-        self.0.push_back(id);
     }
-}
 
-/// Creates a movie here, where this side is the authority.
-pub(crate) async fn create_own(
-    movies: &FollowedMovies,
-    details: &MovieDetails,
-) -> Result<FollowedMovie, CreateError> {
-    let created = movies.create_own(details, Timestamp::now()).await;
-    created
-        .map_err(CreateError::Store)?
-        .ok_or(CreateError::HandingOver)
-}
-
-impl Follower {
-    /// Creates a movie at the authority, and keeps it here under the id that it got.
+    /// Creates a movie, once for each request id.
     pub(crate) async fn create(
         &self,
-        details: &MovieDetails,
+        request_id: Option<String>,
+        details: MovieDetails,
     ) -> Result<FollowedMovie, CreateError> {
-        let position = self.movies.position().await.map_err(CreateError::Store)?;
-        match position.authority {
-            Authority::Legacy => self.create_there(details, &position).await,
-            Authority::Own => create_own(&self.movies, details).await,
-            Authority::Returning => Err(CreateError::HandingOver),
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.metrics.turned_away.inc();
+            return Err(CreateError::Crowded);
+        };
+        let intent = Intent {
+            request_id: request_id.unwrap_or_else(|| Uuid::now_v7().to_string()),
+            content: content(&details),
+            details,
+        };
+        let creator = self.clone();
+        let creating = tokio::spawn(async move {
+            let _place = place;
+            creator.create_once(&intent).await
+        });
+        creating.await.unwrap_or(Err(CreateError::Unsettled))
+    }
+
+    async fn create_once(&self, intent: &Intent) -> Result<FollowedMovie, CreateError> {
+        for _ in 0..TURNS_MAX {
+            let created = match self.enter(intent).await? {
+                Entered::Done(id) => return Ok(self.made_before(id, intent).await),
+                Entered::Turn(turn) => self.carry_out(turn, &intent.details).await?,
+            };
+            match created {
+                Some(movie) => return Ok(movie),
+                None => tracing::warn!("Lost the turn to create a movie: asking what came of it"),
+            }
+        }
+        Err(CreateError::Unsettled)
+    }
+
+    /// Waits for the turn, or for what came of the create.
+    async fn enter(&self, intent: &Intent) -> Result<Entered, CreateError> {
+        let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(250));
+        let mut watched: Option<(Busy, Instant)> = None;
+        let began = Instant::now();
+        loop {
+            let now = Timestamp::now();
+            let opened = self.movies.open_create(intent, now).await;
+            match opened.map_err(CreateError::Store)? {
+                Opened::Turn(turn) => return Ok(Entered::Turn(turn)),
+                Opened::Done(id) => return Ok(Entered::Done(id)),
+                Opened::Reused => return Err(CreateError::Reused),
+                Opened::Raced => {}
+                Opened::Busy(busy) => {
+                    let since = match watched {
+                        Some((known, since)) if known == busy => since,
+                        _ => Instant::now(),
+                    };
+                    if since.elapsed() >= self.patience.lease {
+                        self.abandon(&busy).await?;
+                        watched = None;
+                        continue;
+                    }
+                    watched = Some((busy, since));
+                }
+            }
+            if began.elapsed() >= self.patience.wait {
+                self.metrics.waited_out.inc();
+                return Err(CreateError::Busy);
+            }
+            tokio::time::sleep(backoff.next_wait()).await;
         }
     }
 
-    async fn create_there(
-        &self,
-        details: &MovieDetails,
-        position: &Position,
-    ) -> Result<FollowedMovie, CreateError> {
-        let _alone = self.creating.enter(details).await;
-        let known = self.movies.list().await.map_err(CreateError::Store)?;
-        let twins = known.into_iter().filter(|it| it.details == *details);
-        let before: BTreeSet<i64> = twins.map(|it| it.id).collect();
-        let movie = match self.monolith.create_movie(details).await {
-            Ok(movie) => {
-                self.answered.lock().await.note(movie.id);
-                Ok(movie)
-            }
-            Err(error) if error.may_have_happened() && error.is_over() => {
-                self.metrics.lost_answer();
-                self.find_or_repeat(details, &before, error).await
-            }
-            Err(error) => Err(error),
-        };
-        let movie = movie.map_err(CreateError::Monolith)?;
-        Ok(self.keep_created(position, movie).await)
+    async fn abandon(&self, busy: &Busy) -> Result<(), CreateError> {
+        let abandoned = self.movies.abandon_create(busy, Timestamp::now()).await;
+        if abandoned.map_err(CreateError::Store)? {
+            self.metrics.abandoned.inc();
+            let request_id = &busy.request_id;
+            tracing::info!(
+                request_id,
+                "Ended the turn of a create that nobody goes on with"
+            );
+        }
+        Ok(())
     }
 
-    /// The movie exists whether it can be kept here or not. A failure must not be answered as one: a create would be
-    /// repeated and make a second movie. Later polls adopt it.
-    async fn keep_created(&self, position: &Position, movie: FollowedMovie) -> FollowedMovie {
-        let id = movie.id;
-        let kept = match self.keep(position, &movie).await {
-            Ok(true) => return movie,
-            Ok(false) => self.keep_after_a_move(movie.clone()).await,
-            Err(error) => Err(error),
+    /// The movie that a create made before, as it is now.
+    async fn made_before(&self, id: i64, intent: &Intent) -> FollowedMovie {
+        let found = match &self.follower {
+            Some(follower) => follower.find(id).await.ok().flatten(),
+            None => self.movies.find(id).await.ok().flatten(),
         };
-        kept.unwrap_or_else(|error| {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(movie.id = id, error, "Left a movie to the next poll");
-            movie
+        found.unwrap_or_else(|| FollowedMovie {
+            id,
+            details: intent.details.clone(),
         })
     }
+}
 
-    /// What was adopted since the monolith was asked may be newer than its answer: its feed says. Or this side has become
-    /// the authority, perhaps just while the monolith was read, which then was not: kept nowhere, its id would be given
-    /// to another movie.
-    async fn keep_after_a_move(&self, movie: FollowedMovie) -> Result<FollowedMovie, StoreError> {
-        for _ in 0..MOVES_MAX {
-            let before = self.movies.position().await?;
-            if before.authority != Authority::Legacy {
-                break;
-            }
-            if let Err(error) = self.catch_up().await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(movie.id, error, "Kept a movie without the monolith's word");
-                break;
-            }
-            if !self.movies.position().await?.changed_hands_since(&before) {
-                return Ok(movie);
-            }
-        }
-        self.movies.keep_late(movie, Timestamp::now()).await
-    }
+enum Entered {
+    Turn(Turn),
+    Done(i64),
+}
 
-    /// One at a time: two that lost their answers never take one movie for both.
-    async fn find_or_repeat(
-        &self,
-        details: &MovieDetails,
-        before: &BTreeSet<i64>,
-        mut lost: monolith::Error,
-    ) -> Result<FollowedMovie, monolith::Error> {
-        let mut answered = self.answered.lock().await;
-        for repeats in 0..=REPEATS_MAX {
-            let Some(movies) = self.look().await else {
-                return Err(lost);
-            };
-            let mut same = movies.into_iter().filter(|it| it.details == *details);
-            let found = same.find(|it| !before.contains(&it.id) && !answered.0.contains(&it.id));
-            let settled = match found {
-                Some(movie) => Ok(movie),
-                None if repeats == REPEATS_MAX => break,
-                None => self.monolith.create_movie(details).await,
-            };
-            match settled {
-                Ok(movie) => {
-                    let error = &lost as &dyn std::error::Error;
-                    tracing::info!(movie.id, error, "Settled a create whose answer was lost");
-                    answered.note(movie.id);
-                    return Ok(movie);
-                }
-                Err(error) if error.may_have_happened() && error.is_over() => lost = error,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(lost)
-    }
-
-    /// What the monolith has; nothing if it cannot be read soon enough.
-    async fn look(&self) -> Option<Vec<FollowedMovie>> {
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
-        let look = async {
-            loop {
-                match self.monolith.list_movies().await {
-                    Ok(movies) => return movies,
-                    Err(error) => tracing::debug!(%error, "Cannot look for a lost movie yet"),
-                }
-                tokio::time::sleep(backoff.next_wait()).await;
-            }
-        };
-        tokio::time::timeout(LOOK_UP_TIME_MAX, look).await.ok()
-    }
+/// Equal for equal details.
+fn content(details: &MovieDetails) -> String {
+    let MovieDetails {
+        title,
+        description,
+        genres,
+        rating,
+    } = details;
+    // 0 and -0 are equal.
+    let rating = (rating + 0.0).to_bits();
+    let text = json!([title, description, genres, rating]).to_string();
+    let hash = Sha256::digest(text);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,8 +3,9 @@
 //! Answered from what has been adopted ([`follow`](crate::follow)). Without a monolith to follow, what was adopted
 //! before is still served, and nothing can be created unless this side is the authority.
 //!
-//! A create that fails is UNAVAILABLE with one of three reasons: `MONOLITH_UNAVAILABLE` and `HANDING_OVER` (nothing was
-//! created, try again) or `OUTCOME_UNKNOWN` (the request was sent, and a repetition may create a second movie).
+//! A create that fails is UNAVAILABLE with one of these reasons: `MONOLITH_UNAVAILABLE`, `HANDING_OVER` and `CREATE_BUSY`
+//! (nothing was created, try again) or `OUTCOME_UNKNOWN` (the request was sent, and a repetition may create a second movie
+//! unless it has the same request id).
 
 pub(crate) mod follow;
 
@@ -18,11 +19,14 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{
     compat_status::{Violation, Violations},
-    status::reasoned,
+    status::{crowded, reasoned},
 };
 use crate::{
-    domain::followed_movie::{FollowedMovie, MovieDetails},
-    follow::{CreateError, FindError, Follower, ListError, create_own, monolith},
+    domain::{
+        followed_movie::{FollowedMovie, MovieDetails},
+        request::{REQUEST_ID_BYTES_MAX, is_request_id},
+    },
+    follow::{CreateError, Creator, FindError, Follower, ListError, monolith},
     store::FollowedMovies,
 };
 
@@ -31,12 +35,21 @@ use crate::{
 pub(crate) struct Movies {
     movies: FollowedMovies,
     follower: Option<Follower>,
+    creator: Creator,
 }
 
 impl Movies {
-    /// Without a `follower` there is nothing to create at and to read through to.
-    pub(crate) fn new(movies: FollowedMovies, follower: Option<Follower>) -> Self {
-        Self { movies, follower }
+    /// Without a `follower` there is nothing to read through to.
+    pub(crate) fn new(
+        movies: FollowedMovies,
+        follower: Option<Follower>,
+        creator: Creator,
+    ) -> Self {
+        Self {
+            movies,
+            follower,
+            creator,
+        }
     }
 
     async fn find(&self, id: i64) -> Result<Option<FollowedMovie>, Status> {
@@ -86,6 +99,7 @@ impl MovieService for Movies {
             description,
             genres,
             rating,
+            request_id,
         } = request.into_inner();
         let details = MovieDetails {
             title,
@@ -102,16 +116,13 @@ impl MovieService for Movies {
             };
             violations.add(flaw.field, kind, flaw.rule);
         }
+        if !request_id.is_empty() && !is_request_id(&request_id) {
+            let rule = format!("must be 1 to {REQUEST_ID_BYTES_MAX} visible ASCII characters");
+            violations.add("request_id", Violation::Format, &rule);
+        }
         violations.check()?;
-        let movie = match &self.follower {
-            Some(follower) => follower.create(&details).await,
-            None => create_own(&self.movies, &details)
-                .await
-                .map_err(|error| match error {
-                    CreateError::HandingOver => CreateError::NoMonolith,
-                    error => error,
-                }),
-        };
+        let request_id = Some(request_id).filter(|id| !id.is_empty());
+        let movie = self.creator.create(request_id, details).await;
         Ok(Response::new(view(movie.map_err(create_failed)?)))
     }
 
@@ -175,6 +186,15 @@ fn create_failed(error: CreateError) -> Status {
         CreateError::Store(source) => source.into(),
         CreateError::HandingOver => {
             reasoned(Code::Unavailable, "HANDING_OVER", error.to_string(), [])
+        }
+        CreateError::Reused => {
+            let message = error.to_string();
+            reasoned(Code::AlreadyExists, "REQUEST_ID_REUSED", message, [])
+        }
+        CreateError::Crowded => crowded(&error.to_string()),
+        CreateError::Busy => reasoned(Code::Unavailable, "CREATE_BUSY", error.to_string(), []),
+        CreateError::Unsettled => {
+            reasoned(Code::Unavailable, "OUTCOME_UNKNOWN", error.to_string(), [])
         }
         CreateError::NoMonolith => reasoned(
             Code::Unavailable,

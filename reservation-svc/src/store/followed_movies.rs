@@ -64,6 +64,23 @@ impl FollowedMovies {
         row.map(TryInto::try_into).transpose()
     }
 
+    /// The ids of those with the same details.
+    pub(crate) async fn twins(&self, details: &MovieDetails) -> Result<BTreeSet<i64>, StoreError> {
+        let rows = entity::Entity::find()
+            .filter(entity::Column::Title.eq(details.title.as_str()))
+            .all(self.connection()?)
+            .await
+            .during("look for equal movies")?;
+        let mut twins = BTreeSet::new();
+        for row in rows {
+            let movie: FollowedMovie = row.try_into()?;
+            if movie.details == *details {
+                twins.insert(movie.id);
+            }
+        }
+        Ok(twins)
+    }
+
     /// The ids of all of them.
     pub(crate) async fn ids(&self) -> Result<BTreeSet<i64>, StoreError> {
         let ids: Vec<i64> = entity::Entity::find()

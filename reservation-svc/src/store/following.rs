@@ -15,6 +15,7 @@ use super::{
     StoreError,
     error::During as _,
     followed_movies::{self, FollowedMovies},
+    movie_creates::{self, Turn},
 };
 use crate::domain::followed_movie::{Authority, FollowedMovie, MovieDetails};
 
@@ -63,6 +64,16 @@ impl Adoption {
     }
 }
 
+/// What came of a create at this side.
+#[derive(Debug)]
+pub(crate) enum OwnCreate {
+    Created(FollowedMovie),
+    /// This side is not the authority.
+    NotOurs,
+    /// It is somebody else's turn by now.
+    TurnLost,
+}
+
 impl FollowedMovies {
     /// Where following stands.
     pub(crate) async fn position(&self) -> Result<Position, StoreError> {
@@ -108,18 +119,22 @@ impl FollowedMovies {
         Ok(true)
     }
 
-    /// Gives a movie an id of this side; none while this side is not the authority.
+    /// Gives a movie an id of this side, and notes what the turn made, all or nothing.
     pub(crate) async fn create_own(
         &self,
+        turn: &Turn,
         details: &MovieDetails,
         now: Timestamp,
-    ) -> Result<Option<FollowedMovie>, StoreError> {
+    ) -> Result<OwnCreate, StoreError> {
         let transaction = self.begin("begin to create a movie").await?;
-        let created = own(&transaction, details, now).await?;
-        if created.is_some() {
-            commit(transaction).await?;
+        let Some(movie) = own(&transaction, details, now).await? else {
+            return Ok(OwnCreate::NotOurs);
+        };
+        if !movie_creates::finish(&transaction, turn, movie.id, now).await? {
+            return Ok(OwnCreate::TurnLost);
         }
-        Ok(created)
+        commit(transaction).await?;
+        Ok(OwnCreate::Created(movie))
     }
 
     /// Keeps a movie that was still created at the monolith when this side became the authority: under its id, or under

@@ -11,6 +11,7 @@ use super::{
     compat_support::{Legacy, Service, eventually, reason, violations},
     networks::{Loss, broken_monolith, lossy_network, silent_monolith},
     support,
+    way::postgres,
 };
 
 type Client = MovieServiceClient<Channel>;
@@ -21,6 +22,7 @@ fn roots() -> CreateMovieRequest {
         description: "A botanist maps a forest that keeps moving.".to_owned(),
         genres: vec!["science fiction".to_owned(), "drama".to_owned()],
         rating: 8.4,
+        request_id: String::new(),
     }
 }
 
@@ -217,6 +219,7 @@ async fn a_wrong_movie_never_reaches_the_monolith() {
     let wrong = CreateMovieRequest {
         title: "nul \0".to_owned(),
         rating: 11.0,
+        request_id: "a b".to_owned(),
         ..roots()
     };
     let refused = create(&client, wrong).await.unwrap_err();
@@ -225,12 +228,14 @@ async fn a_wrong_movie_never_reaches_the_monolith() {
         violations(&refused),
         [
             ("title".to_owned(), "FORMAT".to_owned()),
-            ("rating".to_owned(), "RANGE".to_owned())
+            ("rating".to_owned(), "RANGE".to_owned()),
+            ("request_id".to_owned(), "FORMAT".to_owned())
         ]
     );
     assert_eq!(
         refused.message(),
-        "title must not contain NUL characters; rating must be a number from 0 to 10"
+        "title must not contain NUL characters; rating must be a number from 0 to 10; \
+         request_id must be 1 to 128 visible ASCII characters"
     );
     // How much text a movie may have is for the monolith to say, which takes bodies of 64 KiB.
     let large = CreateMovieRequest {
@@ -328,5 +333,44 @@ async fn a_create_whose_request_or_answer_is_lost_is_made_once() {
             assert!(service.metric(lost) > 0.0, "{loss:?}");
             service.stop().await;
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_that_lose_requests_and_answers_make_one_movie_for_each_request_id() {
+    for loss in [Loss::Request, Loss::Answer] {
+        let Some(database) = postgres() else { return };
+        let legacy = Legacy::start().await;
+        let network = lossy_network(legacy.url(), loss).await;
+        let other = Service::start(database.shared(), Some(network.clone()), false).await;
+        let service = Service::start(database, Some(network), false).await;
+        let clients = [&service, &other].map(|it| Client::new(it.channel.clone()));
+        // Each id at both replicas at once, all with the same content.
+        let creates = (0..8).map(|n| {
+            let request = CreateMovieRequest {
+                request_id: format!("request-{}", n / 2),
+                ..roots()
+            };
+            create(&clients[n % 2], request)
+        });
+        let answers = futures::future::join_all(creates).await;
+        let ids: Vec<_> = answers.into_iter().map(|it| it.unwrap().id).collect();
+        let mut distinct: Vec<_> = ids.chunks(2).map(|both| both[0]).collect();
+        assert!(ids.chunks(2).all(|both| both[0] == both[1]), "{ids:?}");
+        distinct.sort_unstable();
+        let there: Vec<_> = legacy.titles().await.iter().map(|it| it.0).collect();
+        assert_eq!(distinct, there, "{loss:?}: one each, none twice");
+        let reused = CreateMovieRequest {
+            title: "Other".to_owned(),
+            request_id: "request-0".to_owned(),
+            ..roots()
+        };
+        let refused = create(&clients[0], reused).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::AlreadyExists, "REQUEST_ID_REUSED")
+        );
+        other.stop().await;
+        service.stop().await;
     }
 }

@@ -851,7 +851,8 @@ export interface paths {
         /**
          * Creates a movie at the monolith, which assigns the id, and keeps it here
          * @description Creates a movie at the monolith, which assigns the id, and keeps it here. UNAVAILABLE while the monolith is down. Once
-         *     this side is the authority (`banyan.follow.v1.FollowService.SetAuthority`), it assigns the id and asks nobody.
+         *     this side is the authority (`banyan.follow.v1.FollowService.SetAuthority`), it assigns the id and asks nobody. Repeated
+         *     with the same `request_id`, at whichever replica, it is created once.
          */
         post: operations["MovieService_CreateMovie"];
         delete?: never;
@@ -1251,7 +1252,7 @@ export interface components {
          * CreateMovieRequest
          * @description Request of CreateMovie.
          */
-        "banyan.compat.cinema.v1.CreateMovieRequest-cinema": {
+        "banyan.compat.cinema.v1.CreateMovieRequest-cinema-input": {
             /** @description May be empty. All texts together at most 64 KiB: that is what the monolith takes. */
             title: string;
             /** @description May be empty. */
@@ -1263,6 +1264,8 @@ export interface components {
              * @description 0 to 10.
              */
             rating: number;
+            /** @description Makes a repetition safe: 1 to 128 visible ASCII characters, best a UUID (AIP-155). */
+            request_id?: string;
         };
         /**
          * CreatePaymentEventRequest
@@ -4434,13 +4437,15 @@ export interface operations {
             header?: {
                 /** @description How long the caller waits at most: seconds, or a number with `h`, `m`, `s`, `ms`, `us` or `ns`. The route's own limit holds too. */
                 "x-request-timeout"?: components["parameters"]["RequestTimeout"];
+                /** @description Makes a repetition safe, as `request_id` in the body does: a request with the same key and the same content gets the same answer again. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["banyan.compat.cinema.v1.CreateMovieRequest-cinema"];
+                "application/json": components["schemas"]["banyan.compat.cinema.v1.CreateMovieRequest-cinema-input"];
             };
         };
         responses: {

@@ -1,0 +1,50 @@
+//! Forgets creates after their time, which is that of all request ids: a repetition that comes later is a new create.
+//!
+//! Several replicas may do so at once: each finds what the others have left.
+
+use std::{sync::Arc, time::Duration};
+
+use banyan_mesh::process::Process;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Metrics;
+use crate::store::{FollowedMovies, StoreError};
+
+const INTERVAL: Duration = Duration::from_secs(60);
+/// Of one kind in one statement; what is left comes at the next time.
+const ROWS_MAX: u64 = 5_000;
+
+/// Forgets what is older than `kept` until the process ends.
+pub(super) fn in_background(
+    movies: FollowedMovies,
+    kept: SignedDuration,
+    metrics: Arc<Metrics>,
+    process: &Process,
+) {
+    let shutdown = process.shutdown().clone();
+    process.spawn("forgetting of creates", async move {
+        let forgetting = async {
+            movies.ready().await;
+            loop {
+                if let Err(error) = forget(&movies, Timestamp::now() - kept, &metrics).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(error, "Left old creates to the next time");
+                }
+                tokio::time::sleep(INTERVAL).await;
+            }
+        };
+        shutdown.run_until_cancelled(forgetting).await;
+        Ok(())
+    });
+}
+
+pub(super) async fn forget(
+    movies: &FollowedMovies,
+    before: Timestamp,
+    metrics: &Metrics,
+) -> Result<(), StoreError> {
+    let forgotten = movies.forget_creates(before, ROWS_MAX).await?;
+    metrics.forgot("done", forgotten.done);
+    metrics.forgot("unfinished", forgotten.unfinished);
+    Ok(())
+}

@@ -1,0 +1,441 @@
+//! Two replicas on one database, each with a network of its own to the real monolith: one dies, or is taken for dead, at
+//! each point at which it can.
+
+use std::{net::SocketAddr, sync::atomic::AtomicUsize, sync::atomic::Ordering};
+
+use banyan_mesh::{
+    database::{Database, DatabaseSettings},
+    testing::TestDatabase,
+};
+use tempfile::TempDir;
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
+
+use super::*;
+use crate::{
+    capabilities::Capabilities,
+    domain::followed_movie::Authority,
+    follow::monolith::Monolith,
+    migration::Migrator,
+    store::{Earlier, StoreError},
+};
+
+const LIMIT: Duration = Duration::from_secs(30);
+const KEPT: SignedDuration = SignedDuration::from_hours(48);
+/// Of who need not wait for a slow machine: nobody else is alive.
+const SHORT: Patience = Patience {
+    lease: Duration::from_millis(300),
+    quiet: Duration::from_millis(100),
+    ..PATIENCE
+};
+
+/// What a network does to a create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Sound,
+    /// It never arrives, and is never answered.
+    SwallowsRequests,
+    /// It is carried out, and answered once the way is sound.
+    HoldsAnswers,
+}
+
+struct Legacy {
+    url: String,
+    /// How many creates it was sent.
+    asked: Arc<AtomicUsize>,
+    _stop: oneshot::Sender<()>,
+    _folder: TempDir,
+}
+
+impl Legacy {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = legacy_monolith::Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            database_url: format!("sqlite://{}/legacy.db?mode=rwc", folder.path().display()),
+            demo: false,
+            capabilities: legacy_monolith::Capabilities::default(),
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async move {
+            stopped.await.ok();
+        };
+        let mut running = legacy_monolith::start(settings, shutdown).await.unwrap();
+        let ready = running.ready.wait_for(|ready| *ready);
+        tokio::time::timeout(LIMIT, ready).await.unwrap().unwrap();
+        Self {
+            url: format!("http://{}", running.addr),
+            asked: Arc::default(),
+            _stop: stop,
+            _folder: folder,
+        }
+    }
+
+    async fn ids(&self) -> Vec<i64> {
+        let monolith = Monolith::new(&self.url).unwrap();
+        let movies = monolith.list_movies().await.unwrap();
+        movies.into_iter().map(|it| it.id).collect()
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    async fn network(&self) -> (String, watch::Sender<Way>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let way = watch::Sender::new(Way::Sound);
+        let (legacy, asked, how) = (self.url.clone(), Arc::clone(&self.asked), way.clone());
+        let carry = move |request: axum::extract::Request| {
+            let (legacy, asked, how) = (legacy.clone(), Arc::clone(&asked), how.clone());
+            async move {
+                let is_create = request.method() == http::Method::POST;
+                let now = *how.borrow();
+                if is_create && now == Way::SwallowsRequests {
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    return std::future::pending().await;
+                }
+                let (parts, body) = request.into_parts();
+                let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+                let sent = reqwest::Client::new()
+                    .request(parts.method, format!("{legacy}{}", parts.uri))
+                    .header("content-type", "application/json")
+                    .body(body);
+                let answer = sent.send().await.unwrap();
+                if is_create {
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    let is_sound = |way: &Way| *way == Way::Sound;
+                    how.subscribe().wait_for(is_sound).await.unwrap();
+                }
+                let status = answer.status();
+                let body = axum::body::Body::from(answer.bytes().await.unwrap());
+                http::Response::builder().status(status).body(body).unwrap()
+            }
+        };
+        let router = axum::Router::new().fallback(carry);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (url, way)
+    }
+}
+
+struct Replica {
+    creator: Creator,
+    way: watch::Sender<Way>,
+    process: Process,
+}
+
+impl Replica {
+    async fn start(url: &str, legacy: &Legacy) -> Self {
+        let process = Process::new();
+        let settings = DatabaseSettings::new(url);
+        let database = Database::start::<Migrator>(&process, &settings, "reservation").await;
+        let database = database.unwrap();
+        assert!(database.ready().await);
+        let movies = FollowedMovies::new(database);
+        let (url, way) = legacy.network().await;
+        let declared = Capabilities::default();
+        let follower = Follower::start(&url, declared, movies.clone(), &process).unwrap();
+        let creator = Creator::start(movies, Some(follower), KEPT, &process);
+        Self {
+            creator,
+            way,
+            process,
+        }
+    }
+
+    /// Goes on for as long as the handle is not aborted, which is what a replica's death does to it.
+    fn begin(&self, request_id: &str) -> JoinHandle<Result<FollowedMovie, CreateError>> {
+        let (creator, intent) = (self.creator.clone(), intent(request_id));
+        tokio::spawn(async move { creator.create_once(&intent).await })
+    }
+
+    async fn create(&self, request_id: &str) -> FollowedMovie {
+        let id = Some(request_id.to_owned());
+        let created = self.creator.create(id, roots()).await.unwrap();
+        assert_eq!(created.details, roots());
+        created
+    }
+
+    async fn opened(&self, request_id: &str) -> Turn {
+        let now = Timestamp::now();
+        match self
+            .creator
+            .movies
+            .open_create(&intent(request_id), now)
+            .await
+        {
+            Ok(Opened::Turn(turn)) => turn,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Two replicas; where there can only be one, as on SQLite, it is its own next one: whatever it knows is in its database.
+struct Pair {
+    first: Replica,
+    second: Option<Replica>,
+    legacy: Legacy,
+    _database: TestDatabase,
+}
+
+impl Pair {
+    async fn each() -> Vec<Self> {
+        let mut pairs = Vec::new();
+        for database in TestDatabase::each() {
+            let legacy = Legacy::start().await;
+            let first = Replica::start(&database.url, &legacy).await;
+            let second = match database.url.starts_with("postgres") {
+                true => Some(Replica::start(&database.url, &legacy).await),
+                false => None,
+            };
+            pairs.push(Self {
+                first,
+                second,
+                legacy,
+                _database: database,
+            });
+        }
+        pairs
+    }
+
+    /// Who comes when the first is dead; it is impatient.
+    fn next(&mut self) -> &Replica {
+        let next = self.second.as_mut().unwrap_or(&mut self.first);
+        next.way.send_replace(Way::Sound);
+        next.creator.patience = SHORT;
+        next
+    }
+}
+
+fn roots() -> MovieDetails {
+    MovieDetails {
+        title: "Roots".to_owned(),
+        description: String::new(),
+        genres: vec!["drama".to_owned()],
+        rating: 8.4,
+    }
+}
+
+fn intent(request_id: &str) -> Intent {
+    Intent {
+        request_id: request_id.to_owned(),
+        content: content(&roots()),
+        details: roots(),
+    }
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(LIMIT, waiting).await;
+    assert!(waited.is_ok(), "waited too long: {what}");
+}
+
+/// Begins a create at the first replica that dies once it has been sent, in a way that the answer does not come back.
+async fn dies_at(pair: &Pair, way: Way, request_id: &str) {
+    pair.first.way.send_replace(way);
+    let creating = pair.first.begin(request_id);
+    until("the request is sent", || pair.legacy.asked() == 1).await;
+    creating.abort();
+    assert!(creating.await.unwrap_err().is_cancelled());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_died_before_the_request_was_sent_is_replaced() {
+    for mut pair in Pair::each().await {
+        pair.first.opened("a").await;
+        let next = pair.next();
+        let movie = next.create("a").await;
+        assert_eq!(next.create("a").await, movie);
+        assert_eq!(next.creator.metrics.abandoned.get(), 1);
+        assert_eq!(pair.legacy.ids().await, [movie.id]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_died_before_the_request_arrived_is_replaced() {
+    for mut pair in Pair::each().await {
+        dies_at(&pair, Way::SwallowsRequests, "a").await;
+        let movie = pair.next().create("a").await;
+        assert_eq!(pair.legacy.ids().await, [movie.id]);
+        assert_eq!(pair.legacy.asked(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_dead_have_made_is_found_and_not_made_again() {
+    for mut pair in Pair::each().await {
+        dies_at(&pair, Way::HoldsAnswers, "a").await;
+        let made = pair.legacy.ids().await;
+        let next = pair.next();
+        assert_eq!([next.create("a").await.id], *made);
+        assert_eq!([next.create("a").await.id], *made);
+        assert_eq!((pair.legacy.ids().await, pair.legacy.asked()), (made, 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_dead_have_made_is_not_taken_for_anothers() {
+    for mut pair in Pair::each().await {
+        dies_at(&pair, Way::HoldsAnswers, "a").await;
+        let [made] = pair.legacy.ids().await[..] else {
+            panic!("one was made");
+        };
+        let next = pair.next();
+        let other = next.create("b").await;
+        assert_ne!(other.id, made);
+        assert_eq!(next.create("a").await.id, made);
+        assert_eq!(next.create("b").await, other);
+        assert_eq!(pair.legacy.ids().await, [made, other.id]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_died_before_the_movie_was_kept_is_answered_for() {
+    for mut pair in Pair::each().await {
+        let turn = pair.first.opened("a").await;
+        let monolith = Monolith::new(&pair.legacy.url).unwrap();
+        let made = monolith.create_movie(&roots()).await.unwrap();
+        let movies = &pair.first.creator.movies;
+        let finished = movies.finish_create(&turn, made.id, Timestamp::now()).await;
+        assert!(finished.unwrap());
+        let next = pair.next();
+        assert_eq!(next.create("a").await, made);
+        let kept = next.creator.movies.find(made.id).await.unwrap();
+        assert_eq!(kept, Some(made.clone()));
+        assert_eq!(pair.legacy.ids().await, [made.id]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_waits_for_the_first_that_is_still_under_way() {
+    for pair in Pair::each().await {
+        let other = pair.second.as_ref().unwrap_or(&pair.first);
+        for replica in [&pair.first, other] {
+            replica.way.send_replace(Way::HoldsAnswers);
+        }
+        let first = pair.first.begin("a");
+        until("the request is sent", || pair.legacy.asked() == 1).await;
+        let second = other.begin("a");
+        let third = other.begin("b");
+        for replica in [&pair.first, other] {
+            replica.way.send_replace(Way::Sound);
+        }
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
+        let movie = first.unwrap();
+        assert_eq!(second.unwrap(), movie);
+        let equal = third.await.unwrap().unwrap();
+        assert_eq!(pair.legacy.ids().await, [movie.id, equal.id]);
+        assert_eq!(pair.legacy.asked(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_only_taken_for_dead_finds_out_what_came_of_its_create() {
+    for pair in Pair::each().await {
+        let other = pair.second.as_ref().unwrap_or(&pair.first);
+        let mut other = other.creator.clone();
+        other.patience = SHORT;
+        // On SQLite both have one network.
+        let asked = || pair.legacy.asked();
+        pair.first.way.send_replace(Way::HoldsAnswers);
+        let first = pair.first.begin("a");
+        until("the request is sent", || asked() == 1).await;
+        let made = pair.legacy.ids().await;
+        let repeated = other.create_once(&intent("a")).await.unwrap();
+        assert_eq!([repeated.id], *made);
+        pair.first.way.send_replace(Way::Sound);
+        assert_eq!(first.await.unwrap().unwrap(), repeated);
+        assert_eq!((pair.legacy.ids().await, asked()), (made, 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_that_was_given_up_is_settled_by_a_repetition() {
+    for way in [Way::SwallowsRequests, Way::HoldsAnswers] {
+        for pair in Pair::each().await {
+            pair.first.way.send_replace(way);
+            let slow = pair.first.begin("a").await.unwrap().unwrap_err();
+            assert!(matches!(slow, CreateError::Monolith(_)), "{slow:?}");
+            pair.first.way.send_replace(Way::Sound);
+            let turn = pair.first.opened("a").await;
+            assert_eq!(turn.earlier, Earlier::Unknown);
+            let movies = &pair.first.creator.movies;
+            movies
+                .put_create_back(&turn, Timestamp::now())
+                .await
+                .unwrap();
+            let other = pair.second.as_ref().unwrap_or(&pair.first);
+            let movie = other.create("a").await;
+            assert_eq!(pair.legacy.ids().await, [movie.id], "{way:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_id_stands_for_one_movie_on_either_side() {
+    for pair in Pair::each().await {
+        let replica = &pair.first;
+        let movies = &replica.creator.movies;
+        let there = replica.create("a").await;
+        let position = movies.position().await.unwrap();
+        let handed = movies.hand_over(&position, Authority::Own, there.id).await;
+        assert!(handed.unwrap());
+        let here = replica.create("b").await;
+        assert_ne!(here.id, there.id);
+        assert_eq!(replica.create("a").await, there);
+        assert_eq!(replica.create("b").await, here);
+        let others = MovieDetails {
+            title: "Other".to_owned(),
+            ..roots()
+        };
+        let refused = replica.creator.create(Some("a".to_owned()), others).await;
+        assert!(matches!(refused, Err(CreateError::Reused)), "{refused:?}");
+        assert_eq!(movies.list().await.unwrap(), [there, here]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_while_the_monolith_was_the_authority_is_found_once_it_is_not() {
+    for mut pair in Pair::each().await {
+        dies_at(&pair, Way::HoldsAnswers, "a").await;
+        let made = pair.legacy.ids().await;
+        let next = pair.next();
+        let follower = next.creator.follower.as_ref().unwrap();
+        follower.take_over().await.unwrap();
+        assert_eq!([next.create("a").await.id], *made);
+        assert_eq!(next.create("b").await.id, made[0] + 1);
+        assert_eq!(pair.legacy.asked(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creates_are_forgotten_after_their_time() {
+    for pair in Pair::each().await {
+        let Creator {
+            movies, metrics, ..
+        } = &pair.first.creator;
+        pair.first.create("a").await;
+        pair.first.opened("b").await;
+        let old = Timestamp::now() - SignedDuration::from_hours(1);
+        forget::forget(movies, old, metrics).await.unwrap();
+        let open = async |id: &str| movies.open_create(&intent(id), Timestamp::now()).await;
+        let remembered: Result<Opened, StoreError> = open("a").await;
+        assert!(matches!(remembered, Ok(Opened::Done(_))), "{remembered:?}");
+        assert!(matches!(open("b").await, Ok(Opened::Busy(_))));
+        let soon = Timestamp::now() + SignedDuration::from_secs(1);
+        forget::forget(movies, soon, metrics).await.unwrap();
+        let text = pair.first.process.metrics().encode().unwrap();
+        for end in ["done", "unfinished"] {
+            let line = format!(r#"reservation_follow_creates_forgotten_total{{end="{end}"}} 1"#);
+            assert!(text.contains(&line), "{text}");
+        }
+        assert!(matches!(open("a").await, Ok(Opened::Turn(_))));
+    }
+}
