@@ -3,7 +3,8 @@
 //!
 //! It can never slow, fail or change the client's answer: it begins when the last byte of that answer has been handed
 //! over, has a place among a limited number, a time limit and a body limit, and whatever goes wrong with it is only
-//! counted. It never repeats a write: only safe requests are compared, and writes that the other side is only asked to
+//! counted. To ask and to judge is left to one thread with a runtime and connections of its own, which ends when the
+//! process takes nothing new any more; the threads that serve clients only hand over what has passed. It never repeats a write: only safe requests are compared, and writes that the other side is only asked to
 //! validate ([`Question::Validated`]).
 //!
 //! Where the rollout says so the side that answered is asked once more too. What differs between its own two answers
@@ -28,7 +29,7 @@ use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family},
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{runtime::Handle, sync::Semaphore, time::Instant};
 
 pub(crate) use self::job::{Job, Question, Rest, validated};
 use self::{
@@ -36,6 +37,7 @@ use self::{
     capture::Capture,
 };
 use crate::{
+    per_thread,
     store::Store,
     transcoded::{Told, of_headers},
 };
@@ -61,6 +63,8 @@ struct Inner {
     asked: Semaphore,
     book: Book,
     outcomes: Family<Labels, Counter>,
+    /// Where it is asked and judged.
+    apart: Handle,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -99,6 +103,7 @@ impl Shadows {
                 asked: Semaphore::new(ASKED_MAX),
                 book: Book::new(dropped),
                 outcomes,
+                apart: apart(process),
             }),
         };
         if let Some(store) = store {
@@ -136,28 +141,23 @@ impl Shadows {
         })
     }
 
+    /// On the client's thread, which gives away whatever takes time.
     fn begin(&self, job: Job, said: Said, captured: Captured) {
-        let answer = match (said, captured) {
-            (_, Captured::Unfit) => return self.count(&job, Outcome::Unfit),
-            (Said::Known(told), _) => Some(told),
-            (Said::Body(status), Captured::Whole(body, _)) => Some((status, body)),
-            (Said::Message(status), Captured::Whole(sent, trailers)) => {
-                job.told(&sent, status.or_else(|| of_headers(&trailers?)))
-            }
-            // It was compressed for this client: the side is asked once more, for the plain one.
-            (_, Captured::Encoded) => None,
-        };
-        if answer.is_none() && !job.question.is_repeatable() {
+        if matches!(captured, Captured::Unfit) {
             return self.count(&job, Outcome::Unfit);
         }
         let Ok(place) = Arc::clone(&self.inner.pending).try_acquire_owned() else {
             return self.count(&job, Outcome::Crowded);
         };
         let (shadows, deadline) = (self.clone(), Instant::now() + TIME_MAX);
-        tokio::spawn(async move {
+        self.inner.apart.spawn(async move {
             let working = async {
                 let _asked = shadows.inner.asked.acquire().await;
-                shadows.compare(&job, answer).await
+                let answer = job.answer(said, captured);
+                match answer.is_some() || job.question.is_repeatable() {
+                    true => shadows.compare(&job, answer).await,
+                    false => Outcome::Unfit,
+                }
             };
             let outcome = tokio::time::timeout_at(deadline, working).await;
             shadows.count(&job, outcome.unwrap_or(Outcome::Failed));
@@ -218,6 +218,20 @@ impl Shadows {
     }
 }
 
+/// A runtime of its own until the process takes nothing new any more; what is under way then is dropped.
+fn apart(process: &Process) -> Handle {
+    let shutdown = process.shutdown().clone();
+    let apart = process.spawn_apart("shadows", async move {
+        shutdown.cancelled().await;
+        Ok(())
+    });
+    // It is the process's own where the system has no thread to give; whose threads share one place.
+    if apart.id() != Handle::current().id() {
+        apart.spawn(async { per_thread::enter(per_thread::SHADOWS) });
+    }
+    apart
+}
+
 /// How to read what passes to the client.
 enum Said {
     /// Not at all: what the side said is known.
@@ -233,4 +247,38 @@ enum Captured {
     Whole(Bytes, Option<HeaderMap>),
     Encoded,
     Unfit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::per_thread::PerThread;
+
+    #[tokio::test]
+    async fn a_thread_of_its_own_compares_until_the_process_ends() {
+        let process = Process::new();
+        let shadows = Shadows::start(None, &process);
+        let connections = Arc::new(PerThread::new(1, Vec::new));
+        let own = Arc::clone(&connections);
+        let apart = &shadows.inner.apart;
+        let place = apart.spawn(async move {
+            let name = std::thread::current().name().map(str::to_owned);
+            own.lock().extend(name);
+        });
+        place.await.unwrap();
+        assert!(connections.lock().is_empty(), "shared with nobody");
+        per_thread::enter(per_thread::SHADOWS);
+        assert_eq!(*connections.lock(), ["shadows"]);
+
+        // However busy it is, whoever serves clients goes on.
+        let (go_on, held) = std::sync::mpsc::channel::<()>();
+        let busy = apart.spawn(async move { held.recv().is_ok() });
+        tokio::task::yield_now().await;
+        go_on.send(()).unwrap();
+        assert!(busy.await.unwrap());
+
+        let endless = apart.spawn(std::future::pending::<()>());
+        process.stop(Duration::from_secs(30)).await.unwrap();
+        assert!(endless.await.unwrap_err().is_cancelled());
+    }
 }

@@ -19,7 +19,7 @@ use http::{
 use http_body_util::{BodyExt as _, Limited};
 use uuid::Uuid;
 
-use super::ANSWER_BYTES_MAX;
+use super::{ANSWER_BYTES_MAX, Captured, Said};
 use crate::{
     body::BodyLimits,
     compression::Compression,
@@ -31,7 +31,7 @@ use crate::{
     rollouts::Comparison,
     routes::Split,
     tokens::Presented,
-    transcoded::{Call, Caller, Told},
+    transcoded::{Call, Caller, Told, of_headers},
 };
 
 /// Told to both sides, so that they can tell such a request from a client's.
@@ -217,8 +217,22 @@ impl Job {
         Some((parts.status, body.to_bytes()))
     }
 
+    /// What the side that answered has said, if that can be read from what passed to the client.
+    pub(super) fn answer(&self, said: Said, captured: Captured) -> Option<Told> {
+        match (said, captured) {
+            (_, Captured::Unfit) => None,
+            (Said::Known(told), _) => Some(told),
+            (Said::Body(status), Captured::Whole(body, _)) => Some((status, body)),
+            (Said::Message(status), Captured::Whole(sent, trailers)) => {
+                self.told(&sent, status.or_else(|| of_headers(&trailers?)))
+            }
+            // It was compressed for this client: the side is asked once more, for the plain one.
+            (_, Captured::Encoded) => None,
+        }
+    }
+
     /// What a gRPC client was told, as a REST client would have been; `None` where it cannot be read.
-    pub(super) fn told(&self, sent: &Bytes, status: Option<StatusParts>) -> Option<Told> {
+    fn told(&self, sent: &Bytes, status: Option<StatusParts>) -> Option<Told> {
         let call = self.split.grpc.as_ref().ok()?;
         let status = status?;
         match status.code {
