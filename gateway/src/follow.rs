@@ -117,14 +117,13 @@ impl Follower {
 
     /// What it knows; nothing if it cannot be asked.
     pub(crate) async fn known(&self) -> Option<Known> {
-        let status = self.status().await;
-        let known = status.map(|status| Known::new(&status, Timestamp::now()));
+        let asked = Timestamp::now();
+        let known = self.status().await.map(|status| Known::new(&status, asked));
         self.lately.store(Some(Arc::new(known.clone())));
         known
     }
 
-    /// What it says of itself; nothing if it cannot be asked.
-    pub(crate) async fn status(&self) -> Option<StatusResponse> {
+    async fn status(&self) -> Option<StatusResponse> {
         let request = StatusRequest {
             collection: self.collection.clone(),
         };

@@ -26,6 +26,7 @@ mod definition;
 mod explain;
 mod follow;
 mod followers;
+mod found;
 mod history;
 mod live;
 mod metrics;
@@ -101,8 +102,6 @@ struct Inner {
     follows: tokio::sync::Notify,
     /// The process takes nothing new any more.
     shutdown: CancellationToken,
-    /// There are other followers, of whom pins want to know.
-    followed: tokio::sync::Notify,
     steering: Steering,
     shadows: Shadows,
     metrics: Metrics,
@@ -147,7 +146,6 @@ impl Rollouts {
                 followers: ArcSwap::default(),
                 follows: tokio::sync::Notify::new(),
                 shutdown: process.shutdown().clone(),
-                followed: tokio::sync::Notify::new(),
                 steering,
                 shadows,
                 metrics,
@@ -162,18 +160,18 @@ impl Rollouts {
         rollouts.follow_policies(process);
         rollouts.follow_authorities(process);
         rollouts.ask_followers(process);
-        rollouts.follow_pins(process);
         rollouts
     }
 
     /// Says who follows the legacy side of which rollout.
     pub(crate) fn know_followers(&self, followers: BTreeMap<String, Follower>) {
+        let followers = Arc::new(followers);
+        // In this order: what one that is asked right now answers is of no use any more.
+        self.inner.followers.store(Arc::clone(&followers));
         for (name, live) in self.inner.rollouts.load().iter() {
             live.passed.begin(followers.contains_key(name));
         }
-        self.inner.followers.store(Arc::new(followers));
         self.inner.follows.notify_one();
-        self.inner.followed.notify_one();
     }
 
     /// Cancelled when whoever watches has to go.

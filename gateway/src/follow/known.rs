@@ -16,6 +16,9 @@ pub(crate) struct Known {
     pub state: State,
     /// Since its last good poll; nothing if there was none, or nobody to be behind of.
     pub lag: Option<Duration>,
+    /// What legacy had before it has been adopted: Unix milliseconds by this gateway's clock, when its last good poll began.
+    /// Where there is nobody to be behind of, when it was asked; nothing if there was no poll.
+    pub passed_ms: Option<u64>,
     /// Who gives ids and is right where both sides differ.
     pub authority: Authority,
     /// What the legacy system is declared to be able to do.
@@ -36,13 +39,14 @@ pub(crate) struct Backfill {
 }
 
 impl Known {
-    pub(super) fn new(status: &StatusResponse, now: Timestamp) -> Self {
+    /// `asked`: before the question was sent. What the answer does not know yet is not taken for known.
+    pub(super) fn new(status: &StatusResponse, asked: Timestamp) -> Self {
         let is_alone = status.authority() == Authority::Own;
         let since = status.last_poll_time.filter(|_| !is_alone);
         let lag = since.and_then(|time| {
             let time = Timestamp::new(time.seconds, time.nanos).ok()?;
             // A clock that is ahead is no lag.
-            Some(Duration::try_from(now.duration_since(time)).unwrap_or_default())
+            Some(Duration::try_from(asked.duration_since(time)).unwrap_or_default())
         });
         let state = match lag {
             // There is nobody to be behind of.
@@ -59,6 +63,7 @@ impl Known {
         Self {
             state,
             lag,
+            passed_ms: passed_ms(status, asked),
             authority: status.authority(),
             capabilities: status.capabilities().collect(),
             backfill: (backfill.total > 0).then_some(backfill),
@@ -71,6 +76,17 @@ impl Known {
     pub(crate) fn keeps_ids(&self) -> bool {
         self.capabilities.contains(&Capability::KeepsIds)
     }
+}
+
+fn passed_ms(status: &StatusResponse, asked: Timestamp) -> Option<u64> {
+    let asked_ms = u64::try_from(asked.as_millisecond()).ok()?;
+    // It has everything, and is not behind of anybody.
+    if status.authority() == Authority::Own {
+        return Some(asked_ms);
+    }
+    let lag = Duration::try_from(status.lag?).ok()?;
+    let lag_ms = u64::try_from(lag.as_millis()).ok()?;
+    Some(asked_ms.saturating_sub(lag_ms))
 }
 
 #[cfg(test)]
@@ -128,5 +144,29 @@ mod tests {
         assert_eq!(at(5, 4), Some((4, 4)));
         assert_eq!(at(-1, 4), Some((0, 4)));
         assert_eq!(at(1, -4), None);
+    }
+
+    fn status(authority: Authority, lag_s: Option<i64>) -> StatusResponse {
+        StatusResponse {
+            authority: authority.into(),
+            lag: lag_s.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+            ..StatusResponse::default()
+        }
+    }
+
+    #[test]
+    fn a_follower_has_passed_what_was_before_its_last_good_poll_began() {
+        let asked = Timestamp::from_millisecond(100_000).unwrap();
+        for (authority, lag_s, want) in [
+            (Authority::Legacy, Some(7), Some(93_000)),
+            (Authority::Unspecified, Some(200), Some(0)),
+            (Authority::Legacy, None, None),
+            (Authority::Returning, None, None),
+            (Authority::Legacy, Some(-7), None),
+            (Authority::Own, None, Some(100_000)),
+        ] {
+            let known = Known::new(&status(authority, lag_s), asked);
+            assert_eq!(known.passed_ms, want, "{lag_s:?}");
+        }
     }
 }

@@ -25,10 +25,7 @@ use serde_json::json;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{
-    ChangeError, Operator, Rollouts,
-    live::{Found, Live},
-};
+use super::{ChangeError, Operator, Rollouts, found::Found, live::Live};
 use crate::store::{Action, Store, StoreError, StoredAnalysis, Window};
 
 /// How long a window is, and how often a decision is made.

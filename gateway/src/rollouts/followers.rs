@@ -1,10 +1,10 @@
-//! How far the followers are, asked every two seconds: for metrics, and for those who watch, who cost the followers nothing
-//! then.
+//! How far the followers are, asked every two seconds by one task: for metrics, for those who watch, and for pins
+//! ([`passed`](super::passed)), which may want to know sooner. None of them costs the followers anything beyond that.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, atomic::AtomicU64},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use banyan_mesh::process::Process;
@@ -17,10 +17,12 @@ use prometheus_client::{
 };
 
 use super::{Data, Rollouts};
-use crate::follow::{Follower, Known};
+use crate::follow::Known;
 
 /// How old what is told without asking may be.
 const ASK_EVERY: Duration = Duration::from_secs(2);
+/// How soon one is asked that pins want to know of, and how often any is asked at most.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -106,32 +108,57 @@ impl Rollouts {
         let rollouts = self.clone();
         let shutdown = process.shutdown().clone();
         process.spawn("followers", async move {
-            let mut told = BTreeSet::new();
+            let mut asked = BTreeMap::new();
             loop {
-                let followers = rollouts.inner.followers.load_full();
                 tokio::select! {
-                    () = ask(&followers, &metrics) => {}
+                    () = rollouts.ask_due(&mut asked, &metrics) => {}
                     () = shutdown.cancelled() => return Ok(()),
                 }
-                let now = followers.keys().cloned().collect();
-                for gone in told.difference(&now).cloned() {
-                    metrics.forget(gone);
-                }
-                told = now;
                 tokio::select! {
-                    () = tokio::time::sleep(ASK_EVERY) => {}
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    // A replica that has just started should not honour pins of long ago.
                     () = rollouts.inner.follows.notified() => {}
                     () = shutdown.cancelled() => return Ok(()),
                 }
             }
         });
     }
-}
 
-async fn ask(followers: &Arc<BTreeMap<String, Follower>>, metrics: &Metrics) {
-    let each = followers.iter().map(|(name, follower)| async move {
-        let known = follower.known().await;
-        metrics.tell(name, known.as_ref());
-    });
-    join_all(each).await;
+    /// Asks those that were not asked for a while, and those of whom somebody wants to know. `asked`: when each was last.
+    async fn ask_due(&self, asked: &mut BTreeMap<String, Instant>, metrics: &Metrics) {
+        let followers = self.inner.followers.load_full();
+        asked.retain(|name, _| {
+            let stays = followers.contains_key(name);
+            if !stays {
+                metrics.forget(name.clone());
+            }
+            stays
+        });
+        let now = Instant::now();
+        let mut due = Vec::new();
+        for (name, follower) in followers.iter() {
+            let Ok(live) = self.live(name) else {
+                continue;
+            };
+            let is_wanted = live.passed.take_wanted();
+            let last = asked.get(name);
+            if is_wanted || last.is_none_or(|last| now.duration_since(*last) >= ASK_EVERY) {
+                asked.insert(name.clone(), now);
+                due.push((live, follower));
+            }
+        }
+        let followers = &followers;
+        let each = due.into_iter().map(|(live, follower)| async move {
+            let known = follower.known().await;
+            // Of another follower, who may be there by now, that says nothing.
+            if !Arc::ptr_eq(&self.inner.followers.load(), followers) {
+                return;
+            }
+            metrics.tell(live.name(), known.as_ref());
+            if let Some(passed_ms) = known.and_then(|known| known.passed_ms) {
+                live.passed.learn(passed_ms);
+            }
+        });
+        join_all(each).await;
+    }
 }

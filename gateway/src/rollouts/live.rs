@@ -9,14 +9,12 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use banyan_rollout::{
-    Evidence, Failure, Follower, Percent, Reason, Recorder, RolloutState, Side, Subjects,
-};
+use banyan_rollout::{Failure, Follower, Percent, Reason, Recorder, RolloutState, Side, Subjects};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    CHANGES_AHEAD, Definition, Metrics, Snapshot, answers::Answers, counts::Counters,
+    CHANGES_AHEAD, Definition, Metrics, Snapshot, answers::Answers, counts::Counters, found::Found,
     passed::Passed, pins::Pins,
 };
 use crate::store::{Configured, State, Stored};
@@ -46,13 +44,6 @@ pub(super) struct Live {
     pub(super) passed: Passed,
     verdict: ArcSwap<Found>,
     pub(super) metrics: Metrics,
-}
-
-/// What the policy last found.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Found {
-    pub(super) verdict: String,
-    pub(super) evidence: Vec<Evidence>,
 }
 
 /// What can change while the gateway runs.
@@ -352,13 +343,15 @@ impl Live {
     }
 
     pub(super) fn snapshot(&self, is_stale: bool) -> Snapshot {
-        let (current, found) = (self.current(), Found::clone(&self.verdict.load()));
+        let current = self.current();
         let snapshot = Snapshot::new(&self.definition(), &current, self.counters.read(), is_stale);
+        let found = Found::clone(&self.verdict.load());
+        let Found { verdict, evidence } = found.told(&snapshot, current.decides_by.shadow);
         let follower = self.waits_for.load_full();
         let why = |usual: String| follower.map_or(usual, |follower| follower.to_string());
         Snapshot {
-            verdict: found.verdict,
-            evidence: found.evidence,
+            verdict,
+            evidence,
             waits: snapshot.waits.map(why),
             ..snapshot
         }
