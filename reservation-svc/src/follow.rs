@@ -130,9 +130,9 @@ impl Follower {
         process: &Process,
     ) -> Result<Self, monolith::UrlError> {
         let monolith = Monolith::new(url)?;
-        let (catch_ups, questions) = poll::CatchUps::new();
         let (report, progress) = watch::channel(Progress::default());
         let metrics = Arc::new(Metrics::register(process.metrics(), progress.clone()));
+        let (catch_ups, questions) = poll::CatchUps::new(Arc::clone(&metrics));
         let poller = poll::Poller {
             monolith: monolith.clone(),
             capabilities,

@@ -32,13 +32,14 @@ pub(super) struct Metrics {
     lost_answers: Count,
     removed: Count,
     backfills: Count,
+    catch_ups_refused: Count,
 }
 
 impl Metrics {
     pub(super) fn register(metrics: &Registered, progress: watch::Receiver<Progress>) -> Self {
         let polls = Family::default();
-        let (adopted, lost_answers, removed, backfills): (Count, Count, Count, Count) =
-            Default::default();
+        let (adopted, lost_answers, removed): (Count, Count, Count) = Default::default();
+        let (backfills, refused): (Count, Count) = Default::default();
         metrics.register(|registry| {
             let registry = registry.sub_registry_with_prefix("reservation");
             let about = "Polls of the monolith, by collection and result";
@@ -51,6 +52,8 @@ impl Metrics {
             registry.register("follow_removed", about, removed.clone());
             let about = "Times that everything was read because the feed of changes could not say what changed";
             registry.register("follow_backfills", about, backfills.clone());
+            let about = "Questions to catch up that were refused because too many wait for the next poll";
+            registry.register("follow_catch_ups_refused", about, refused.clone());
             registry.register_collector(Box::new(Now {
                 since: Timestamp::now(),
                 progress,
@@ -62,6 +65,7 @@ impl Metrics {
             lost_answers,
             removed,
             backfills,
+            catch_ups_refused: refused,
         }
     }
 
@@ -93,6 +97,14 @@ impl Metrics {
 
     pub(super) fn backfill(&self) {
         self.backfills
+            .get_or_create(&CollectionLabels {
+                collection: COLLECTION,
+            })
+            .inc();
+    }
+
+    pub(super) fn catch_up_refused(&self) {
+        self.catch_ups_refused
             .get_or_create(&CollectionLabels {
                 collection: COLLECTION,
             })

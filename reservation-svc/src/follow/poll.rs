@@ -106,12 +106,13 @@ type Question = oneshot::Sender<Outcome>;
 #[derive(Clone, Debug)]
 pub(super) struct CatchUps {
     sender: mpsc::Sender<Question>,
+    metrics: Arc<Metrics>,
 }
 
 impl CatchUps {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Question>) {
+    pub(super) fn new(metrics: Arc<Metrics>) -> (Self, mpsc::Receiver<Question>) {
         let (sender, questions) = mpsc::channel(QUESTIONS_MAX);
-        (Self { sender }, questions)
+        (Self { sender, metrics }, questions)
     }
 
     /// When the poll that answered this question began.
@@ -120,7 +121,10 @@ impl CatchUps {
         self.sender
             .try_send(question)
             .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => CatchUpError::Crowded,
+                mpsc::error::TrySendError::Full(_) => {
+                    self.metrics.catch_up_refused();
+                    CatchUpError::Crowded
+                }
                 mpsc::error::TrySendError::Closed(_) => CatchUpError::Stopping,
             })?;
         answer.await.unwrap_or(Err(CatchUpError::Stopping))
@@ -331,16 +335,24 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use banyan_mesh::process::Process;
+
     use super::*;
 
     #[tokio::test]
     async fn only_so_many_wait_for_the_next_poll() {
-        let (catch_ups, _questions) = CatchUps::new();
+        let process = Process::new();
+        let (_report, progress) = watch::channel(Progress::default());
+        let metrics = Metrics::register(process.metrics(), progress);
+        let (catch_ups, _questions) = CatchUps::new(Arc::new(metrics));
         for _ in 0..QUESTIONS_MAX {
             let (question, _) = oneshot::channel();
             catch_ups.sender.try_send(question).unwrap();
         }
         let refused = catch_ups.ask().await;
         assert!(matches!(refused, Err(CatchUpError::Crowded)), "{refused:?}");
+        let told = process.metrics().encode().unwrap();
+        let line = "reservation_follow_catch_ups_refused_total{collection=\"movies\"} 1";
+        assert!(told.contains(line), "{told}");
     }
 }
