@@ -196,7 +196,7 @@ impl GrpcServer {
     }
 
     fn routes_with_health_and_reflection(&self, process: &Process) -> Result<Routes, StartError> {
-        let (reporter, health) = tonic_health::server::health_reporter();
+        let (mut reporter, health) = tonic_health::server::health_reporter();
         let mut routes = self.routes.clone().add_service(health);
         if let Some(descriptors) = self.descriptors {
             let reflection = tonic_reflection::server::Builder::configure()
@@ -220,10 +220,15 @@ impl GrpcServer {
                     reporter.set_service_status(name, status).await;
                 }
                 tokio::select! {
-                    changed = ready.changed() => if changed.is_err() { return Ok(()) },
-                    () = shutdown.cancelled() => return Ok(()),
+                    changed = ready.changed() => if changed.is_err() { break },
+                    () = shutdown.cancelled() => break,
                 }
             }
+            // A client that watches would hold the draining server for as long as it may drain.
+            for name in &names {
+                reporter.clear_service_status(name).await;
+            }
+            Ok(())
         });
         Ok(routes)
     }
@@ -264,8 +269,13 @@ mod tests {
             seen.push(watch.message().await.unwrap().unwrap().status());
             database.up();
         }
-        drop(watch);
-        process.stop(Duration::from_secs(5)).await.unwrap();
+        // Whoever watches hears of the end and is let go: the server waits for nobody.
+        process.stop(Duration::from_secs(30)).await.unwrap();
+        let mut last = seen.last().copied();
+        while let Ok(Some(told)) = watch.message().await {
+            last = Some(told.status());
+        }
+        assert_eq!(last, Some(ServingStatus::NotServing));
         assert!(
             health
                 .check(HealthCheckRequest {

@@ -60,7 +60,7 @@ impl Edge {
         let path = parts.uri.path();
         let found = match table.find(path) {
             Some(entry) => Found::Method(entry),
-            None => Found::Own(table.own(path, &self.readiness)?),
+            None => Found::Own(table.own(path, &self.readiness, self.rollouts.shutdown())?),
         };
         Some((dialect, found))
     }

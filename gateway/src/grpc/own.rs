@@ -7,6 +7,7 @@ mod health;
 mod reflection;
 
 use banyan_mesh::readiness::Readiness;
+use tokio_util::sync::CancellationToken;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
@@ -19,8 +20,13 @@ pub(super) const HEALTH: &str = "/grpc.health.v1.Health/";
 pub(super) const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/";
 
 /// `grpc.health.v1.Health` of a process that serves these.
-pub(super) fn health(readiness: &Readiness, services: Vec<String>) -> GrpcService {
-    GrpcService::local(HealthServer::new(Health::new(readiness.clone(), services)))
+pub(super) fn health(
+    readiness: &Readiness,
+    services: Vec<String>,
+    shutdown: &CancellationToken,
+) -> GrpcService {
+    let health = Health::new(readiness.clone(), services, shutdown.clone());
+    GrpcService::local(HealthServer::new(health))
 }
 
 /// `grpc.reflection.v1.ServerReflection` of these contracts.

@@ -14,6 +14,7 @@ use std::{
 use banyan_mesh::readiness::Readiness;
 use banyan_transcode::{RequestView, Reverse};
 use http::HeaderValue;
+use tokio_util::sync::CancellationToken;
 
 use super::own::{self, Reflection};
 use crate::{
@@ -124,9 +125,14 @@ impl Table {
     }
 
     /// A service of the gateway's own that has this path.
-    pub(crate) fn own(&self, path: &str, readiness: &Readiness) -> Option<GrpcService> {
+    pub(crate) fn own(
+        &self,
+        path: &str,
+        readiness: &Readiness,
+        shutdown: &CancellationToken,
+    ) -> Option<GrpcService> {
         if path.starts_with(own::HEALTH) {
-            return Some(own::health(readiness, self.services()));
+            return Some(own::health(readiness, self.services(), shutdown));
         }
         let reflection = self.reflection.as_ref()?;
         path.starts_with(own::REFLECTION)

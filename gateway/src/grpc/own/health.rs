@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use banyan_mesh::readiness::Readiness;
 use futures::{Stream, StreamExt as _, stream};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus, health_server,
@@ -13,13 +14,20 @@ use tonic_health::pb::{
 pub(super) struct Health {
     readiness: Readiness,
     services: Vec<String>,
+    /// The process takes nothing new any more: whoever watches is let go, or the drain would wait for them.
+    shutdown: CancellationToken,
 }
 
 impl Health {
-    pub(super) fn new(readiness: Readiness, services: Vec<String>) -> Health {
+    pub(super) fn new(
+        readiness: Readiness,
+        services: Vec<String>,
+        shutdown: CancellationToken,
+    ) -> Health {
         Health {
             readiness,
             services,
+            shutdown,
         }
     }
 
@@ -56,14 +64,16 @@ impl health_server::Health for Health {
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
-    /// The status now and whenever it changes. One that is not known may yet come, so that it is no error.
+    /// The status now and whenever it changes, until the process ends. One that is not known may yet come, so that it is no error.
     async fn watch(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
+        let ended = self.shutdown.clone().cancelled_owned();
         if !self.knows(&request.get_ref().service) {
             let unknown = stream::once(async { Ok(answer(ServingStatus::ServiceUnknown)) });
-            return Ok(Response::new(Box::pin(unknown.chain(stream::pending()))));
+            let unknown = unknown.chain(stream::pending().take_until(ended));
+            return Ok(Response::new(Box::pin(unknown)));
         }
         let mut ready = self.readiness.watch();
         ready.mark_changed();
@@ -72,6 +82,6 @@ impl health_server::Health for Health {
             let is_ready = *ready.borrow_and_update();
             Some((Ok(status(is_ready)), ready))
         });
-        Ok(Response::new(Box::pin(statuses)))
+        Ok(Response::new(Box::pin(statuses.take_until(ended))))
     }
 }

@@ -43,6 +43,15 @@ async fn the_gateway_says_whether_it_serves() {
     talk.world.process().readiness().drain();
     let second = watched.next().await.unwrap().unwrap();
     assert_eq!(second.status(), ServingStatus::NotServing);
+
+    // Nobody who watches holds the end up, not even for a service that is not there.
+    let unknown = health.watch(health_of("nobody.v1.Service")).await;
+    let mut unknown = unknown.unwrap().into_inner();
+    let first = unknown.next().await.unwrap().unwrap();
+    assert_eq!(first.status(), ServingStatus::ServiceUnknown);
+    talk.world.process().shutdown().cancel();
+    assert!(watched.next().await.is_none());
+    assert!(unknown.next().await.is_none());
 }
 
 async fn reflect(
