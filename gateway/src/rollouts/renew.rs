@@ -35,7 +35,9 @@ impl Rollouts {
             let known = all.get(&definition.name).cloned();
             let mounted = mounted(known.as_deref(), &definition).await;
             if let Some(live) = known {
-                if live.redefine(definition, mounted) {
+                let is_news = live.redefine(definition, mounted);
+                // What was waited for may be gone: where nobody follows any more nothing waits.
+                if is_news || live.newest().state.position.held.is_some() {
                     self.hear(&live);
                 }
                 continue;
@@ -65,5 +67,37 @@ async fn mounted(live: Option<&Live>, definition: &Definition) -> Option<Percent
             let read = tokio::task::spawn_blocking(move || mounted_percent(&definition));
             read.await.ok().flatten()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use banyan_mesh::process::Process;
+    use banyan_rollout::Subjects;
+
+    use super::{super::Steering, *};
+    use crate::config::SteeringConfig;
+
+    #[tokio::test]
+    async fn what_waits_for_a_follower_goes_on_when_nobody_follows_any_more() {
+        let process = Process::new();
+        let subjects = Subjects::new(vec!["cookie:c".parse().unwrap()]).unwrap();
+        let definition = |has_follower| Definition {
+            env_percent: Percent::try_from(50.0).ok(),
+            has_follower,
+            ..Definition::new("movies", subjects.clone())
+        };
+        let steering = Steering::new(&SteeringConfig::default()).unwrap();
+        let rollouts = Rollouts::start(vec![definition(true)], None, steering, &process).await;
+        let before = rollouts.get("movies").unwrap();
+        assert!(before.waits.is_some(), "{before:?}");
+        assert_eq!(before.percent, Percent::ZERO);
+
+        rollouts
+            .renew(vec![definition(false)], BTreeMap::new())
+            .await;
+        let after = rollouts.get("movies").unwrap();
+        assert_eq!(after.waits, None);
+        assert_eq!(after.percent, Percent::try_from(50.0).unwrap());
     }
 }

@@ -84,7 +84,7 @@ impl Terms {
                 topic: "pin",
                 none: "none came",
                 one: "one to",
-                came: request.pin.map(|pin| held(pin, request)),
+                came: request.pin.map(|pin| held(pin, state, request)),
                 with: &|side| Request {
                     pin: Some(Pin {
                         side,
@@ -197,9 +197,13 @@ impl Term {
     }
 }
 
-fn held(pin: Pin, request: &Request<'_>) -> String {
+fn held(pin: Pin, state: &RolloutState, request: &Request<'_>) -> String {
     let Pin { side, until_ms, .. } = pin;
     let now_ms = request.now_ms;
+    if state.halted && side == Side::Grpc && pin.holds(now_ms, request.following) {
+        return "to grpc, and not heard: the rollout was rolled back, and nobody is kept there"
+            .to_owned();
+    }
     let over_ms = now_ms.saturating_sub(until_ms);
     match pin.state(now_ms, request.following) {
         PinState::Young => format!("to {side} for {} ms more", until_ms - now_ms),

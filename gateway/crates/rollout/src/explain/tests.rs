@@ -44,6 +44,45 @@ fn said(explanation: &Explanation, topic: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_pin_to_grpc_is_said_not_to_count_while_the_rollout_is_halted() {
+    let subject = Subject::new("alice");
+    let request = Request {
+        pin: Some(Pin {
+            side: Side::Grpc,
+            since_ms: 0,
+            until_ms: 3,
+        }),
+        now_ms: 1,
+        ..Request::of(&subject)
+    };
+    let halted = RolloutState {
+        stage: Stage::Split,
+        halted: true,
+        ..state()
+    };
+    let said_of = |state: &RolloutState| {
+        let explanation = explain(state, &request, None, None, &heard());
+        (
+            explanation.decision.side,
+            said(&explanation, "pin").concat(),
+        )
+    };
+    let (side, pin) = said_of(&halted);
+    assert_eq!(side, Side::Legacy);
+    assert!(
+        pin.contains("not heard: the rollout was rolled back"),
+        "{pin}"
+    );
+    let on = RolloutState {
+        halted: false,
+        ..halted
+    };
+    let (side, pin) = said_of(&on);
+    assert_eq!(side, Side::Grpc);
+    assert!(pin.contains("to grpc for 2 ms more"), "{pin}");
+}
+
+#[test]
 fn everything_that_led_to_a_decision_is_said() {
     let state = state();
     let subjects: Subjects =
