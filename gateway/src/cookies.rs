@@ -25,6 +25,19 @@ pub(crate) fn find_all<'h, 'n>(
         .filter_map(move |pair| std::str::from_utf8(pair.get(name.len() + 1..)?).ok())
 }
 
+/// All cookies that have this name, or begin with it and a dot: their names and values.
+pub(crate) fn find_family<'h, 'n>(
+    headers: &'h HeaderMap,
+    name: &'n str,
+) -> impl Iterator<Item = (&'h str, &'h str)> + use<'h, 'n> {
+    pairs(headers)
+        .filter(move |pair| {
+            let rest = pair.strip_prefix(name.as_bytes());
+            rest.is_some_and(|rest| matches!(rest.first(), Some(b'=' | b'.')))
+        })
+        .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
+}
+
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers
         .get_all(COOKIE)
@@ -74,6 +87,15 @@ pub(crate) fn set(name: &str, value: &str, https: bool) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_family_has_one_name_and_what_follows_a_dot() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, "pin=a; pin.1=b; pins=c; pin_2=d".parse().unwrap());
+        headers.append(COOKIE, "pin.2=e=f".parse().unwrap());
+        let found: Vec<_> = find_family(&headers, "pin").collect();
+        assert_eq!(found, [("pin", "a"), ("pin.1", "b"), ("pin.2", "e=f")]);
+    }
 
     #[test]
     fn cookies_are_found_and_taken_out() {

@@ -10,7 +10,7 @@ use banyan_rollout::{
     Attempt, Bucket, Decision, Failure, Following, GoingDown, NoFallback, Owner, Pin, PinState,
     Policy, Reason, Request, Shadow, Side, Subject, decide,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header::SET_COOKIE};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
@@ -42,8 +42,8 @@ pub struct Ruling {
     pub shadow: Option<Shadow>,
     /// `Set-Cookie` for the answer, where the client brought no subject and was given one.
     pub set_cookie: Option<HeaderValue>,
-    /// Takes back the cookie of a pin that has ended.
-    ended_pin: Option<HeaderValue>,
+    /// Take back the cookies of pins that have ended, or that another takes the place of.
+    taken_back: Vec<HeaderValue>,
     decision: Decision,
     rollout: Arc<Live>,
     writes: Owner,
@@ -74,12 +74,10 @@ impl Ruling {
         let now_ms = now_ms();
         let pin = rollout.pins.pin.read(asked, &keys);
         let following = pin.and_then(|_| rollout.passed.following(steering.pin_max));
-        let ended_pin = match pin.map(|pin| seen(&rollout, pin, now_ms, following)) {
-            // Not with a write: its answer may bring another one.
-            Some(PinState::Over | PinState::GivenUp) if asked.is_safe => {
-                rollout.pins.pin.take_back(asked)
-            }
-            _ => None,
+        let taken_back = match pin.map(|pin| seen(&rollout, pin, now_ms, following)) {
+            None => Vec::new(),
+            Some(PinState::Young | PinState::Waiting) if asked.is_safe => Vec::new(),
+            Some(_) => rollout.pins.pin.take_back(asked, &keys),
         };
         let wrote = match state.going_down {
             GoingDown::StayWithWriter => rollout.pins.mark.read(asked, &keys),
@@ -113,7 +111,7 @@ impl Ruling {
             version,
             shadow: decision.shadow,
             set_cookie,
-            ended_pin,
+            taken_back,
             decision,
             rollout,
             writes,
@@ -148,7 +146,9 @@ impl Ruling {
 
     /// What the answer brings whatever becomes of it.
     pub(crate) fn cookies(&self) -> [Option<HeaderValue>; 2] {
-        [self.set_cookie.clone(), self.ended_pin.clone()]
+        // Not with a write, which may not be done: its answer takes back what it brings another one for.
+        let ended = self.taken_back.first().filter(|_| self.is_safe);
+        [self.set_cookie.clone(), ended.cloned()]
     }
 
     /// Whether a body has to be kept, so that legacy could answer for gRPC.
@@ -218,7 +218,8 @@ impl Ruling {
         let following = self.rollout.passed.following(steering.pin_max);
         let went_by_pin = self.reason == Reason::Pin && !self.decision.dealt;
         let is_last = went_by_pin && following.is_none();
-        let pin = (!is_known && !is_last).then(|| {
+        let is_pinned = !is_known && !is_last;
+        let pin = is_pinned.then(|| {
             self.rollout.pinned();
             let pin = lasting(steering.pin);
             let kept = match following.filter(|_| self.side == Side::Legacy) {
@@ -231,7 +232,9 @@ impl Ruling {
             .marks_writers()
             .then(|| pins.mark.give(lasting(MARK), MARK, &keys));
         let given = pin.into_iter().chain(mark).flatten();
-        given.flatten().collect()
+        let taken_back = self.taken_back.iter().filter(|_| is_pinned);
+        let taken_back = taken_back.map(|cookie| (SET_COOKIE, cookie.clone()));
+        given.flatten().chain(taken_back).collect()
     }
 
     /// What is to be compared with the answer, where anything is. A request that fell back has been asked on both sides

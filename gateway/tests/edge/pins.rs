@@ -148,7 +148,7 @@ async fn read(world: &World, user: &str, pin: Option<&str>) -> Response {
 fn carrying(request: RequestBuilder, user: &str, pin: Option<&str>) -> RequestBuilder {
     let request = request.header("x-user-id", user);
     match pin {
-        Some(pin) => request.header("cookie", format!("banyan_pin_items={pin}")),
+        Some(pin) => request.header("cookie", format!("banyan_pin_items.7={pin}")),
         None => request,
     }
 }
@@ -195,7 +195,19 @@ async fn a_pin_holds_at_every_replica_until_the_follower_has_passed_the_write() 
     assert_eq!(side(&written), "legacy");
     let pin = header(&written, "x-banyan-pin").unwrap();
     let cookie = header(&written, "set-cookie").unwrap();
-    assert!(cookie.starts_with(&format!("banyan_pin_items={pin}; Path=/; Max-Age=86400")));
+    assert!(cookie.starts_with("banyan_pin_items."), "{cookie}");
+    assert!(cookie.contains(&format!("={pin}; Path=/; Max-Age=86400")));
+    // Another takes its place; it is written by whoever carries it.
+    let again = write_with(&replicas[0], &user, Some(&pin)).await;
+    let set: Vec<_> = again.headers().get_all("set-cookie").iter().collect();
+    assert_eq!(set.len(), 2, "{set:?}");
+    assert!(set[0].to_str().unwrap().starts_with("banyan_pin_items."));
+    assert!(
+        set[1]
+            .to_str()
+            .unwrap()
+            .starts_with("banyan_pin_items.7=; Path=/; Max-Age=0;")
+    );
     for replica in &replicas {
         set_percent(replica, 100).await;
         eventually("the change is in force", || async {
@@ -227,7 +239,7 @@ async fn a_pin_holds_at_every_replica_until_the_follower_has_passed_the_write() 
         let read = read(replica, &user, Some(&pin)).await;
         let taken_back = header(&read, "set-cookie").unwrap();
         assert!(
-            taken_back.starts_with("banyan_pin_items=; Path=/; Max-Age=0;"),
+            taken_back.starts_with("banyan_pin_items.7=; Path=/; Max-Age=0;"),
             "{taken_back}"
         );
     }

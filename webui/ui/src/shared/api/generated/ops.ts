@@ -5201,7 +5201,7 @@ export interface operations {
                  */
                 facts?: string[];
                 /**
-                 * @description The request's pin as it came, in the header `x-banyan-pin` or the cookie `banyan_pin_{rollout}`, which is verified; or
+                 * @description The request's pin as it came, in the header `x-banyan-pin` or the cookie `banyan_pin_{rollout}.{until}`, verified; or
                  *     `legacy` or `grpc`, as if one to that side had come just before. Where absent the answer says what one would change.
                  */
                 pin?: string;
