@@ -17,6 +17,7 @@
 //! A rollout's salt is its name, pinned in its state together with the way in which subjects are dealt. So it cannot
 //! differ between replicas, restarts or restored backups; renaming a rollout makes it another one.
 
+mod ahead;
 mod answers;
 mod change;
 mod counts;
@@ -96,6 +97,8 @@ struct Inner {
     /// Something waits for a follower, who has to be asked.
     asking: tokio::sync::Notify,
     is_stale: AtomicBool,
+    /// Requests were decided before the store was read for the first time.
+    was_alone: AtomicBool,
     /// Who follows the legacy side of which rollout.
     followers: ArcSwap<BTreeMap<String, Follower>>,
     /// They are others now.
@@ -143,6 +146,7 @@ impl Rollouts {
                 configured: tokio::sync::Notify::new(),
                 asking: tokio::sync::Notify::new(),
                 is_stale: AtomicBool::new(has_store),
+                was_alone: AtomicBool::default(),
                 followers: ArcSwap::default(),
                 follows: tokio::sync::Notify::new(),
                 shutdown: process.shutdown().clone(),

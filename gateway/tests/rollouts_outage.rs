@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use banyan_gateway::rollouts::{ChangeError, Rollouts};
+use banyan_gateway::rollouts::{ChangeError, Definition, Rollouts};
 use banyan_mesh::{process::Process, testing::Postgres};
 use banyan_rollout::Side;
 
@@ -75,6 +75,33 @@ async fn a_store_that_was_never_read_leaves_environment_and_file_in_force() {
     assert!(matches!(set.await, Err(ChangeError::Change { .. })));
     assert!(replica.rollouts.changes("movies", None, 1).await.is_err());
     replica.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_raised_without_the_store_stays_when_it_returns() {
+    let Some(mut postgres) = postgres() else {
+        return;
+    };
+    let url = postgres.fresh_database();
+    let at = |percent| Definition {
+        env_percent: Some(percent),
+        ..movies()
+    };
+    let before = Replica::start_with(&url, vec![at(percent("10"))]).await;
+    before.until_in_force("10 environment v0").await;
+    before.stop().await;
+
+    postgres.kill();
+    let raised = Replica::start_with(&url, vec![at(percent("50"))]).await;
+    assert_eq!(raised.in_force(), "50 environment v0");
+    postgres.restart();
+    eventually(Duration::from_secs(60), || {
+        let now = raised.in_force();
+        assert!(now.starts_with("50 environment"), "{now}");
+        now == "50 environment v1"
+    })
+    .await;
+    raised.stop().await;
 }
 
 #[tokio::test]

@@ -3,7 +3,11 @@
 //!
 //! A replica tells the store what its own configuration says when it starts and when it changes ([`sources`](super::sources)).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use banyan_mesh::process::Process;
 use banyan_rollout::Source;
@@ -50,6 +54,7 @@ impl Rollouts {
             .await
             .is_err()
         {
+            self.inner.was_alone.store(true, Ordering::Relaxed);
             warn!(
                 "The store of rollouts cannot be read yet: environment and file decide until it can"
             );
@@ -89,10 +94,17 @@ impl Rollouts {
         for live in self.configured() {
             let known = stored.remove(live.name());
             if let (true, Some(known)) = (first, &known) {
-                live.apply(in_force(store, live.name(), known).await?);
+                let before = in_force(store, live.name(), known).await?;
+                let was_alone = self.inner.was_alone.load(Ordering::Relaxed);
+                if !(was_alone && live.is_ahead_of(&before)) {
+                    live.apply(before);
+                }
             }
-            let taken = live.take(self.tell(store, &live, known).await?);
-            match taken {
+            let stored = self.tell(store, &live, known).await?;
+            // It stays until the follower, who is asked now, has let it, or not.
+            let stays = live.is_ahead_of(&stored);
+            live.ahead_of(stays.then(|| stored.clone()));
+            match (!stays).then(|| live.take(stored)).flatten() {
                 _ if first => announce(&live),
                 Some(Taken { before, after }) => announce_change(&live, &before, &after),
                 None => {}

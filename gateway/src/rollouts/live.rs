@@ -35,6 +35,8 @@ pub(super) struct Live {
     /// Held by whoever puts something in force.
     switching: Mutex<()>,
     said: Mutex<Said>,
+    /// What the store has, while more than that was put in force here without it and is yet to be told.
+    pub(super) ahead_of: ArcSwapOption<Stored>,
     /// How the follower was when it was last asked on behalf of a percentage that waits.
     waits_for: ArcSwapOption<Follower>,
     counters: Counters,
@@ -106,6 +108,7 @@ impl Live {
                 mounted,
                 told: None,
             }),
+            ahead_of: ArcSwapOption::empty(),
             waits_for: ArcSwapOption::empty(),
             name: definition.name.clone(),
             definition: ArcSwap::from_pointee(definition),

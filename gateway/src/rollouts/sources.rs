@@ -3,7 +3,8 @@
 //! Whichever replica hears something new tells the store, where it becomes an entry of the log by `settings` with its
 //! moment, like an operator's: no replica goes by it before the others do. The latest word counts for all: while a new
 //! value reaches the replicas one after the other (a rolling update, a folder that is mounted anew), they still decide
-//! alike. While the store is away, or where there is none, it is in force here at once, and the store is told later.
+//! alike. While the store is away, or where there is none, it is in force here at once, and the store is told later; until
+//! all go by it from one moment, it stays in force here.
 //!
 //! # What waits
 //!
@@ -49,6 +50,7 @@ impl Rollouts {
     /// The store is away: what is new here is in force here, as far as nobody has to be asked.
     pub(super) fn go_on_alone(&self) {
         for live in self.configured() {
+            live.ahead_of(None);
             if live.untold().is_some() {
                 self.go_alone(&live, None);
             }
@@ -129,7 +131,7 @@ impl Rollouts {
     }
 
     async fn settle_one(&self, live: &Live) {
-        let newest = live.newest();
+        let newest = live.newest_stored();
         if !live.waits_from(&newest.state) {
             if live.waits_for(None).is_some() {
                 let (percent, source) = newest.state.in_force();
@@ -162,16 +164,12 @@ impl Rollouts {
 
     async fn settle_with(&self, store: &Store, live: &Live, follower: Follower) {
         let in_step = self.inner.in_step.lock().await;
-        let newest = live.newest();
-        let known = Stored {
-            state: newest.state.clone(),
-            version: newest.version,
-            change_time: newest.change_time,
-        };
+        let known = live.newest_stored();
         // That the store is away is found, and said, by whoever reads it; this is tried again.
         let Ok(stored) = write(store, live, known, follower).await else {
             return;
         };
+        live.ahead_of(None);
         let taken = live.take(stored);
         drop(in_step);
         if let Some(Taken { before, after }) = taken {
