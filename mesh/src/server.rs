@@ -113,6 +113,7 @@ pub struct GrpcServer {
     name: &'static str,
     setting: &'static str,
     descriptors: Option<&'static [u8]>,
+    polled: &'static [&'static str],
     services: Vec<&'static str>,
     routes: Routes,
 }
@@ -126,6 +127,7 @@ impl GrpcServer {
             name,
             setting: "another listen address",
             descriptors: None,
+            polled: &[],
             services: Vec::new(),
             routes: Routes::default(),
         }
@@ -142,6 +144,15 @@ impl GrpcServer {
     pub fn reflection(self, descriptors: &'static [u8]) -> Self {
         Self {
             descriptors: Some(descriptors),
+            ..self
+        }
+    }
+
+    /// Methods that are called all the time, such as `/package.Service/Method`: they are logged at DEBUG.
+    #[must_use]
+    pub fn polled(self, methods: &'static [&'static str]) -> Self {
+        Self {
+            polled: methods,
             ..self
         }
     }
@@ -181,7 +192,7 @@ impl GrpcServer {
             .http2_keepalive_interval(Some(Duration::from_secs(10)))
             .http2_keepalive_timeout(Some(Duration::from_secs(10)))
             // One line a call, refused ones included.
-            .layer(AccessLogLayer::new(self.name))
+            .layer(AccessLogLayer::new(self.name, self.polled))
             // More than this many at once would only slow each other down.
             .layer(GlobalConcurrencyLimitLayer::new(
                 self.settings.concurrency_max,

@@ -46,6 +46,12 @@ pub use settings::{ENV, Settings};
 /// than left hanging, and does not keep others from looking.
 const CALLS_MAX: usize = 12_000;
 
+/// What gateways ask every other second, and health checks.
+const POLLED: &[&str] = &[
+    "/banyan.follow.v1.FollowService/Status",
+    "/banyan.compat.cinema.v1.MovieService/CheckHealth",
+];
+
 /// A database is waited for at most this long before the service listens.
 const DATABASE_WAIT: Duration = Duration::from_secs(1);
 
@@ -102,6 +108,7 @@ pub async fn start_by(
     };
     let server = GrpcServer::new(limits, "reservation")
         .setting_name("RESERVATION_LISTEN")
+        .polled(POLLED)
         .reflection(banyan_proto::DESCRIPTORS);
     let rooms = grpc::Rooms {
         inventory,

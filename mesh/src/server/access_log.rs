@@ -1,5 +1,6 @@
 //! One line for each gRPC call, written when its last byte has been sent: the method, how it ended, how long it took
-//! and the trace it belongs to. Never a message: messages hold guests' names.
+//! and the trace it belongs to. Never a message: messages hold guests' names. Health checks, reflection and what else is
+//! called all the time are noise at INFO, and told at DEBUG.
 
 use std::{
     pin::Pin,
@@ -19,11 +20,13 @@ use crate::trace::TraceContext;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AccessLogLayer {
     server: &'static str,
+    polled: &'static [&'static str],
 }
 
 impl AccessLogLayer {
-    pub(crate) fn new(server: &'static str) -> Self {
-        Self { server }
+    /// `polled`: paths of methods that are called all the time.
+    pub(crate) fn new(server: &'static str, polled: &'static [&'static str]) -> Self {
+        Self { server, polled }
     }
 }
 
@@ -34,6 +37,7 @@ impl<S> Layer<S> for AccessLogLayer {
         AccessLog {
             inner,
             server: self.server,
+            polled: self.polled,
         }
     }
 }
@@ -42,6 +46,7 @@ impl<S> Layer<S> for AccessLogLayer {
 pub(crate) struct AccessLog<S> {
     inner: S,
     server: &'static str,
+    polled: &'static [&'static str],
 }
 
 impl<S, B> Service<Request<B>> for AccessLog<S>
@@ -61,6 +66,7 @@ where
         let line = Line {
             server: self.server,
             method: request.uri().path().to_owned(),
+            is_noise: is_noise(request.uri().path(), self.polled),
             trace_id: TraceContext::of(request.headers()).trace_id(),
             request_id: text(request.headers(), "x-request-id"),
             start: Instant::now(),
@@ -75,6 +81,11 @@ where
             Ok(response.map(|body| Body::new(Logged { body, line })))
         })
     }
+}
+
+/// Whether it is called several times a second by whoever watches.
+fn is_noise(method: &str, polled: &[&str]) -> bool {
+    method.starts_with("/grpc.") || polled.contains(&method)
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -94,6 +105,7 @@ fn code(headers: &HeaderMap) -> Option<Code> {
 struct Line {
     server: &'static str,
     method: String,
+    is_noise: bool,
     trace_id: String,
     request_id: Option<String>,
     start: Instant,
@@ -110,11 +122,10 @@ impl Drop for Line {
             ..
         } = self;
         let request_id = self.request_id.as_deref();
-        // Health checks and reflection are noise, several a second.
         let status = self
             .code
             .map_or("cancelled".to_owned(), |code| format!("{code:?}"));
-        if method.starts_with("/grpc.") {
+        if self.is_noise {
             tracing::debug!(
                 server,
                 method,
@@ -171,5 +182,25 @@ impl http_body::Body for Logged {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_noise;
+
+    #[test]
+    fn what_is_polled_is_noise_and_nothing_beside_it() {
+        let polled = ["/a.B/Status"];
+        for (method, want) in [
+            ("/grpc.health.v1.Health/Check", true),
+            ("/a.B/Status", true),
+            ("/a.B/StatusOf", false),
+            ("/a.B/CatchUp", false),
+            ("/c.a.B/Status", false),
+        ] {
+            assert_eq!(is_noise(method, &polled), want, "{method}");
+        }
+        assert!(!is_noise("/a.B/Status", &[]));
     }
 }
