@@ -22,6 +22,7 @@ mod authority;
 mod compare;
 mod create;
 mod feed;
+mod kept;
 mod metrics;
 pub(crate) mod monolith;
 mod poll;
@@ -62,8 +63,9 @@ pub(crate) struct Follower {
     metrics: Arc<Metrics>,
     catch_ups: poll::CatchUps,
     progress: watch::Receiver<Progress>,
-    /// Held while both sides are compared, or while one of them becomes the authority.
-    reconciling: Arc<Mutex<()>>,
+    /// Held while both sides are compared, or while one of them becomes the authority; between two pages of a comparison
+    /// it has the monolith's list.
+    reconciling: Arc<Mutex<Option<kept::List>>>,
 }
 
 /// Why a movie could not be read.

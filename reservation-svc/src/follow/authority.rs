@@ -12,6 +12,7 @@
 use super::{
     CatchUpError, Follower, ReconcileError,
     compare::{Difference, Kind, Part},
+    kept::List,
     monolith,
 };
 use crate::{
@@ -107,8 +108,8 @@ impl Follower {
             let count = self.movies.ids().await?.len();
             return Err(HandOverError::Needs { needs, count });
         }
-        let compared = self.compare(Authority::Own, &Part::WHOLE).await;
-        let compared = compared.map_err(HandOverError::Copy)?;
+        let compared = self.compare(Authority::Own, &Part::WHOLE, None).await;
+        let (compared, _) = compared.map_err(HandOverError::Copy)?;
         let kept = |it: &&Difference| it.kind != Kind::MissingHere;
         let differences: Vec<_> = compared.differences.iter().filter(kept).collect();
         let stays = differences.iter().filter_map(|it| it.needs);
@@ -137,7 +138,7 @@ impl Follower {
         Ok(changed)
     }
 
-    fn alone(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, HandOverError> {
+    fn alone(&self) -> Result<tokio::sync::MutexGuard<'_, Option<List>>, HandOverError> {
         self.reconciling.try_lock().map_err(|_| HandOverError::Busy)
     }
 }

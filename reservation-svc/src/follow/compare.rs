@@ -1,6 +1,6 @@
 //! What differs between both sides, told by what was read of them; and what it takes to mend it.
 //!
-//! A comparison goes through the ids from the lowest to the highest, a part at a time: so many movies of this side, so
+//! A comparison goes through the ids from the lowest to the highest, a part at a time: so many movies of each side, so
 //! many differences. What a part does not come to is not in it, on neither side.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,8 +37,8 @@ pub(crate) struct Difference {
 pub(crate) struct Part {
     /// Ids up to this one were compared before.
     pub after: Option<i64>,
-    /// Movies of this side; no limit where none is given.
-    pub own_max: Option<u64>,
+    /// Movies of each side; no limit where none is given.
+    pub movies_max: Option<u64>,
     /// Differences.
     pub differences_max: usize,
 }
@@ -47,7 +47,7 @@ impl Part {
     /// Everything at once.
     pub(crate) const WHOLE: Part = Part {
         after: None,
-        own_max: None,
+        movies_max: None,
         differences_max: usize::MAX,
     };
 }
@@ -64,22 +64,22 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    /// Compares what was read, in this order, of `part`.
+    /// Compares what was read, in this order, of `part`: `theirs` is all that the monolith has, by id.
     pub(super) fn new(
         ours: Vec<FollowedMovie>,
-        theirs: Vec<FollowedMovie>,
+        theirs: &[FollowedMovie],
         part: &Part,
         read_at: Timestamp,
     ) -> Self {
-        let is_full = |max: u64| u64::try_from(ours.len()).unwrap_or(u64::MAX) >= max;
-        let end = match ours.last() {
-            Some(last) if part.own_max.is_some_and(is_full) => Some(last.id),
-            _ => None,
-        };
-        let in_part = |it: &FollowedMovie| part.after.is_none_or(|after| it.id > after);
+        let begin = part.after.map_or(0, |after| upto(theirs, after));
+        let theirs = &theirs[begin..];
+        let max = part.movies_max.and_then(|max| usize::try_from(max).ok());
+        let last = |movies: &[FollowedMovie]| movies.get(max?.checked_sub(1)?).map(|it| it.id);
+        let end = last(&ours).into_iter().chain(last(theirs)).min();
+        let theirs = &theirs[..end.map_or(theirs.len(), |end| upto(theirs, end))];
         let mut compared = Self {
             ours: by_id(ours),
-            theirs: by_id(theirs.into_iter().filter(in_part).collect()),
+            theirs: by_id(theirs.to_vec()),
             differences: Vec::new(),
             read_at,
             end: None,
@@ -116,6 +116,11 @@ pub(super) fn needs(kind: Kind, authority: Authority, has: Capabilities) -> Opti
     (!has.has(capability)).then_some(capability)
 }
 
+/// How many of them, which are in order, have an id up to that one.
+fn upto(movies: &[FollowedMovie], id: i64) -> usize {
+    movies.partition_point(|it| it.id <= id)
+}
+
 fn by_id(movies: Vec<FollowedMovie>) -> BTreeMap<i64, FollowedMovie> {
     movies.into_iter().map(|it| (it.id, it)).collect()
 }
@@ -125,22 +130,31 @@ fn differences(
     theirs: &BTreeMap<i64, FollowedMovie>,
 ) -> Vec<Difference> {
     let ids: BTreeSet<i64> = ours.keys().chain(theirs.keys()).copied().collect();
-    let difference = |id| {
-        let (kind, fields) = match (ours.get(&id), theirs.get(&id)) {
-            (None, _) => (Kind::MissingHere, Vec::new()),
-            (_, None) => (Kind::MissingInLegacy, Vec::new()),
-            (Some(our), Some(their)) if our == their => return None,
-            (Some(our), Some(their)) => (Kind::Different, fields(&our.details, &their.details)),
-        };
-        Some(Difference {
-            id,
-            kind,
-            fields,
-            mended: false,
-            needs: None,
-        })
+    ids.into_iter()
+        .filter_map(|id| difference(id, ours.get(&id), theirs.get(&id)))
+        .collect()
+}
+
+/// How a movie differs that at least one side has.
+pub(super) fn difference(
+    id: i64,
+    ours: Option<&FollowedMovie>,
+    theirs: Option<&FollowedMovie>,
+) -> Option<Difference> {
+    let (kind, fields) = match (ours, theirs) {
+        (None, None) => return None,
+        (None, _) => (Kind::MissingHere, Vec::new()),
+        (_, None) => (Kind::MissingInLegacy, Vec::new()),
+        (Some(our), Some(their)) if our == their => return None,
+        (Some(our), Some(their)) => (Kind::Different, fields(&our.details, &their.details)),
     };
-    ids.into_iter().filter_map(difference).collect()
+    Some(Difference {
+        id,
+        kind,
+        fields,
+        mended: false,
+        needs: None,
+    })
 }
 
 fn fields(ours: &MovieDetails, theirs: &MovieDetails) -> Vec<&'static str> {
@@ -207,11 +221,16 @@ mod tests {
 
     fn compared(ours: &[FollowedMovie], theirs: &[FollowedMovie], part: &Part) -> Compared {
         let in_part = |it: &&FollowedMovie| part.after.is_none_or(|after| it.id > after);
-        let own_max = part
-            .own_max
+        let movies_max = part
+            .movies_max
             .map_or(usize::MAX, |max| usize::try_from(max).unwrap());
-        let ours = ours.iter().filter(in_part).take(own_max).cloned().collect();
-        Compared::new(ours, theirs.to_vec(), part, Timestamp::UNIX_EPOCH)
+        let ours = ours
+            .iter()
+            .filter(in_part)
+            .take(movies_max)
+            .cloned()
+            .collect();
+        Compared::new(ours, theirs, part, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -246,11 +265,11 @@ mod tests {
         };
         let (ours, theirs) = (side(2, "B"), side(1, "C"));
         let whole = compared(&ours, &theirs, &Part::WHOLE);
-        for own_max in [1, 3, 7, 100] {
+        for movies_max in [1, 3, 7, 100] {
             for differences_max in [1, 2, 5, 100] {
                 let mut part = Part {
                     after: None,
-                    own_max: Some(own_max),
+                    movies_max: Some(movies_max),
                     differences_max,
                 };
                 let (mut told, mut counts) = (Vec::new(), (0, 0));
@@ -268,7 +287,7 @@ mod tests {
                         None => break,
                     }
                 }
-                assert_eq!(told, whole.differences, "{own_max} {differences_max}");
+                assert_eq!(told, whole.differences, "{movies_max} {differences_max}");
                 assert_eq!(counts, (ours.len(), theirs.len()));
             }
         }

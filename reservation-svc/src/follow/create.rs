@@ -38,6 +38,8 @@ mod carry;
 pub(super) mod forget;
 mod metrics;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::{sync::Arc, time::Duration};

@@ -7,10 +7,9 @@
 //! is told with the capability that it would take.
 //!
 //! It goes page by page, so that any number of differences fits and what was mended is told page by page. A page is
-//! bounded in differences, in movies of this side and, where the monolith is written to, in time. For each of them the
-//! monolith is asked for its whole list, since it has no pages: one page for most catalogues, and a further one for each
-//! thousand differences. A page that cannot be finished ends before what could not be done; only if nothing was done for
-//! it does it fail.
+//! bounded in differences, in movies of each side and, where the monolith is written to, in time. The monolith has no pages:
+//! its whole list is read once and kept from page to page ([`kept`](super::kept)). A page that cannot be finished ends
+//! before what could not be done; only if nothing was done for it does it fail.
 
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio::time::Instant;
 use super::{
     Follower,
     compare::{Compared, Difference, Kind, Part, needs},
+    kept::List,
     monolith,
 };
 use crate::{
@@ -30,8 +30,8 @@ use crate::{
 
 /// How often others may adopt something in the middle before it is given up.
 const TRIES_MAX: usize = 5;
-/// Movies of this side in a page.
-const OWN_MAX: u64 = 20_000;
+/// Movies of each side in a page.
+const MOVIES_MAX: u64 = 20_000;
 /// No page begins another write or another try after this long.
 const PAGE_TIME: Duration = Duration::from_secs(10);
 
@@ -70,6 +70,8 @@ pub(crate) enum ReconcileError {
     Overtaken,
     #[error("another side has become the authority since the page before: begin anew")]
     ChangedHands,
+    #[error("the service is stopping")]
+    Stopping,
 }
 
 impl Follower {
@@ -81,14 +83,15 @@ impl Follower {
         from: Option<Place>,
         differences_max: usize,
     ) -> Result<Reconciled, ReconcileError> {
-        let _alone = self
+        let mut kept = self
             .reconciling
             .try_lock()
             .map_err(|_| ReconcileError::Running)?;
+        let mut list = kept.take().filter(|list| list.serves(from));
         let until = Instant::now() + PAGE_TIME;
         let part = Part {
             after: from.map(|from| from.after),
-            own_max: Some(OWN_MAX),
+            movies_max: Some(MOVIES_MAX),
             differences_max,
         };
         for _ in 0..TRIES_MAX {
@@ -97,7 +100,7 @@ impl Follower {
             if from.is_some_and(|from| from.epoch != epoch) {
                 return Err(ReconcileError::ChangedHands);
             }
-            let mut compared = self.compare(position.authority, &part).await?;
+            let (mut compared, read) = self.compare(position.authority, &part, list.take()).await?;
             if mend && !self.take_over_page(&position, &mut compared).await? {
                 if Instant::now() >= until {
                     break;
@@ -107,32 +110,40 @@ impl Follower {
             if mend {
                 self.write_page(&mut compared, until).await?;
             }
+            let next = compared.end.map(|after| Place { after, epoch });
+            self.keep_list(kept, read, next);
             return Ok(Reconciled {
                 legacy_count: compared.theirs.len(),
                 own_count: compared.ours.len(),
                 differences: compared.differences,
                 read_at: compared.read_at,
-                next: compared.end.map(|after| Place { after, epoch }),
+                next,
             });
         }
         Err(ReconcileError::Overtaken)
     }
 
+    /// Compares a part with what was read for an earlier one, or with what is read now.
     pub(super) async fn compare(
         &self,
         authority: Authority,
         part: &Part,
-    ) -> Result<Compared, ReconcileError> {
+        kept: Option<List>,
+    ) -> Result<(Compared, List), ReconcileError> {
         // Ours first: what is created meanwhile is then missing here, which mending heals, and never missing there.
-        let ours = self.movies.list_after(part.after, part.own_max).await?;
-        let read_at = Timestamp::now();
-        let theirs = self.monolith.list_movies().await;
-        let theirs = theirs.map_err(ReconcileError::Monolith)?;
-        let mut compared = Compared::new(ours, theirs, part, read_at);
+        let ours = self.movies.list_after(part.after, part.movies_max).await?;
+        let list = match kept {
+            Some(list) => list,
+            None => self.read_list().await?,
+        };
+        let mut compared = Compared::new(ours, &list.movies, part, list.read_at);
+        if list.is_kept() {
+            self.ask_anew(&mut compared).await?;
+        }
         for it in &mut compared.differences {
             it.needs = needs(it.kind, authority, self.capabilities);
         }
-        Ok(compared)
+        Ok((compared, list))
     }
 
     /// Mends what is mended here, all of it at once and right after it was read. False, and nothing is mended, if somebody

@@ -4,6 +4,8 @@
 //! which a unique index sees to. Whoever has the turn knows it by a mark, which changes whenever somebody takes the row or
 //! shows to be alive, and writes only under it: so who was taken for dead and is not finds out.
 
+mod forget;
+
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -12,8 +14,8 @@ use std::{
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, UpdateMany,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait, QueryFilter as _, QuerySelect as _,
+    UpdateMany,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -79,13 +81,6 @@ pub(crate) enum Opened {
     Reused,
     /// Somebody was faster: to be asked again.
     Raced,
-}
-
-/// How many were forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Forgotten {
-    pub done: u64,
-    pub unfinished: u64,
 }
 
 impl FollowedMovies {
@@ -279,56 +274,6 @@ impl FollowedMovies {
             .await
             .during("list what creates have made")?;
         Ok(ids.into_iter().flatten().collect())
-    }
-
-    /// Forgets creates that ended, or began and never ended, before that time: so many of each at most. What was made
-    /// outlasts whoever might take it for his: that one began before it ended.
-    pub(crate) async fn forget_creates(
-        &self,
-        before: Timestamp,
-        limit: u64,
-    ) -> Result<Forgotten, StoreError> {
-        let before = before.as_microsecond();
-        let done = Condition::all()
-            .add(entity::Column::State.eq(DONE))
-            .add(entity::Column::TouchedAt.lt(before));
-        let unfinished = Condition::all()
-            .add(entity::Column::State.ne(DONE))
-            .add(entity::Column::BegunAt.lt(before));
-        Ok(Forgotten {
-            done: self.forget(done, entity::Column::TouchedAt, limit).await?,
-            unfinished: self
-                .forget(unfinished, entity::Column::BegunAt, limit)
-                .await?,
-        })
-    }
-
-    async fn forget(
-        &self,
-        which: Condition,
-        oldest: entity::Column,
-        limit: u64,
-    ) -> Result<u64, StoreError> {
-        let ids: Vec<String> = entity::Entity::find()
-            .select_only()
-            .column(entity::Column::RequestId)
-            .filter(which.clone())
-            .order_by_asc(oldest)
-            .limit(limit)
-            .into_tuple()
-            .all(self.connection()?)
-            .await
-            .during("look for old creates")?;
-        if ids.is_empty() {
-            return Ok(0);
-        }
-        let gone = entity::Entity::delete_many()
-            .filter(entity::Column::RequestId.is_in(ids))
-            .filter(which)
-            .exec(self.connection()?)
-            .await
-            .during("forget creates")?;
-        Ok(gone.rows_affected)
     }
 
     async fn touch(

@@ -117,8 +117,8 @@ async fn a_monolith_that_dies_in_the_middle_is_gone_on_with_and_nothing_mended_i
         hand(&service, Authority::Own).await.unwrap();
         ghosts(&service, 1..=120).await;
 
-        // A page of 50, and 20 of the next one: each takes a list besides.
-        carried.store(1 + 50 + 1 + 20, Ordering::SeqCst);
+        // The list and a page of 50; the next one asks for each of its 50 once more, and comes to 20 of them.
+        carried.store(1 + 50 + 50 + 20, Ordering::SeqCst);
         let mut token = String::new();
         let mut mended = 0;
         let failed = loop {
@@ -143,6 +143,35 @@ async fn a_monolith_that_dies_in_the_middle_is_gone_on_with_and_nothing_mended_i
         let (found, _, rest) = pages(&service, true, 50, &token).await;
         assert_eq!((found.len(), mended + rest), (120 - there, 120));
         assert_eq!(legacy.titles().await, titles(&service).await);
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_is_read_once_and_what_has_changed_since_is_told_as_it_is() {
+    for database in TestDatabase::each() {
+        let legacy = Legacy::offering(Capabilities::all()).await;
+        let carried = Arc::new(AtomicUsize::new(usize::MAX));
+        let network = failing_network(legacy.url(), &carried).await;
+        let service = Service::following(database, network, &[Capability::KeepsIds]).await;
+        legacy.create("One").await;
+        catch_up(&service).await.unwrap();
+        ghosts(&service, 101..=105).await;
+        let first = page(&service, false, 2, "").await.unwrap();
+        // The list that was read does not have it, and both sides do.
+        legacy.put(106, "Late").await;
+        catch_up(&service).await.unwrap();
+        let (found, ..) = pages(&service, false, 2, &first.next_page_token).await;
+        let told: Vec<_> = found.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(told, ["103", "104", "105"]);
+
+        // From now on nobody but a comparison asks.
+        hand(&service, Authority::Own).await.unwrap();
+        carried.store(100, Ordering::SeqCst);
+        let (found, compared, _) = pages(&service, false, 2, "").await;
+        assert_eq!((found.len(), compared), (5, [2, 7]));
+        let asked = 100 - carried.load(Ordering::SeqCst);
+        assert_eq!(asked, 1 + 3, "a list, and what differs on later pages");
         service.stop().await;
     }
 }

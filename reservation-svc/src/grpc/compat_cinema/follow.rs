@@ -23,8 +23,7 @@ use crate::{
     wire::timestamp,
 };
 
-/// Differences of a page where nobody says how many: as many as there may be, since each page is a reading of the
-/// monolith's whole list.
+/// Differences of a page where nobody says how many: as many as there may be.
 const DIFFERENCES_DEFAULT: i32 = 1_000;
 
 /// Answers for the one collection that is followed here.
@@ -218,6 +217,7 @@ fn reconcile_failed(error: ReconcileError) -> Status {
         ReconcileError::Running => (Code::Aborted, "RECONCILE_RUNNING"),
         ReconcileError::Overtaken => (Code::Aborted, "RECONCILE_OVERTAKEN"),
         ReconcileError::ChangedHands => (Code::Aborted, "AUTHORITY_CHANGED"),
+        ReconcileError::Stopping => (Code::Unavailable, "STOPPING"),
     };
     reasoned(code, reason, error.to_string(), [])
 }
