@@ -4,6 +4,7 @@
 //! is by cost and by right: refuse what there is no room for before looking at it, know who and what before deciding,
 //! decide before reading a body.
 
+mod answer;
 mod grpc;
 mod split;
 
@@ -14,16 +15,14 @@ use std::{
 
 use axum::{Router, body::Body};
 use banyan_mesh::readiness::Readiness;
-use banyan_rollout::Side;
 use banyan_transcode::{Captures, Lookup};
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
-    header::{ALLOW, CONNECTION, CONTENT_LENGTH, SET_COOKIE},
-    request::Parts,
+    HeaderValue, Method, Request, Response, StatusCode, Version, header::CONNECTION, request::Parts,
 };
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
+use self::answer::{options, without_body};
 use crate::{
     access_log::Record,
     body::BodyLimits,
@@ -40,8 +39,6 @@ use crate::{
     tokens::{Presented, Tokens},
     transcoded::Caller,
 };
-
-const SIDE: HeaderName = HeaderName::from_static("x-banyan-side");
 
 /// One listener's pipeline.
 pub(crate) struct Edge {
@@ -242,6 +239,7 @@ impl Edge {
                     metrics: &self.metrics,
                     listener: self.listener.as_str(),
                     token: Presented::new(self.tokens.as_ref()),
+                    is_safe: route.safety.is_safe(&parts.method),
                     begun: Instant::now(),
                 };
                 return match self
@@ -292,7 +290,8 @@ impl Edge {
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
         if route.requires_token {
-            caller.token.require(&parts, caller.context.host.as_ref())?;
+            let host = caller.context.host.as_ref();
+            caller.token.require(&parts, host, caller.is_safe)?;
         }
         match &route.action {
             Action::Fixed(fixed) => Ok(fixed.response()),
@@ -302,7 +301,14 @@ impl Edge {
                 .answer(&parts.headers, shown.answer(&parts.headers))),
             Action::Forward(upstream) => {
                 let response = upstream
-                    .forward(&parts, body, caller.context, caller.limits, caller.guests)
+                    .forward(
+                        &parts,
+                        body,
+                        caller.context,
+                        caller.limits,
+                        caller.guests,
+                        caller.is_safe,
+                    )
                     .await?;
                 Ok(caller.compression.forwarded(&parts.headers, response))
             }
@@ -352,50 +358,6 @@ fn nothing_at(context: &Context) -> Refusal {
         Some(_) => Refusal::no_method(),
         None => Refusal::no_route(),
     }
-}
-
-/// Tells a client which side answered, and gives it what keeps it there.
-fn mark(
-    response: &mut Response<Body>,
-    side: Side,
-    cookies: [Option<HeaderValue>; 2],
-    context: &Context,
-) {
-    let headers = response.headers_mut();
-    headers.insert(SIDE, HeaderValue::from_static(side.as_str()));
-    for cookie in cookies.into_iter().flatten() {
-        let secure = context.https.then(|| secure(&cookie)).flatten();
-        headers.append(SET_COOKIE, secure.unwrap_or(cookie));
-    }
-}
-
-/// The answer to HEAD, which is GET without its content: the length stays, the content goes. HTTP/2 would send it.
-fn without_body(response: Response<Body>) -> Response<Body> {
-    let (mut parts, body) = response.into_parts();
-    if let Some(bytes) = http_body::Body::size_hint(&body)
-        .exact()
-        .filter(|bytes| *bytes > 0)
-    {
-        let length = HeaderValue::from(bytes);
-        parts.headers.entry(CONTENT_LENGTH).or_insert(length);
-    }
-    Response::from_parts(parts, Body::empty())
-}
-
-/// What may be asked of a path (RFC 9110, 9.3.7).
-fn options(allow: &[Method]) -> Response<Body> {
-    let names = allow.iter().chain([&Method::OPTIONS]).map(Method::as_str);
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    if let Ok(allow) = HeaderValue::try_from(names.collect::<Vec<_>>().join(", ")) {
-        response.headers_mut().insert(ALLOW, allow);
-    }
-    response
-}
-
-/// The same cookie for https only.
-fn secure(cookie: &HeaderValue) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("{}; Secure", cookie.to_str().ok()?)).ok()
 }
 
 async fn page(pages: Router, request: Request<Body>) -> Response<Body> {

@@ -77,7 +77,7 @@ impl HttpUpstream {
         &self.name
     }
 
-    /// Passes the request on, without the guest's secret, which is not for this server.
+    /// Passes the request on, without the guest's secret, which is not for this server. `is_safe`: it changes nothing.
     pub(crate) async fn forward(
         &self,
         parts: &Parts,
@@ -85,6 +85,7 @@ impl HttpUpstream {
         context: &Context,
         limits: BodyLimits,
         guests: &Guests,
+        is_safe: bool,
     ) -> Result<Response<Body>, Refusal> {
         if is_tunnel(parts) {
             return Err(Refusal::upgrade());
@@ -107,7 +108,7 @@ impl HttpUpstream {
         };
         let mut upload = Upload::new(head, body, length, announced);
         let is_head = parts.method == Method::HEAD;
-        let mut repeats = Repeats::new(parts.method.is_safe() && length == Length::None);
+        let mut repeats = Repeats::new(is_safe && length == Length::None);
         let response = loop {
             let answered = self
                 .first_byte(upload, is_head, watch.as_ref(), &context.alarms)

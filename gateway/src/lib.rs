@@ -58,6 +58,7 @@ mod refusal;
 mod reload;
 pub mod rollouts;
 mod routes;
+mod safety;
 mod sent;
 mod shadow;
 mod site;

@@ -43,7 +43,7 @@ mod sources;
 mod steering;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -51,7 +51,7 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use banyan_mesh::process::Process;
 use banyan_rollout::Percent;
 use http::HeaderMap;
@@ -99,6 +99,8 @@ struct Inner {
     is_stale: AtomicBool,
     /// Requests were decided before the store was read for the first time.
     was_alone: AtomicBool,
+    /// Of which some request can be compared without effect, once routes are known.
+    comparable: ArcSwapOption<BTreeSet<String>>,
     /// Who follows the legacy side of which rollout.
     followers: ArcSwap<BTreeMap<String, Follower>>,
     /// They are others now.
@@ -147,6 +149,7 @@ impl Rollouts {
                 asking: tokio::sync::Notify::new(),
                 is_stale: AtomicBool::new(has_store),
                 was_alone: AtomicBool::default(),
+                comparable: ArcSwapOption::empty(),
                 followers: ArcSwap::default(),
                 follows: tokio::sync::Notify::new(),
                 shutdown: process.shutdown().clone(),
@@ -176,6 +179,16 @@ impl Rollouts {
             live.passed.begin(followers.contains_key(name));
         }
         self.inner.follows.notify_one();
+    }
+
+    /// Says of which rollouts some request can be compared without effect.
+    pub(crate) fn know_comparable(&self, names: BTreeSet<String>) {
+        self.inner.comparable.store(Some(Arc::new(names)));
+    }
+
+    fn is_comparable(&self, name: &str) -> bool {
+        let known = self.inner.comparable.load();
+        known.as_ref().is_none_or(|names| names.contains(name))
     }
 
     /// Cancelled when whoever watches has to go.

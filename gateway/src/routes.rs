@@ -8,14 +8,14 @@ mod compile;
 mod described;
 mod services;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::body::Body;
 use banyan_rollout::Side;
 use banyan_transcode::{Comparer, HttpRule, RequestView, Reverse, RouteTable};
 use bytes::Bytes;
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderValue, Method, Response, StatusCode,
     header::{CONTENT_TYPE, LOCATION},
 };
 use prost_reflect::MethodDescriptor;
@@ -23,7 +23,7 @@ use prost_reflect::MethodDescriptor;
 use crate::{
     cells::Cells, compression::Compression, config::ListenerName, follow::Follower,
     forward::HttpUpstream, grpc, guest::Guests, metrics::Counts, openapi::Shown, profile::Profile,
-    refusal::Refusal, surfaces::Surfaces, transcoded::Call,
+    refusal::Refusal, safety::Safety, surfaces::Surfaces, transcoded::Call,
 };
 
 pub(crate) use compile::{compile, routes_of};
@@ -39,6 +39,8 @@ pub(crate) struct Route {
     pub(crate) is_open: bool,
     /// Serves nobody without a token that counts.
     pub(crate) requires_token: bool,
+    /// Whether its requests change nothing.
+    pub(crate) safety: Safety,
     pub(crate) action: Action,
 }
 
@@ -113,6 +115,8 @@ pub(crate) struct Routes {
     grpc_ops: grpc::Table,
     /// Every binding of a method to a place, in the order of the configuration.
     pub(crate) served: Vec<Served>,
+    /// Rollouts of which some request can be compared without effect.
+    pub(crate) comparable: BTreeSet<String>,
     /// What is not there yet. Of a whole service nobody knows the paths: any on these listeners may be one of its.
     pub(crate) absent: Vec<(Vec<ListenerName>, Absent)>,
 }
@@ -192,6 +196,12 @@ impl Route {
 }
 
 impl Served {
+    /// Whether the method changes nothing when it is called by this route; any HTTP method may be one that does.
+    pub(crate) fn is_safe(&self) -> bool {
+        let verb = self.rule.method.as_ref().unwrap_or(&Method::POST);
+        self.route.safety.is_safe(verb)
+    }
+
     /// The gRPC side of the route.
     pub(crate) fn call(&self) -> Option<&Call> {
         match &self.route.action {

@@ -77,8 +77,8 @@ impl Sent {
     }
 
     /// As it came, if it was read.
-    pub(crate) fn into_came(self) -> Option<Bytes> {
-        self.came.ok()
+    pub(crate) fn into_came(self) -> Result<Bytes, Unseen> {
+        self.came
     }
 
     /// What it is without its coding.

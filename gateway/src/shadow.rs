@@ -4,8 +4,9 @@
 //! It can never slow, fail or change the client's answer: it begins when the last byte of that answer has been handed
 //! over, has a place among a limited number, a time limit and a body limit, and whatever goes wrong with it is only
 //! counted. To ask and to judge is left to one thread with a runtime and connections of its own, which ends when the
-//! process takes nothing new any more; the threads that serve clients only hand over what has passed. It never repeats a write: only safe requests are compared, and writes that the other side is only asked to
-//! validate ([`Question::Validated`]).
+//! process takes nothing new any more; the threads that serve clients only hand over what has passed. It never repeats a
+//! write: compared is only what changes nothing (`crate::safety`), and writes that the other side is only asked to validate
+//! ([`Question::Validated`]).
 //!
 //! Where the rollout says so the side that answered is asked once more too. What differs between its own two answers
 //! is noise: paths where that was seen do not count as differences until they have been quiet for a week. What one replica
@@ -13,6 +14,7 @@
 
 mod book;
 mod capture;
+mod copied;
 mod job;
 mod noise;
 
@@ -31,13 +33,18 @@ use prometheus_client::{
 };
 use tokio::{runtime::Handle, sync::Semaphore, time::Instant};
 
-pub(crate) use self::job::{Job, Question, Rest, validated};
 use self::{
     book::{Book, Place},
     capture::Capture,
 };
+pub(crate) use self::{
+    copied::Copied,
+    job::{Job, Question, Rest, validated},
+};
 use crate::{
     per_thread,
+    rollouts::Comparison,
+    sent::Unseen,
     store::Store,
     transcoded::{Told, of_headers},
 };
@@ -82,6 +89,8 @@ enum Outcome {
     Failed,
     /// An answer was too large, or the client went before it was whole.
     Unfit,
+    /// The request was too large to keep a copy of.
+    TooLarge,
     /// Too many wait already.
     Crowded,
 }
@@ -143,6 +152,9 @@ impl Shadows {
 
     /// On the client's thread, which gives away whatever takes time.
     fn begin(&self, job: Job, said: Said, captured: Captured) {
+        if let Err(outcome) = job.question.is_whole() {
+            return self.count(&job, outcome);
+        }
         if matches!(captured, Captured::Unfit) {
             return self.count(&job, Outcome::Unfit);
         }
@@ -203,14 +215,28 @@ impl Shadows {
         }
     }
 
+    /// Counts a request that was to be compared and could not be kept for the other side.
+    pub(crate) fn not_copied(&self, comparison: &Comparison, why: Unseen) {
+        let outcome = match why {
+            Unseen::TooLong | Unseen::UnpacksTooLong => Outcome::TooLarge,
+            Unseen::UnknownCoding | Unseen::Corrupt | Unseen::BrokenOff => Outcome::Unfit,
+        };
+        self.tell(comparison, outcome);
+    }
+
     fn count(&self, job: &Job, outcome: Outcome) {
+        self.tell(&job.comparison, outcome);
+    }
+
+    fn tell(&self, comparison: &Comparison, outcome: Outcome) {
         let labels = Labels {
-            rollout: job.comparison.rollout().to_owned(),
+            rollout: comparison.rollout().to_owned(),
             result: match outcome {
                 Outcome::Same => "same",
                 Outcome::Differs => "differs",
                 Outcome::Failed => "failed",
                 Outcome::Unfit => "unfit",
+                Outcome::TooLarge => "too_large",
                 Outcome::Crowded => "crowded",
             },
         };

@@ -42,7 +42,7 @@ use self::{
     metrics::Metrics,
     verify::{TOKEN_BYTES_MAX, Terms, Trouble, Verified},
 };
-use crate::{config::TokensConfig, cookies, refusal::Refusal, reload::Stamps, site};
+use crate::{config::TokensConfig, cookies, refusal::Refusal, reload::Stamps, safety, site};
 
 /// How often the files of keys are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -253,14 +253,19 @@ impl<'t> Presented<'t> {
     }
 
     /// Refuses whoever brings no token that counts.
-    pub(crate) fn require(&self, parts: &Parts, host: Option<&HeaderValue>) -> Result<(), Refusal> {
+    pub(crate) fn require(
+        &self,
+        parts: &Parts,
+        host: Option<&HeaderValue>,
+        is_safe: bool,
+    ) -> Result<(), Refusal> {
         let found = self.found(&parts.headers);
         match found.and_then(|found| Some((found.place, found.outcome.as_ref()?))) {
             None => Err(Refusal::unauthenticated()),
             Some((_, Err(trouble))) => Err(Refusal::bad_token(trouble.words())),
             // Otherwise a page of another site could act with the rights of whoever looks at it.
             Some((Place::Cookie, Ok(_)))
-                if !parts.method.is_safe()
+                if !safety::may_come_from_elsewhere(&parts.method, is_safe)
                     && site::is_other_behind_proxies(&parts.headers, host) =>
             {
                 let message = "requests from pages of other sites are refused";

@@ -2,7 +2,7 @@
 //!
 //! Bytes go from JSON to the wire and back with no message in between; the contract was compiled into the
 //! [`Transcoder`] when the gateway started. A call whose connection was lost is sent again, where that can do nothing
-//! twice: its HTTP method is safe, or it carries the client's request id. Nothing else is retried.
+//! twice: it changes nothing (`crate::safety`), or it carries the client's request id. Nothing else is retried.
 //!
 //! | module | what it decides |
 //! |---|---|
@@ -56,7 +56,7 @@ use crate::{
     metrics::Metrics,
     profile::Profile,
     refusal::Refusal,
-    site,
+    safety, site,
     tokens::Presented,
     upstreams::GrpcService,
 };
@@ -102,6 +102,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) listener: &'static str,
     /// The token that the request may bring.
     pub(crate) token: Presented<'a>,
+    /// Whether the request changes nothing.
+    pub(crate) is_safe: bool,
     /// When the request came.
     pub(crate) begun: Instant,
 }
@@ -138,7 +140,7 @@ impl Call {
         // A form on another site can send JSON as text, and the new guest's cookie in the answer would replace the
         // guest's own, with all its bookings.
         if self.guest
-            && !parts.method.is_safe()
+            && !safety::may_come_from_elsewhere(&parts.method, caller.is_safe)
             && site::is_other_behind_proxies(&parts.headers, caller.context.host.as_ref())
         {
             return Err(Refusal::forbidden(
@@ -277,7 +279,7 @@ impl Call {
 impl Ask<'_> {
     /// Whether it may be sent twice, and nobody else can answer it.
     fn is_repeatable(&self) -> bool {
-        (self.parts.method.is_safe() || self.request_id.is_some())
+        (self.caller.is_safe || self.request_id.is_some())
             && self.parts.extensions.get::<Elsewhere>().is_none()
     }
 }

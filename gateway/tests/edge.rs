@@ -27,6 +27,7 @@ mod pins;
 mod reflection;
 mod rest;
 mod restarts;
+mod safety;
 mod settings;
 mod shadow;
 mod shop;

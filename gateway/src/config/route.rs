@@ -110,6 +110,12 @@ pub struct RouteConfig {
     /// several routes call wants one of its gRPC clients if any of them does.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub require_token: bool,
+    /// Whether its requests change nothing. Such a request may be asked of both sides and sent again, and where gRPC fails
+    /// legacy may answer it; any other one is done once, by the owner of writes, and its subject finds it afterwards. Where
+    /// absent the contract says it (`idempotency_level = NO_SIDE_EFFECTS`), else the HTTP method. It holds for gRPC clients
+    /// too; a method that several routes of a rollout call changes nothing if all of them say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safe: Option<bool>,
     /// The rollout that splits it between `rpc` and `legacy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<String>,

@@ -197,3 +197,38 @@ fn a_pin_ends_no_sooner_than_its_time_and_nobody_follows_shared_data() {
     let error = config.check().unwrap_err().to_string();
     assert!(error.contains("rollouts.movies.shares_data"), "{error}");
 }
+
+#[test]
+fn what_is_said_of_nobody_is_refused_by_its_name() {
+    let refused = |route: &str| {
+        let text = format!("[[routes]]\n{route}");
+        let config = Config::parse(&text, "a test").unwrap();
+        message(config.check().unwrap_err())
+    };
+    for (route, want) in [
+        (
+            "methods = [\"GET\"]\npath = \"/a\"\nredirect = \"/b\"\nsafe = true",
+            "routes GET /a: safe = \"true\": it is allowed only beside `rpc` or `forward`",
+        ),
+        (
+            "path = \"/a\"\nforward = \"b\"\nsafe = true",
+            "routes * /a: safe = \"true\": it is allowed only beside `methods`",
+        ),
+    ] {
+        let got = refused(route);
+        assert!(got.starts_with(want), "{got}");
+    }
+    for route in [
+        "path = \"/a\"\nforward = \"b\"\nsafe = false",
+        "methods = [\"POST\"]\npath = \"/a\"\nrpc = \"a.B/C\"\nsafe = true",
+    ] {
+        let config = Config::parse(&format!("[[routes]]\n{route}"), "a test").unwrap();
+        config.check().unwrap();
+    }
+    let error = Config::parse("[[routes]]\npath = \"/a\"\nsafe = \"yes\"", "a test").unwrap_err();
+    let error = message(error);
+    assert!(
+        error.contains("safe = \"yes\"") && error.contains("boolean"),
+        "{error}"
+    );
+}

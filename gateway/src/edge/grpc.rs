@@ -83,6 +83,10 @@ impl Edge {
             metrics: &self.metrics,
             listener: self.listener.as_str(),
             token: Presented::new(self.tokens.as_ref()),
+            is_safe: match &found {
+                Found::Method(entry) => entry.is_safe,
+                Found::Own(_) => true,
+            },
             begun: Instant::now(),
         };
         let answer = match self.admit(dialect, &parts) {
@@ -129,7 +133,8 @@ impl Edge {
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
         if entry.requires_token {
-            caller.token.require(parts, caller.context.host.as_ref())?;
+            let host = caller.context.host.as_ref();
+            caller.token.require(parts, host, caller.is_safe)?;
         }
         let answerer = entry.answerer().ok_or_else(Refusal::no_method)?;
         let call = answerer.call()?;

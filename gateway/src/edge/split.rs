@@ -1,7 +1,8 @@
 //! Routes that a rollout moves: ask it, let a side answer, and tell the client what follows.
 //!
 //! A body is looked at only where the rollout's subjects may stand in it, and kept only where legacy might have to answer
-//! for gRPC; either way no more of it than [`BODY_BYTES_MAX`].
+//! for gRPC or both sides are compared; either way no more of it than [`BODY_BYTES_MAX`]. Of what changes nothing a copy is
+//! kept in passing, so that no answer waits for it.
 
 use std::sync::Arc;
 
@@ -9,11 +10,14 @@ use axum::body::Body;
 use banyan_rollout::{BODY_BYTES_MAX, Failure, Side};
 use banyan_transcode::Captures;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Response, StatusCode, header::SET_COOKIE, request::Parts};
+use http::{Method, Response, StatusCode, header::SET_COOKIE, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
-use super::{Edge, mark, secure};
+use super::{
+    Edge,
+    answer::{give_cookie, mark},
+};
 use crate::{
     access_log::Record,
     body::{Again, limited},
@@ -24,7 +28,7 @@ use crate::{
     rollouts::{Asked, Comparison, FORCE_SIDE, FORCE_TOKEN, Ruling},
     routes::{Route, Split},
     sent::{Sent, Unseen},
-    shadow::{self, Job, Question},
+    shadow::{self, Copied, Job, Question},
     transcoded::Caller,
 };
 
@@ -44,8 +48,9 @@ impl Edge {
         caller: &Caller<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let wants_body = self.rollouts.wants_body(&split.rollout);
-        let (sent, body) = match wants_body && !parts.method.is_safe() {
+        let is_safe = caller.is_safe;
+        let wants_body = self.rollouts.wants_body(&split.rollout) && !body.is_end_stream();
+        let (sent, body) = match wants_body {
             true => {
                 let (came, body) = read(body, caller).await;
                 (Some(Sent::body(came, &parts.headers)), body)
@@ -54,8 +59,12 @@ impl Edge {
         };
         let asked = Asked {
             headers: &parts.headers,
-            is_safe: parts.method.is_safe(),
-            is_comparable: parts.method == Method::GET || split.validation.is_some(),
+            is_safe,
+            // HEAD has no content that could be compared.
+            is_comparable: match is_safe {
+                true => parts.method != Method::HEAD,
+                false => split.validation.is_some(),
+            },
             captures: Some(captures),
             query: parts.uri.query(),
             body: sent.as_ref(),
@@ -73,10 +82,17 @@ impl Edge {
             parts.extensions.insert(Elsewhere);
         }
 
-        let is_validated = split.validation.is_some() && ruling.shadow.is_some();
-        let (read, body) = match is_validated && !wants_body {
-            true => begin(body, caller).await,
-            false => (sent.and_then(Sent::into_came), body),
+        let (copy, body) = match (ruling.shadow, sent) {
+            (None, _) => (None, body),
+            (Some(_), _) if is_safe => {
+                let (body, copied) = Copied::of(body);
+                (Some(Copy::Passing(copied)), body)
+            }
+            (Some(_), Some(sent)) => (Some(Copy::Read(sent.into_came())), body),
+            (Some(_), None) => {
+                let (came, body) = read(body, caller).await;
+                (Some(Copy::Read(came)), body)
+            }
         };
         let (side, cookies) = (ruling.side, ruling.cookies());
         // Before anybody is asked: a client that leaves meanwhile has waited for this side.
@@ -91,11 +107,15 @@ impl Edge {
         // A failure has a side too, and its client is to stay there.
         let mut response = answer
             .unwrap_or_else(|refusal| self.refuse(&route.profile, refusal, caller.context, record));
-        if let Some(comparison) = record.ruling.as_ref().and_then(Ruling::comparison) {
-            let other = comparison.answered().other();
-            if let Some(question) = question(split, other, captures, parts, read, caller) {
+        if let Some(comparison) = record.ruling.as_ref().and_then(Ruling::comparison)
+            && let Some(copy) = copy
+        {
+            let (other, shadows) = (comparison.answered().other(), self.rollouts.shadows());
+            if let Copy::Read(Err(unseen)) = copy {
+                shadows.not_copied(&comparison, unseen);
+            }
+            if let Some(question) = question(split, other, captures, parts, copy, caller) {
                 let job = self.job(comparison, split, route, question, caller);
-                let shadows = self.rollouts.shadows();
                 response = shadows.follow(job.prepared(), None, response);
             }
         }
@@ -143,9 +163,9 @@ impl Edge {
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
         let may_fall_back = record.ruling.as_ref().is_some_and(Ruling::may_fall_back);
-        let (kept, body) = match may_fall_back && !parts.method.is_safe() {
+        let (kept, body) = match may_fall_back {
             true => begin(body, caller).await,
-            false => (parts.method.is_safe().then(Bytes::new), body),
+            false => (None, body),
         };
         let answer = match &split.grpc {
             Ok(call) => {
@@ -172,7 +192,7 @@ impl Edge {
                 return answer;
             }
         }
-        if !parts.method.is_safe()
+        if !caller.is_safe
             && is_done(response.status())
             && let Some(ruling) = &record.ruling
         {
@@ -192,9 +212,16 @@ impl Edge {
     ) -> Result<Response<Body>, Refusal> {
         let mut response = split
             .legacy
-            .forward(parts, body, caller.context, caller.limits, caller.guests)
+            .forward(
+                parts,
+                body,
+                caller.context,
+                caller.limits,
+                caller.guests,
+                caller.is_safe,
+            )
             .await?;
-        if !parts.method.is_safe() && is_done(response.status()) {
+        if !caller.is_safe && is_done(response.status()) {
             let is_known = match &split.follower {
                 Some(follower) => {
                     record.trouble = follower.catch_up().await.err();
@@ -228,21 +255,30 @@ impl Edge {
     }
 }
 
+/// The body of a request that is to be compared.
+enum Copy {
+    /// Of one that changes nothing: kept in passing.
+    Passing(Copied),
+    /// Of a write that is to be validated: read beforehand, if it could be.
+    Read(Result<Bytes, Unseen>),
+}
+
 /// What the other side is asked too, if it can be.
 fn question(
     split: &Split,
     other: Side,
     captures: &Captures,
     parts: Parts,
-    read: Option<Bytes>,
+    copy: Copy,
     caller: &Caller<'_>,
 ) -> Option<Question> {
-    match parts.method == Method::GET {
-        true => Some(Question::Rest {
+    match copy {
+        Copy::Passing(body) => Some(Question::Rest {
             parts,
             captures: captures.clone(),
+            body,
         }),
-        false => validated(split, other, captures, &parts, read?, caller),
+        Copy::Read(body) => validated(split, other, captures, &parts, body.ok()?, caller),
     }
 }
 
@@ -274,12 +310,6 @@ fn is_done(status: StatusCode) -> bool {
     status.is_success() || status.is_redirection()
 }
 
-fn give_cookie(response: &mut Response<Body>, cookie: HeaderValue, context: &Context) {
-    let secure = context.https.then(|| secure(&cookie)).flatten();
-    let cookie = secure.unwrap_or(cookie);
-    response.headers_mut().append(SET_COOKIE, cookie);
-}
-
 /// Reads a body, if it is short: the whole of it, and a body that is the same again. Of a longer one, or one that breaks
 /// off, only the latter: whoever reads it next says what is wrong.
 async fn begin(body: Body, caller: &Caller<'_>) -> (Option<Bytes>, Body) {
@@ -289,6 +319,9 @@ async fn begin(body: Body, caller: &Caller<'_>) -> (Option<Bytes>, Body) {
 
 /// The same, with what kept it from being read.
 async fn read(body: Body, caller: &Caller<'_>) -> (Result<Bytes, Unseen>, Body) {
+    if body.is_end_stream() {
+        return (Ok(Bytes::new()), body);
+    }
     let is_long = |body: &Body| body.size_hint().lower() > BODY_BYTES_MAX as u64;
     if is_long(&body) {
         return (Err(Unseen::TooLong), body);

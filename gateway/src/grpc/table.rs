@@ -43,7 +43,7 @@ pub(crate) struct Entry {
     pub(crate) route: Arc<Route>,
     pub(crate) client_streams: bool,
     pub(crate) server_streams: bool,
-    /// Whether its route says that it changes nothing.
+    /// Whether it changes nothing whichever of its routes it takes.
     pub(crate) is_safe: bool,
     /// Whether any of its routes serves nobody without a token: what one of them guards is not open beside it.
     pub(crate) requires_token: bool,
@@ -83,11 +83,7 @@ impl Table {
             route: Arc::clone(&served.route),
             client_streams: method.is_client_streaming(),
             server_streams: method.is_server_streaming(),
-            is_safe: served
-                .rule
-                .method
-                .as_ref()
-                .is_some_and(http::Method::is_safe),
+            is_safe: served.is_safe(),
             requires_token: served.route.requires_token,
             rules: Vec::new(),
             views: Vec::new(),
@@ -105,6 +101,7 @@ impl Table {
             (old, new) if old == new => {}
             _ => return,
         }
+        entry.is_safe &= served.is_safe();
         if entry.rollout().is_some() {
             let json = &served.route.profile.json;
             let view = RequestView::new(method, &served.rule, &served.query, json);

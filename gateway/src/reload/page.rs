@@ -38,6 +38,10 @@ struct Method {
     profile: String,
     upstream: Option<String>,
     guest: bool,
+    /// Whether a request of this route changes nothing.
+    safe: bool,
+    /// Who says so: `gateway.toml`, `contract` or `HTTP method`.
+    safe_by: String,
 }
 
 /// The pages of what is in force.
@@ -103,6 +107,8 @@ impl Method {
             profile: served.profile.clone(),
             upstream: served.call().map(|call| call.upstream.clone()),
             guest: served.guest(),
+            safe: served.is_safe(),
+            safe_by: served.route.safety.to_string(),
         }
     }
 }

@@ -44,6 +44,8 @@ struct Wanted<'a> {
     commands: &'a [Command],
     operator: &'a Operator,
     evidence: String,
+    /// Whether any request can be compared without effect.
+    is_comparable: bool,
 }
 
 impl Rollouts {
@@ -117,6 +119,7 @@ impl Rollouts {
             commands,
             operator: &operator,
             evidence: evidence.to_string(),
+            is_comparable: self.is_comparable(name),
         };
         let changed = match self.try_to(&live, &wanted, told).await {
             // It would be more than before, or back from the last stage, which this replica may not have seen yet: that is
@@ -144,7 +147,7 @@ impl Rollouts {
         let store = self.store()?;
         let name = live.name().to_owned();
         let told = told.unwrap_or(Told::UNKNOWN);
-        let change = |state: &State, now| moved(state, live, wanted, told, now);
+        let change = |state: &State, now| moved(state, wanted, told, now);
         self.give_back(live, &|state: &State| change(state, from(store)))
             .await?;
         let _in_step = self.inner.in_step.lock().await;
@@ -235,24 +238,18 @@ fn wants_kept_ids(command: &Command) -> bool {
 }
 
 /// The state after the commands. Where nothing is different the state is the same, the beginning of its step too.
-fn moved(
-    state: &State,
-    live: &Live,
-    wanted: &Wanted<'_>,
-    told: Told,
-    now: Timestamp,
-) -> Result<State, Refusal> {
+fn moved(state: &State, wanted: &Wanted<'_>, told: Told, now: Timestamp) -> Result<State, Refusal> {
     let usual: Vec<Percent> = STEPS
         .into_iter()
         .filter_map(Percent::from_hundredths)
         .collect();
-    let (policy, definition, operator) = (state.policy(), live.definition(), wanted.operator);
+    let (policy, operator) = (state.policy(), wanted.operator);
     let circumstances = Circumstances {
         enabled: state.configured.enabled,
         weaker: state.weaker(),
         steps: policy.map_or(&usual, |policy| &policy.steps),
         follower: told.follower,
-        comparable: definition.is_comparable(),
+        comparable: wanted.is_comparable,
         legacy_keeps_ids: told.keeps_ids,
         forced: operator.is_forced.then_some(operator.reason.as_str()),
         confirmed: operator.is_confirmed,

@@ -97,12 +97,6 @@ impl Definition {
         nothing.configured_by(configured, follower, never)
     }
 
-    /// Whether any request of it can be compared without effect.
-    pub(super) fn is_comparable(&self) -> bool {
-        let is_safe = |route: &String| route.starts_with("GET ") || route.starts_with("HEAD ");
-        self.routes.iter().any(is_safe)
-    }
-
     /// What the sources weaker than an operator say, with what the mounted file says.
     pub(super) fn configured(&self, mounted: Option<Percent>) -> Configured {
         let file = self.percent_file.as_ref();

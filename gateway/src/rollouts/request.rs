@@ -22,7 +22,7 @@ pub(crate) const FORCE_TOKEN: HeaderName = HeaderName::from_static("x-banyan-for
 pub struct Asked<'a> {
     /// Its headers.
     pub headers: &'a HeaderMap,
-    /// Whether its method changes nothing.
+    /// Whether it changes nothing.
     pub is_safe: bool,
     /// Whether the other side may be asked the same without effect.
     pub(crate) is_comparable: bool,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::RouteConfig, deadline::Cap, follow::Follower, metadata::Allowed, profile::Profile,
-    transcoded::Call, upstreams::GrpcUpstream,
+    safety::Safety, transcoded::Call, upstreams::GrpcUpstream,
 };
 
 impl Compiler<'_> {
@@ -77,8 +77,11 @@ impl Compiler<'_> {
                     .rollouts
                     .get(rollout)
                     .map(|it| it.shadow.allowances());
+                let safety = Safety::new(route.safe, method.as_ref());
+                let is_write = rule.method.as_ref().is_some_and(|it| !safety.is_safe(it));
                 let validation = method
                     .as_ref()
+                    .filter(|_| is_write)
                     .and_then(|method| validation(method, rule, &route.query, profile));
                 let comparer = method.zip(allowances).map(|(method, allowances)| {
                     Comparer::new(&method, &rule.response_body, &profile.json, allowances)
@@ -164,16 +167,15 @@ impl Compiler<'_> {
     }
 }
 
-/// How a write is sent to be validated only; `None` for what changes nothing or cannot be.
+/// How a write is sent to be validated only; `None` for what cannot be.
 fn validation(
     method: &MethodDescriptor,
     rule: &HttpRule,
     query: &[String],
     profile: &Profile,
 ) -> Option<Validation> {
-    let is_write = rule.method.as_ref().is_some_and(|method| !method.is_safe());
     let is_unary = !method.is_client_streaming() && !method.is_server_streaming();
-    (is_write && is_unary).then_some(())?;
+    is_unary.then_some(())?;
     let view = RequestView::new(method, rule, query, &profile.json);
     view.can_validate_only().then(|| Validation {
         view,

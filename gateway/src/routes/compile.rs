@@ -1,6 +1,9 @@
 //! The compiler of routes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, ensure};
 use banyan_transcode::{HttpRule, PathTemplate, Renderer, RouteTable};
@@ -17,6 +20,7 @@ use crate::{
     guest::Guests,
     metrics::Counts,
     profile::Profile,
+    safety::Safety,
     surfaces::Surfaces,
     upstreams::Upstreams,
 };
@@ -95,6 +99,7 @@ pub(super) struct Place {
     /// Without the operators' token.
     pub(super) is_open: bool,
     pub(super) requires_token: bool,
+    pub(super) safety: Safety,
 }
 
 impl Routes {
@@ -110,6 +115,7 @@ impl Routes {
             grpc_public: grpc::Table::default(),
             grpc_ops: grpc::Table::default(),
             served: Vec::new(),
+            comparable: BTreeSet::new(),
             absent: Vec::new(),
         }
     }
@@ -165,6 +171,7 @@ impl Compiler<'_> {
             query: Vec::new(),
             is_open: false,
             requires_token: false,
+            safety: Safety::Verb,
         };
         let list = Fixed {
             status: StatusCode::OK,
@@ -209,6 +216,9 @@ impl Compiler<'_> {
         } else {
             &route.listeners
         };
+        let called = route.rpc.as_deref().map(|rpc| self.sets.method(rpc));
+        let called = called.transpose()?.flatten();
+        let safety = Safety::new(route.safe, called.as_ref());
         for method in methods {
             for &listener in listeners {
                 let action = self.action(route, method.as_ref(), &profile)?;
@@ -219,6 +229,7 @@ impl Compiler<'_> {
                     query: route.query.clone(),
                     is_open: route.open,
                     requires_token: route.require_token,
+                    safety,
                 };
                 let inserted = self.insert(place, Arc::clone(&profile), action)?;
                 self.serve(route, listener, method.as_ref(), inserted)?;
@@ -270,12 +281,19 @@ impl Compiler<'_> {
             query,
             is_open,
             requires_token,
+            safety,
         } = place;
         let label = label(
             method.as_ref().map_or("*", Method::as_str),
             template.as_str(),
             &query,
         );
+        if let Action::Split(split) = &action {
+            let is_safe = method.as_ref().is_some_and(|verb| safety.is_safe(verb));
+            if is_safe || split.validation.is_some() {
+                self.routes.comparable.insert(split.rollout.clone());
+            }
+        }
         let slash = profile.trailing_slash;
         let route = Arc::new(Route {
             counts: Counts::new(listener.as_str(), &label),
@@ -283,6 +301,7 @@ impl Compiler<'_> {
             profile,
             is_open,
             requires_token,
+            safety,
             action,
         });
         let table = self.routes.table_mut(listener);

@@ -10,7 +10,7 @@ use super::{
     Action,
     compile::{Compiler, Place},
 };
-use crate::{config::ListenerName, openapi};
+use crate::{config::ListenerName, openapi, safety::Safety};
 
 impl Compiler<'_> {
     /// Inserted last, so that a route that is there already is the one that was meant.
@@ -26,6 +26,7 @@ impl Compiler<'_> {
                     query: Vec::new(),
                     is_open: place.is_open,
                     requires_token: false,
+                    safety: Safety::Verb,
                 };
                 let profile = Arc::clone(self.routes.surfaces.of(&place.path));
                 let action = Action::Shown(Box::new(place.shown));

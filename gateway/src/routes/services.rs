@@ -15,6 +15,7 @@ use crate::{
     config::{ListenerName, ServiceConfig},
     descriptors,
     profile::Profile,
+    safety::Safety,
     transcoded::Call,
 };
 
@@ -70,6 +71,7 @@ impl Compiler<'_> {
             query: Vec::new(),
             is_open: false,
             requires_token: service.require_token,
+            safety: Safety::new(None, Some(method)),
         };
         let route = self.insert(place, Arc::clone(profile), Action::Call(Box::new(call)))?;
         self.routes.served.push(Served {

@@ -19,7 +19,7 @@ use http::{
 use http_body_util::{BodyExt as _, Limited};
 use uuid::Uuid;
 
-use super::{ANSWER_BYTES_MAX, Captured, Said};
+use super::{ANSWER_BYTES_MAX, Captured, Copied, Outcome, Said};
 use crate::{
     body::BodyLimits,
     compression::Compression,
@@ -55,7 +55,11 @@ pub(crate) struct Job {
 /// What is asked.
 pub(crate) enum Question {
     /// A REST request that changes nothing.
-    Rest { parts: Parts, captures: Captures },
+    Rest {
+        parts: Parts,
+        captures: Captures,
+        body: Copied,
+    },
     /// A gRPC call that changes nothing, and the REST call that it is.
     Message {
         message: Bytes,
@@ -100,6 +104,14 @@ impl Question {
             Question::Rest { .. } => false,
             Question::Message { .. } => true,
             Question::Validated { is_call, .. } => *is_call,
+        }
+    }
+
+    /// Whether all of the request is here; else why not.
+    pub(super) fn is_whole(&self) -> Result<(), Outcome> {
+        match self {
+            Question::Rest { body, .. } => body.whole().map(|_| ()),
+            Question::Message { .. } | Question::Validated { .. } => Ok(()),
         }
     }
 
@@ -169,6 +181,7 @@ impl Job {
             metrics: &self.metrics,
             listener: "shadow",
             token: Presented::default(),
+            is_safe: self.question.is_repeatable(),
             begun: std::time::Instant::now(),
         };
         // Whoever has done a write is never asked to do anything about it again.
@@ -176,9 +189,16 @@ impl Job {
             return None;
         }
         match (side, &self.question) {
-            (Side::Grpc, Question::Rest { parts, captures }) => {
+            (
+                Side::Grpc,
+                Question::Rest {
+                    parts,
+                    captures,
+                    body,
+                },
+            ) => {
                 let call = self.split.grpc.as_ref().ok()?;
-                let body = Body::empty();
+                let body = Body::from(body.whole().ok()?.clone());
                 let answer = call.answer(parts, body, captures, &self.profile, &caller);
                 let (parts, body) = answer.await.ok()?.into_parts();
                 let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.ok()?;
@@ -196,7 +216,10 @@ impl Job {
                 let call = self.split.grpc.as_ref().ok()?;
                 call.ask(metadata.clone(), message, &self.profile).await
             }
-            (Side::Legacy, Question::Rest { parts, .. }) => self.legacy(parts, Body::empty()).await,
+            (Side::Legacy, Question::Rest { parts, body, .. }) => {
+                self.legacy(parts, Body::from(body.whole().ok()?.clone()))
+                    .await
+            }
             (Side::Legacy, Question::Message { rest, .. }) => {
                 self.legacy(&rest.parts, Body::from(rest.body.clone()))
                     .await
@@ -211,7 +234,9 @@ impl Job {
 
     async fn legacy(&self, parts: &Parts, body: Body) -> Option<Told> {
         let legacy = &self.split.legacy;
-        let forwarded = legacy.forward(parts, body, &self.context, self.limits, &self.guests);
+        let is_safe = self.question.is_repeatable();
+        let (context, guests) = (&self.context, &self.guests);
+        let forwarded = legacy.forward(parts, body, context, self.limits, guests, is_safe);
         let (parts, body) = forwarded.await.ok()?.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.ok()?;
         Some((parts.status, body.to_bytes()))

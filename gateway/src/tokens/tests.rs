@@ -411,13 +411,13 @@ fn a_token_is_looked_at_when_it_is_asked_for_and_once() {
         assert_eq!(presented.claim(&request.headers, "sub"), Some("alice"));
         assert_eq!(presented.claim(&request.headers, "aud"), Some("shop"));
         assert_eq!(presented.claim(&request.headers, "exp"), None, "no text");
-        assert!(presented.require(&request, None).is_ok());
+        assert!(presented.require(&request, None, true).is_ok());
     }
     assert_eq!(count(), 1);
     assert_eq!(world.tokens.0.metrics.cache.hits.get(), 0);
     let nobody = Presented::new(None);
     assert_eq!(nobody.claim(&request.headers, "sub"), None);
-    assert!(nobody.require(&request, None).is_err());
+    assert!(nobody.require(&request, None, true).is_err());
 }
 
 #[test]
@@ -488,7 +488,7 @@ fn who_has_no_token_is_asked_for_one_and_who_has_a_bad_one_is_told() {
     let world = World::new();
     let refusal = |headers: &[(&str, &str)]| {
         let presented = Presented::new(Some(&world.tokens));
-        let refusal = presented.require(&parts(headers), None).unwrap_err();
+        let refusal = presented.require(&parts(headers), None, true).unwrap_err();
         let challenge = refusal.header.as_ref().map(|header| header.1.clone());
         (refusal.status.as_u16(), challenge, refusal.message)
     };
@@ -516,7 +516,7 @@ fn who_has_no_token_is_asked_for_one_and_who_has_a_bad_one_is_told() {
     ]);
     assert!(
         Presented::new(Some(&world.tokens))
-            .require(&own, None)
+            .require(&own, None, true)
             .is_ok()
     );
 }

@@ -73,6 +73,34 @@ async fn only_what_changes_nothing_is_sent_again() {
 }
 
 #[tokio::test]
+async fn what_a_route_says_of_its_requests_counts_for_sending_them_again() {
+    let address = nowhere().await;
+    let world = World::with(|config| {
+        config.set_upstream("old", &address).unwrap();
+        let users = config.routes.iter_mut().find(|it| it.path == "/api/users");
+        let users = users.unwrap();
+        users.methods = vec!["GET".to_owned()];
+        users.safe = Some(false);
+        let mut found = users.clone();
+        found.methods = vec!["POST".to_owned()];
+        found.safe = Some(true);
+        config.routes.push(found);
+    })
+    .await;
+    let taking = tokio::spawn(taken(address.clone(), 1));
+    let post = || world.client.post(world.url("/api/users"));
+    let is_there = async || answer(post()).await.0 == 200;
+    super::world::until("it is asked a second time", is_there).await;
+    assert_eq!(taking.await.unwrap(), 2);
+
+    let taking = tokio::spawn(taken(address, 1));
+    let (status, _) = answer(world.get("/api/users")).await;
+    assert_eq!(status, 502);
+    assert!(!taking.is_finished(), "a second one has come");
+    taking.abort();
+}
+
+#[tokio::test]
 async fn a_service_that_restarts_is_waited_for_unless_legacy_can_answer() {
     let address = nowhere().await;
     let world = World::with(|config| {

@@ -16,10 +16,10 @@ use tokio::time::{Instant, timeout_at};
 use super::{Asked, Edge};
 use crate::{
     access_log::Record,
-    edge::mark,
+    edge::answer::mark,
     grpc::{self, Entry},
     refusal::Refusal,
-    rollouts::{Asked as Request, Message, Ruling},
+    rollouts::{Asked as Request, Comparison, Message, Ruling},
     routes::Split,
     sent::Sent,
     shadow::{Job, Question, Rest, validated},
@@ -76,7 +76,12 @@ impl Edge {
         }
         let message = sent
             .filter(|_| is_kept)
-            .and_then(|sent| sent.look().ok().cloned());
+            .map(|sent| sent.look().cloned())
+            .transpose();
+        let (message, unseen) = match message {
+            Ok(message) => (message, None),
+            Err(unseen) => (None, Some(unseen)),
+        };
 
         let (side, cookies) = (ruling.side, ruling.cookies());
         record.ruling = Some(ruling);
@@ -92,9 +97,14 @@ impl Edge {
         // A failure has a side too.
         let (mut response, told) =
             answer.unwrap_or_else(|refusal| (self.refuse_call(refusal, record), None));
-        if let Some(job) = message.and_then(|message| self.copy(moved, message, record)) {
+        if let Some(comparison) = record.ruling.as_ref().and_then(Ruling::comparison) {
             let shadows = self.rollouts.shadows();
-            response = shadows.follow(job.prepared(), told, response);
+            if let Some(unseen) = unseen {
+                shadows.not_copied(&comparison, unseen);
+            }
+            if let Some(job) = message.and_then(|message| self.copy(moved, message, comparison)) {
+                response = shadows.follow(job.prepared(), told, response);
+            }
         }
         let side = record.ruling.as_ref().map_or(side, |ruling| ruling.side);
         mark(&mut response, side, cookies, asked.caller.context);
@@ -199,8 +209,7 @@ impl Edge {
     }
 
     /// What is to be compared with the answer, if anything is.
-    fn copy(&self, moved: &Moved<'_>, message: Bytes, record: &Record) -> Option<Job> {
-        let comparison = record.ruling.as_ref().and_then(Ruling::comparison)?;
+    fn copy(&self, moved: &Moved<'_>, message: Bytes, comparison: Comparison) -> Option<Job> {
         let Moved {
             entry,
             split,
