@@ -73,10 +73,11 @@ pub struct RolloutConfig {
     pub legacy: LegacyConfig,
 }
 
-/// How many requests the other side is asked too, once the client has its answer, and what may differ. Compared are GET
-/// requests and gRPC calls of such routes, and whether a write would be done of which the other side can be asked with
-/// `validate_only`; in the stages `shadow` and `split`. Paths name fields of the response by their proto names, the elements
-/// of a list by `[]`: `movies[].rating`; each stands for everything below it.
+/// How many requests the other side is asked too, once the client has its answer, and what may differ. Compared are requests
+/// that change nothing (`safe` of a route, else the contract, else a GET) with bodies of at most 64 KiB, and whether a write
+/// would be done of which the other side can be asked with `validate_only`; in the stages `shadow` and `split`. Paths name
+/// fields of the response by their proto names, the elements of a list by `[]`: `movies[].rating`; each stands for
+/// everything below it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShadowConfig {
