@@ -2,7 +2,9 @@
 //!
 //! What a proxy must do by RFC 9110 (7.6): take out the headers of this hop, say who asked for what through whom.
 //! A write is never sent twice: one that got no answer may have happened. A request that changes nothing and has no
-//! body is sent again where its connection was lost before it was answered.
+//! body is sent again where its connection was lost before it was answered. Nothing can be repaired once the client has
+//! the beginning of an answer; for those who promise that reads do not fail ([`HttpUpstream::forward_whole`]), answers of
+//! at most [`WHOLE_BYTES_MAX`] are read to their end first.
 
 mod answer;
 mod connection;
@@ -12,12 +14,14 @@ mod path;
 mod pool;
 mod upload;
 
-use std::{pin::pin, time::Duration};
+use std::{io, pin::pin, time::Duration};
 
 use axum::body::Body;
 use http::{
     HeaderValue, Method, Response, StatusCode, Uri, Version, header::UPGRADE, request::Parts,
 };
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 
 use self::{
     answer::Content,
@@ -33,6 +37,19 @@ use crate::{
     guest::Guests,
     refusal::Refusal,
 };
+
+/// When a request is sent once more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Never,
+    /// Where its connection was lost before it was answered.
+    Unanswered,
+    /// And where a short answer was lost on its way.
+    BrokenOff,
+}
+
+/// Longer answers, and those that do not tell their length, are handed on as they come.
+const WHOLE_BYTES_MAX: u64 = 256 * 1024;
 
 /// An HTTP server behind the gateway; clones share its connections.
 #[derive(Clone, Debug)]
@@ -87,6 +104,41 @@ impl HttpUpstream {
         guests: &Guests,
         is_safe: bool,
     ) -> Result<Response<Body>, Refusal> {
+        let again = match is_safe {
+            true => Again::Unanswered,
+            false => Again::Never,
+        };
+        self.passed(parts, body, context, limits, guests, again)
+            .await
+    }
+
+    /// The same, and where the request may be sent again, so it is too when a short answer breaks off.
+    pub(crate) async fn forward_whole(
+        &self,
+        parts: &Parts,
+        body: Body,
+        context: &Context,
+        limits: BodyLimits,
+        guests: &Guests,
+        is_safe: bool,
+    ) -> Result<Response<Body>, Refusal> {
+        let again = match is_safe {
+            true => Again::BrokenOff,
+            false => Again::Never,
+        };
+        self.passed(parts, body, context, limits, guests, again)
+            .await
+    }
+
+    async fn passed(
+        &self,
+        parts: &Parts,
+        body: Body,
+        context: &Context,
+        limits: BodyLimits,
+        guests: &Guests,
+        again: Again,
+    ) -> Result<Response<Body>, Refusal> {
         if is_tunnel(parts) {
             return Err(Refusal::upgrade());
         }
@@ -108,11 +160,17 @@ impl HttpUpstream {
         };
         let mut upload = Upload::new(head, body, length, announced);
         let is_head = parts.method == Method::HEAD;
-        let mut repeats = Repeats::new(is_safe && length == Length::None);
+        let mut repeats = Repeats::new(again != Again::Never && length == Length::None);
         let response = loop {
             let answered = self
                 .first_byte(upload, is_head, watch.as_ref(), &context.alarms)
                 .await?;
+            let answered = match answered {
+                Ok(response) if again == Again::BrokenOff && repeats.is_left() => {
+                    self.whole(response).await?
+                }
+                answered => answered,
+            };
             match answered {
                 Ok(response) => break response,
                 Err(PoolError::Connection(_)) if repeats.is_left() => repeats.waited().await,
@@ -149,6 +207,35 @@ impl HttpUpstream {
                 None if watch.is_some_and(moves) => {}
                 None => return Err(Refusal::upstream_slow(&self.name)),
             }
+        }
+    }
+
+    /// Reads an answer to its end, if it is short.
+    async fn whole(
+        &self,
+        response: Response<Content>,
+    ) -> Result<Result<Response<Content>, PoolError>, Refusal> {
+        let is_short = |stream: &answer::Stream| {
+            let bytes = stream.size_hint().exact();
+            bytes.is_some_and(|bytes| bytes <= WHOLE_BYTES_MAX)
+        };
+        let (parts, content) = response.into_parts();
+        let stream = match content {
+            Content::Stream(stream) if is_short(&stream) => stream,
+            content => return Ok(Ok(Response::from_parts(parts, content))),
+        };
+        let limits = BodyLimits {
+            bytes_max: None,
+            idle: self.body_idle,
+        };
+        let (body, watch) = limited(stream, limits);
+        match body.collect().await {
+            Ok(whole) => {
+                let whole = Content::Whole(whole.to_bytes());
+                Ok(Ok(Response::from_parts(parts, whole)))
+            }
+            Err(_) if watch.broken().is_some() => Err(Refusal::upstream_slow(&self.name)),
+            Err(error) => Ok(Err(PoolError::Connection(io::Error::other(error)))),
         }
     }
 

@@ -212,7 +212,7 @@ impl Edge {
     ) -> Result<Response<Body>, Refusal> {
         let mut response = split
             .legacy
-            .forward(
+            .forward_whole(
                 parts,
                 body,
                 caller.context,

@@ -72,6 +72,51 @@ async fn only_what_changes_nothing_is_sent_again() {
     taking.abort();
 }
 
+/// Answers a first request in part only and hangs up, and the next one whole.
+async fn broken_off(address: String, bytes: usize) -> usize {
+    let listener = TcpListener::bind(address.strip_prefix("http://").unwrap());
+    let listener = listener.await.unwrap();
+    let body = format!("\"{}\"", "x".repeat(bytes - 2));
+    for sent in [bytes / 2, bytes] {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+            assert!(connection.read_buf(&mut head).await.unwrap() > 0);
+        }
+        let head =
+            format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection
+            .write_all(&body.as_bytes()[..sent])
+            .await
+            .unwrap();
+        connection.shutdown().await.unwrap();
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_read_of_a_rollout_is_asked_again_when_its_answer_breaks_off() {
+    let address = nowhere().await;
+    let world = World::with(|config| config.set_upstream("old", &address).unwrap()).await;
+    let answering = tokio::spawn(broken_off(address, 100_000));
+    let read = || {
+        world
+            .get("/api/items")
+            .header("x-user-id", on_side("legacy"))
+    };
+    let response = read().send().await.unwrap();
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            &response.headers()["x-banyan-side"]
+        ),
+        (200, &"legacy".parse().unwrap())
+    );
+    let told = response.bytes().await.unwrap();
+    assert_eq!(told.len(), answering.await.unwrap());
+}
+
 #[tokio::test]
 async fn what_a_route_says_of_its_requests_counts_for_sending_them_again() {
     let address = nowhere().await;
