@@ -15,7 +15,9 @@
 //!
 //! Evidence is gathered in *stretches*. Once a stretch has shown gRPC to be harmless, the step is passed and a new stretch
 //! begins, so that days of good answers do not hide a release that turns bad today. Each stretch has a smaller share of the
-//! probability than the one before it. Differences, which are compared at 100 per cent too, have stretches of their own.
+//! probability than the one before it, except that one at 0 or 100 per cent, which has nothing to compare, has none. That
+//! depends on the percentage alone: were a stretch free that happened to end before its first look, somebody who ends those
+//! that look good could try again for nothing. Differences, which are compared at 100 per cent too, have stretches of their own.
 //! What is kept is bounded: one window, and a few numbers for each metric.
 //!
 //! # Limits
@@ -61,7 +63,7 @@ pub struct Analysis {
     stage: Stage,
     /// Unix time at which the step began.
     since_ms: u64,
-    /// Counts the stretches of evidence, from 1.
+    /// Counts the stretches of evidence, from 1; those in which there was nothing to compare do not count.
     stretch: u32,
     /// Unix time at which this stretch began.
     stretch_since_ms: u64,
@@ -141,7 +143,10 @@ impl Analysis {
     }
 
     fn stretch(&mut self, percent: Percent, now_ms: u64) {
-        self.stretch = self.stretch.saturating_add(1);
+        // Where one side is empty nothing was compared, whatever the traffic: nothing of the probability is spent.
+        if Layout::new(self.seen.percent).is_some() {
+            self.stretch = self.stretch.saturating_add(1);
+        }
         self.stretch_since_ms = now_ms;
         self.seen = Window::new(percent, now_ms, now_ms);
         self.looks = 0;
