@@ -309,7 +309,7 @@ impl Config {
         for route in &self.routes {
             let key = format!("routes {}: request_headers", route.path);
             self.check_guest(&key, &route.request_headers)?;
-            check_safe(route)?;
+            route.check_safe()?;
         }
         Ok(())
     }
@@ -335,26 +335,6 @@ fn bad_value(key: &str, value: &str, allowed: &'static str) -> ConfigError {
         value: value.to_owned(),
         allowed,
     }
-}
-
-/// Whether somebody is there whom a declared safety could concern, and whether it is said of what.
-fn check_safe(route: &RouteConfig) -> Result<(), ConfigError> {
-    let Some(safe) = route.safe else {
-        return Ok(());
-    };
-    let allowed = match (route.rpc.is_some() || route.forward.is_some(), safe) {
-        (false, _) => "it is allowed only beside `rpc` or `forward`: this route asks nobody",
-        (true, true) if route.methods.is_empty() => {
-            "it is allowed only beside `methods`: any method may be one that changes something"
-        }
-        (true, _) => return Ok(()),
-    };
-    let methods = match route.methods.as_slice() {
-        [] => "*".to_owned(),
-        methods => methods.join("|"),
-    };
-    let key = format!("routes {methods} {}: safe", route.path);
-    Err(bad_value(&key, &safe.to_string(), allowed))
 }
 
 fn check_upstream(name: &str, upstream: &UpstreamConfig) -> Result<(), ConfigError> {

@@ -6,7 +6,7 @@ use banyan_transcode::Code;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::MetadataName;
+use super::{ConfigError, MetadataName, bad_value};
 
 /// One of the gateway's two addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -132,6 +132,28 @@ pub struct RouteConfig {
     /// Redirects there with 307.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect: Option<String>,
+}
+
+impl RouteConfig {
+    /// Whether somebody is asked whom a declared safety could concern, and whether it is said of what.
+    pub(super) fn check_safe(&self) -> Result<(), ConfigError> {
+        let Some(safe) = self.safe else {
+            return Ok(());
+        };
+        let allowed = match (self.rpc.is_some() || self.forward.is_some(), safe) {
+            (false, _) => "it is allowed only beside `rpc` or `forward`: this route asks nobody",
+            (true, true) if self.methods.is_empty() => {
+                "it is allowed only beside `methods`: any method may be one that changes something"
+            }
+            (true, _) => return Ok(()),
+        };
+        let methods = match self.methods.as_slice() {
+            [] => "*".to_owned(),
+            methods => methods.join("|"),
+        };
+        let key = format!("routes {methods} {}: safe", self.path);
+        Err(bad_value(&key, &safe.to_string(), allowed))
+    }
 }
 
 /// An answer that never changes.

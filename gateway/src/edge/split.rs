@@ -82,16 +82,11 @@ impl Edge {
             parts.extensions.insert(Elsewhere);
         }
 
-        let (copy, body) = match (ruling.shadow, sent) {
-            (None, _) => (None, body),
-            (Some(_), _) if is_safe => {
-                let (body, copied) = Copied::of(body);
-                (Some(Copy::Passing(copied)), body)
-            }
-            (Some(_), Some(sent)) => (Some(Copy::Read(sent.into_came())), body),
-            (Some(_), None) => {
-                let (came, body) = read(body, caller).await;
-                (Some(Copy::Read(came)), body)
+        let (copy, body) = match ruling.shadow {
+            None => (None, body),
+            Some(_) => {
+                let (copy, body) = Copy::of(sent, body, caller).await;
+                (Some(copy), body)
             }
         };
         let (side, cookies) = (ruling.side, ruling.cookies());
@@ -261,6 +256,23 @@ enum Copy {
     Passing(Copied),
     /// Of a write that is to be validated: read beforehand, if it could be.
     Read(Result<Bytes, Unseen>),
+}
+
+impl Copy {
+    /// The copy, and the body to pass on; `sent`: what was read of it already.
+    async fn of(sent: Option<Sent>, body: Body, caller: &Caller<'_>) -> (Copy, Body) {
+        if caller.is_safe {
+            let (body, copied) = Copied::of(body);
+            return (Copy::Passing(copied), body);
+        }
+        match sent {
+            Some(sent) => (Copy::Read(sent.into_came()), body),
+            None => {
+                let (came, body) = read(body, caller).await;
+                (Copy::Read(came), body)
+            }
+        }
+    }
 }
 
 /// What the other side is asked too, if it can be.
