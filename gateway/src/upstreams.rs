@@ -7,6 +7,7 @@ mod connections;
 mod error;
 mod metrics;
 mod queue;
+mod thread;
 
 use std::{
     collections::BTreeMap, convert::Infallible, fmt, pin::Pin, sync::Arc, task::Poll,

@@ -2,8 +2,8 @@
 //!
 //! A thread connects when it first has a call to send, and again whenever it must; calls that come meanwhile wait for
 //! the same attempt. A service that cannot be reached is tried again at once the first time and then ever less often,
-//! at most [`BACKOFF_MAX`] apart; calls in between fail with what the last attempt has found. A connection that has as
-//! many calls as its peer takes gets another beside it, up to [`CONNECTIONS_MAX`]; when all are full, calls wait
+//! at most half a second apart; calls in between fail with what the last attempt has found. A connection that has as
+//! many calls as its peer takes gets another beside it, up to eight; when all are full, calls wait
 //! ([`super::queue`]). A service that restarts is waited for ([`Bridge`]), except by calls that somebody else can answer.
 //!
 //! The first connection serves at once; those to the other addresses are opened beside it, and calls go round among those
@@ -29,24 +29,18 @@ use super::{
     body::{Answer, Pump, Upload, pump},
     connection::Connection,
     error::GrpcError,
-    queue::{Gauges, Queue, Room},
+    queue::{Gauges, Room},
+    thread::{Choice, Failed, Thread},
 };
 use crate::{
     bridge::{Bridge, Elsewhere},
     per_thread::PerThread,
 };
 
-/// Connections that one thread opens to one service because others are full, and addresses that it spreads over. Threads
-/// begin with different ones.
-const CONNECTIONS_MAX: usize = 8;
 /// Addresses that one attempt to connect tries, one after the other.
 const ATTEMPTS_MAX: usize = 3;
 /// Between attempts to connect to one more address while others serve.
 const SPREAD_PAUSE: Duration = Duration::from_secs(1);
-/// Between the attempts to connect to a service that cannot be reached.
-const BACKOFF_MIN: Duration = Duration::from_millis(10);
-const BACKOFF_MAX: Duration = Duration::from_millis(500);
-
 /// Headers whose values never come again: they would only push others out of the connection's header table (RFC 7541,
 /// 7.1.3), which costs both ends more than it saves.
 static PASSING: [HeaderName; 3] = [
@@ -78,60 +72,12 @@ pub(super) struct Terms {
     pub(super) gauges: Gauges,
 }
 
-/// What one thread has.
-#[derive(Default)]
-struct Thread {
-    open: Vec<Connection>,
-    queue: Arc<Queue>,
-    /// Held by whoever connects.
-    connecting: Arc<tokio::sync::Mutex<()>>,
-    failed: Option<Failed>,
-    /// Which addresses it has seen.
-    version: u64,
-    /// How many of them it connects to.
-    spread: usize,
-    /// Whether somebody connects to one more of them, and when the next may.
-    is_spreading: bool,
-    spread_after: Option<Instant>,
-    /// Whose turn it is among those with as few calls.
-    next: usize,
-}
-
 /// Which addresses a new connection may lead to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Any,
     /// Those that the thread has no connection to: a second one to the same address would be no help.
     Fresh,
-}
-
-/// What a call may do.
-enum Choice {
-    Use(Connection),
-    Open,
-    /// All are full.
-    Wait,
-}
-
-/// The attempts that have failed since the last that has not.
-#[derive(Clone)]
-struct Failed {
-    at: Instant,
-    times: u32,
-    source: Arc<io::Error>,
-}
-
-impl Failed {
-    /// Whether a call that began to wait at `since` takes this for its own attempt.
-    fn holds(&self, since: Instant) -> bool {
-        let wait = BACKOFF_MIN * 2u32.saturating_pow(self.times.saturating_sub(2).min(10));
-        let wait = if self.times < 2 {
-            Duration::ZERO
-        } else {
-            wait.min(BACKOFF_MAX)
-        };
-        self.at + wait > since
-    }
 }
 
 impl Connections {
@@ -387,45 +333,5 @@ impl Connections {
             self.addresses.doubt();
         }
         Err(last)
-    }
-}
-
-impl Thread {
-    fn choose(&mut self) -> Choice {
-        self.open.retain(|connection| !connection.is_closed());
-        let count = self.open.len();
-        let mut first = 0;
-        if self.spread > 1 && count > 1 {
-            self.next = (self.next + 1) % count;
-            first = self.next;
-        }
-        let (before, from) = self.open.split_at(first);
-        let least = from.iter().chain(before).min_by_key(|it| it.calls());
-        match least {
-            Some(least) if !least.is_full() => Choice::Use(least.clone()),
-            _ if count < CONNECTIONS_MAX => Choice::Open,
-            _ => Choice::Wait,
-        }
-    }
-
-    /// Whether some connection serves, and fewer addresses than there could.
-    fn is_short(&self) -> bool {
-        let open = &self.open;
-        let is_first = |at: &usize| !open[..*at].iter().any(|it| it.peer() == open[*at].peer());
-        let addresses = (0..open.len()).filter(is_first).count();
-        (1..self.spread).contains(&addresses)
-    }
-
-    /// Takes note of the addresses that there are now.
-    fn follow(&mut self, addresses: &Addresses) {
-        self.version = addresses.version();
-        let known = addresses.known();
-        self.spread = known.len().min(CONNECTIONS_MAX);
-        self.spread_after = None;
-        for connection in &self.open {
-            if !known.contains(&connection.peer()) {
-                connection.retire();
-            }
-        }
     }
 }
