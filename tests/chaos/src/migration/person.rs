@@ -18,7 +18,7 @@ use super::{
 use crate::chance::Chance;
 
 const USER: &str = "x-user-id";
-/// The pin of those who are known by their cookies.
+/// How the cookies begin that hold pins of those who are known by their cookies.
 const PIN_COOKIE: &str = "banyan_pin_movies";
 /// Without it nobody sees their own bookings; no one but the guest's service knows of it.
 const GUEST: &str = "banyan_guest";
@@ -221,13 +221,16 @@ impl Person {
         headers
     }
 
-    /// The pin that its next request carries.
+    /// The pin that its next request carries; the one that holds longest, where there are several.
     fn pin(&self) -> Option<Pin> {
-        let text = match is_named(&self.subject) {
-            true => self.pin.as_ref()?.to_str().ok()?,
-            false => self.cookies.get(PIN_COOKIE)?,
-        };
-        wire::pin(text, self.shared.clock)
+        let read = |text: &str| wire::pin(text, self.shared.clock);
+        if is_named(&self.subject) {
+            return read(self.pin.as_ref()?.to_str().ok()?);
+        }
+        let cookies = self.cookies.iter();
+        let pins = cookies.filter(|(name, _)| name.starts_with(PIN_COOKIE));
+        pins.filter_map(|(_, text)| read(text))
+            .max_by_key(|pin| pin.until_us)
     }
 
     /// Keeps what a client of its kind keeps of an answer.
