@@ -76,7 +76,6 @@ function scenarios(rows) {
       `${(100 * row.refused_share).toFixed(0)} %`,
       `${fine(row.p50_ms)} / ${fine(row.p99_ms)}`,
       cpu(row),
-      `${fine(100 * row.stolen_share)} %`,
     ];
     return `| ${cells.join(" | ")} |`;
   });
@@ -94,8 +93,8 @@ function page(report, figures) {
     "| --- | ---: | --- |",
     ...figures.map(([name, value, unit]) => `| ${name} | ${value} | ${unit} |`),
     "",
-    "| database | sold | engine | holds/s | vs naive | vs raw SQL | refused | p50 / p99 ms | CPU µs a hold: server + PostgreSQL + client | stolen |",
-    "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    "| database | sold | engine | holds/s | vs naive | vs raw SQL | refused | p50 / p99 ms | CPU µs a hold: server + PostgreSQL + client |",
+    "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ...scenarios(report.rows),
     "",
     `Best by trial: ${choices.clients} clients; naive: ${choices.naive_pool} connections, in commit order ${choices.naive_in_order_pool}; BatchHold: ` +

@@ -42,7 +42,7 @@ const MIGRATION_LOCK: i64 = 0x6261_6e79_616e;
 pub struct DatabaseSettings {
     /// `sqlite://PATH?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`.
     pub url: DatabaseUrl,
-    /// Connections to PostgreSQL at most, 2 to 1000, and 5 of a writer. SQLite has one writer whatever is said here.
+    /// Connections to PostgreSQL at most, 2 to 1000, and 6 of a writer. SQLite has one writer whatever is said here.
     #[serde(default = "max_connections")]
     pub max_connections: u32,
 }

@@ -34,8 +34,8 @@ use std::{ops::Deref, time::Duration};
 
 use banyan_mesh::database::Database;
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnAcquireErr, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ pub(crate) use snapshot::{SnapshotRow, StoredEvent};
 
 use error::During;
 
-/// The answer to COMMIT is waited for this long.
+/// The answer to COMMIT is waited for this long, and so is the one to the statement before it.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Lost connections that are passed over to begin a write: a restarted server has lost all there are.
 const LOST_MAX: usize = 2;
@@ -175,7 +175,13 @@ impl Write {
     /// Makes all of it durable, with the head as it is from now on. [`StoreError::Unconfirmed`] if it may be durable
     /// although the database did not say so.
     pub async fn commit(self, head: &Head) -> Result<(), StoreError> {
-        self.advance(head).await?;
+        let advanced = tokio::time::timeout(COMMIT_TIMEOUT, self.advance(head)).await;
+        advanced.unwrap_or_else(|_| {
+            Err(StoreError::Failed {
+                operation: "advance the commit head",
+                source: DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+            })
+        })?;
         let committing = self.session.transaction.commit();
         let unconfirmed = |source| StoreError::Unconfirmed { source };
         match tokio::time::timeout(COMMIT_TIMEOUT, committing).await {

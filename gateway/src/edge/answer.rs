@@ -15,12 +15,12 @@ const SIDE: HeaderName = HeaderName::from_static("x-banyan-side");
 pub(super) fn mark(
     response: &mut Response<Body>,
     side: Side,
-    cookies: [Option<HeaderValue>; 2],
+    cookies: Vec<HeaderValue>,
     context: &Context,
 ) {
     let side = HeaderValue::from_static(side.as_str());
     response.headers_mut().insert(SIDE, side);
-    for cookie in cookies.into_iter().flatten() {
+    for cookie in cookies {
         give_cookie(response, cookie, context);
     }
 }

@@ -78,10 +78,6 @@ impl Edge {
         // They are for the gateway; the token is a secret besides.
         parts.headers.remove(FORCE_SIDE);
         parts.headers.remove(FORCE_TOKEN);
-        if ruling.has_elsewhere() {
-            parts.extensions.insert(Elsewhere);
-        }
-
         let (copy, body) = match ruling.shadow {
             None => (None, body),
             Some(_) => {
@@ -90,11 +86,19 @@ impl Edge {
             }
         };
         let (side, cookies) = (ruling.side, ruling.cookies());
+        let (kept, body) = match ruling.may_fall_back() {
+            true => begin(body, caller).await,
+            false => (None, body),
+        };
+        // Without its body legacy could not answer it.
+        if kept.is_some() && ruling.has_elsewhere() {
+            parts.extensions.insert(Elsewhere);
+        }
         // Before anybody is asked: a client that leaves meanwhile has waited for this side.
         record.ruling = Some(ruling);
         let answer = match side {
             Side::Grpc => {
-                self.grpc(split, route, captures, &parts, body, caller, record)
+                self.grpc(split, route, captures, &parts, (body, kept), caller, record)
                     .await
             }
             Side::Legacy => self.legacy(split, &parts, body, caller, record).await,
@@ -142,7 +146,7 @@ impl Edge {
         }
     }
 
-    /// Lets gRPC answer, or legacy where that failed without having happened.
+    /// Lets gRPC answer, or legacy where that failed without having happened and the body was kept.
     #[allow(
         clippy::too_many_arguments,
         reason = "the whole request, which nothing else would hold"
@@ -153,15 +157,10 @@ impl Edge {
         route: &Route,
         captures: &Captures,
         parts: &Parts,
-        body: Body,
+        (body, kept): (Body, Option<Bytes>),
         caller: &Caller<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let may_fall_back = record.ruling.as_ref().is_some_and(Ruling::may_fall_back);
-        let (kept, body) = match may_fall_back {
-            true => begin(body, caller).await,
-            false => (None, body),
-        };
         let answer = match &split.grpc {
             Ok(call) => {
                 call.answer(parts, body, captures, &route.profile, caller)

@@ -2,7 +2,8 @@
 //!
 //! When the store returns it is told, and all replicas go by that from one moment. Until then what was raised stays in
 //! force here: were the store's state put in force for the blink of an eye, subjects would go back to legacy and come
-//! again. Where a follower has to be asked first, that lasts until it has answered; if it says no, the raise ends.
+//! again. Where a follower has to be asked first, that lasts until it was; if it says no, or nothing, the raise ends, for no
+//! other replica has heard of it.
 
 use std::sync::Arc;
 

@@ -168,6 +168,7 @@ impl Rollouts {
             source,
         })?;
         let stored = stored.map_err(|source| ChangeError::Refused { name, source })?;
+        live.ahead_of(None);
         Ok(live.take(stored))
     }
 

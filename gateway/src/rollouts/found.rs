@@ -42,15 +42,15 @@ impl Found {
 fn incomparable(stage: Stage, percent: Percent, shadow: Percent) -> Option<&'static str> {
     match stage {
         Stage::Grpc => Some(
-            "errors, latency and differences: nothing to compare in stage grpc: legacy answers nobody",
+            "errors, latency and differences: nothing to compare in stage grpc: nobody is dealt to legacy",
         ),
         Stage::Split if percent < Percent::HUNDRED => None,
         Stage::Split if shadow == Percent::ZERO => Some(
-            "errors and latency: nothing to compare at 100 %: legacy answers nobody; \
+            "errors and latency: nothing to compare at 100 %: nobody is dealt to legacy; \
              differences: nothing to compare: shadow is off",
         ),
         Stage::Split => {
-            Some("errors and latency: nothing to compare at 100 %: legacy answers nobody")
+            Some("errors and latency: nothing to compare at 100 %: nobody is dealt to legacy")
         }
         Stage::Legacy | Stage::Shadow => None,
     }
@@ -67,7 +67,8 @@ mod tests {
         assert_eq!(said(Stage::Split, 99.99, 0.0), None);
         assert_eq!(said(Stage::Shadow, 100.0, 0.0), None);
         assert_eq!(said(Stage::Legacy, 100.0, 0.0), None);
-        let at_the_end = "errors and latency: nothing to compare at 100 %: legacy answers nobody";
+        let at_the_end =
+            "errors and latency: nothing to compare at 100 %: nobody is dealt to legacy";
         assert_eq!(said(Stage::Split, 100.0, 1.0), Some(at_the_end));
         let without = said(Stage::Split, 100.0, 0.0).unwrap();
         assert!(without.starts_with(at_the_end) && without.ends_with("shadow is off"));

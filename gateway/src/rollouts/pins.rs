@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use banyan_rollout::{KEY_BYTES_MIN, Keys, Pin};
+use banyan_rollout::{KEY_BYTES_MIN, Keys, Pin, Side};
 use http::{HeaderName, HeaderValue, header::SET_COOKIE};
 
 use super::request::Asked;
@@ -25,8 +25,9 @@ pub(crate) const WROTE: HeaderName = HeaderName::from_static("x-banyan-wrote");
 /// A mark outlives most rollouts.
 pub(super) const MARK: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// Cookies that one answer takes back; a client that writes several times at once has several.
-const TAKEN_BACK_MAX: usize = 8;
+/// Cookies that one answer takes back; a client that writes several times at once has several. The next answer takes back
+/// what is left.
+const TAKEN_BACK_MAX: usize = 32;
 
 /// The two kinds, of one rollout.
 #[derive(Debug)]
@@ -95,10 +96,28 @@ impl Kind {
             .map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)))
     }
 
-    /// The cookies that take back those that a request carries.
-    pub(super) fn take_back(&self, asked: &Asked<'_>, keys: &Keys) -> Vec<HeaderValue> {
-        cookies::find_family(asked.headers, &self.cookie)
-            .filter(|(_, text)| Pin::verify(keys, &self.purpose, text).is_some())
+    /// The cookies that take back those that a request carries: all of them, or else those of which another one of the same
+    /// side lasts longer.
+    pub(super) fn take_back(
+        &self,
+        asked: &Asked<'_>,
+        keys: &Keys,
+        are_over: bool,
+    ) -> Vec<HeaderValue> {
+        let carried = cookies::find_family(asked.headers, &self.cookie);
+        let mut carried: Vec<(&str, Pin)> = carried
+            .filter_map(|(name, text)| Some((name, Pin::verify(keys, &self.purpose, text)?)))
+            .collect();
+        if !are_over {
+            carried.sort_by_key(|(_, pin)| std::cmp::Reverse(pin.until_ms));
+            for side in [Side::Legacy, Side::Grpc] {
+                if let Some(latest) = carried.iter().position(|(_, pin)| pin.side == side) {
+                    carried.remove(latest);
+                }
+            }
+        }
+        carried
+            .into_iter()
             .filter_map(|(name, _)| HeaderValue::try_from(cookie(name, "", Duration::ZERO)).ok())
             .take(TAKEN_BACK_MAX)
             .collect()
@@ -127,7 +146,6 @@ pub(super) fn fresh_secret() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use banyan_rollout::Side;
     use http::{HeaderMap, header::COOKIE};
 
     use super::*;
@@ -168,7 +186,7 @@ mod tests {
         ]);
         let asked = Asked::of(&headers);
         assert_eq!(kind.read(&asked, &keys).unwrap().until_ms, 10);
-        let taken_back = kind.take_back(&asked, &keys);
+        let taken_back = kind.take_back(&asked, &keys, true);
         let want = "banyan_pin_movies.10=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax";
         assert_eq!(taken_back, [want]);
 
@@ -176,6 +194,7 @@ mod tests {
         let headers = carrying(&[(&second.0, &second.1), (&first.0, &first.1)]);
         let asked = Asked::of(&headers);
         assert_eq!(kind.read(&asked, &keys).unwrap().until_ms, 20);
-        assert_eq!(kind.take_back(&asked, &keys).len(), 2);
+        assert_eq!(kind.take_back(&asked, &keys, true).len(), 2);
+        assert_eq!(kind.take_back(&asked, &keys, false), [want]);
     }
 }

@@ -76,8 +76,10 @@ impl Ruling {
         let following = pin.and_then(|_| rollout.passed.following(steering.pin_max));
         let taken_back = match pin.map(|pin| seen(&rollout, pin, now_ms, following)) {
             None => Vec::new(),
-            Some(PinState::Young | PinState::Waiting) if asked.is_safe => Vec::new(),
-            Some(_) => rollout.pins.pin.take_back(asked, &keys),
+            Some(PinState::Young | PinState::Waiting) if asked.is_safe => {
+                rollout.pins.pin.take_back(asked, &keys, false)
+            }
+            Some(_) => rollout.pins.pin.take_back(asked, &keys, true),
         };
         let wrote = match state.going_down {
             GoingDown::StayWithWriter => rollout.pins.mark.read(asked, &keys),
@@ -145,10 +147,10 @@ impl Ruling {
     }
 
     /// What the answer brings whatever becomes of it.
-    pub(crate) fn cookies(&self) -> [Option<HeaderValue>; 2] {
+    pub(crate) fn cookies(&self) -> Vec<HeaderValue> {
         // Not with a write, which may not be done: its answer takes back what it brings another one for.
-        let ended = self.taken_back.first().filter(|_| self.is_safe);
-        [self.set_cookie.clone(), ended.cloned()]
+        let ended = self.taken_back.iter().filter(|_| self.is_safe);
+        self.set_cookie.iter().chain(ended).cloned().collect()
     }
 
     /// Whether a body has to be kept, so that legacy could answer for gRPC.

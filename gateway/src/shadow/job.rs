@@ -10,7 +10,7 @@ use banyan_transcode::{
 };
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{
         ACCEPT_ENCODING, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE,
     },
@@ -153,6 +153,17 @@ impl Rest {
     }
 }
 
+/// Whether a status depends on a header that copies go without.
+fn is_conditional(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_MODIFIED
+            | StatusCode::PARTIAL_CONTENT
+            | StatusCode::PRECONDITION_FAILED
+            | StatusCode::RANGE_NOT_SATISFIABLE
+    )
+}
+
 impl Job {
     /// A copy of the request, for a side that answers nobody.
     pub(crate) fn prepared(mut self) -> Self {
@@ -247,6 +258,8 @@ impl Job {
         match (said, captured) {
             (_, Captured::Unfit) => None,
             (Said::Known(told), _) => Some(told),
+            // It was told of what the client has already, or of a part: the side is asked once more, for all of it.
+            (Said::Body(status), _) if is_conditional(status) => None,
             (Said::Body(status), Captured::Whole(body, _)) => Some((status, body)),
             (Said::Message(status), Captured::Whole(sent, trailers)) => {
                 self.told(&sent, status.or_else(|| of_headers(&trailers?)))

@@ -14,8 +14,9 @@ use super::DatabaseSettings;
 
 /// A statement waits at most this long for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// One that writes, one that waits to write next, and one to ask what became of a commit whose connection was lost.
-const WRITERS_MAX: u32 = 3;
+/// One that writes, one that waits to write next, one that tidies up, and one to ask what became of a commit whose
+/// connection was lost.
+const WRITERS_MAX: u32 = 4;
 /// One that is asked and one that is on its way back.
 const BESIDE_MAX: u32 = 2;
 /// What is asked beside a writer can be asked on its own connection too: that is worth no long wait.
@@ -25,11 +26,11 @@ const BESIDE_TIMEOUT: Duration = Duration::from_millis(500);
 const WRITER_IDLE: Duration = Duration::from_millis(500);
 /// Statements that a writer's connection keeps prepared: all that there are, in every size of theirs.
 const STATEMENTS_MAX: usize = 500;
-/// Of every connection to PostgreSQL that writes. Each statement is planned once, whatever it is asked about, and goes by
-/// an index where there is one: a plan made while a table was small holds when it has grown. A writer that stops in the
-/// middle of a transaction (a paused machine, a lost network) must not keep the others out for long.
+/// Of every connection to PostgreSQL that writes. A plan made while a table was small would read all of it once it has
+/// grown: every statement is planned anew, and goes by an index where there is one. A writer that stops in the middle
+/// of a transaction (a paused machine, a lost network) must not keep the others out for long.
 const WRITER_SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
-     SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+     SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
      SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
      SET idle_in_transaction_session_timeout = '10s'";
 

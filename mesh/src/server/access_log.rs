@@ -125,7 +125,7 @@ impl Drop for Line {
         let status = self
             .code
             .map_or("cancelled".to_owned(), |code| format!("{code:?}"));
-        if self.is_noise {
+        if self.is_noise && matches!(self.code, None | Some(Code::Ok)) {
             tracing::debug!(
                 server,
                 method,

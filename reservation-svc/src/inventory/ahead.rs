@@ -5,29 +5,37 @@
 //! committed before. It is asked for only if there are commands for it. Whoever else takes this process's turn, or asks the
 //! database what became of a batch, gives it up first, for it would be waited for by those who hold its turn.
 
-use tokio::task::JoinHandle;
+use std::time::Duration;
+
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::store::{Store, StoreError, Write};
 
+/// The database is waited for this long, as it is by a whole batch.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+
 /// A transaction that may have been begun.
 #[derive(Default)]
-pub(super) struct Ahead(Option<JoinHandle<Result<Write, StoreError>>>);
+pub(super) struct Ahead(Option<JoinHandle<Option<Write>>>);
 
 impl Ahead {
     /// Asks for the transaction, where the database lets several wait for the head.
     pub(super) fn begin(&mut self, store: &Store) {
         if self.0.is_none() && store.has_several_writers() {
             let store = store.clone();
-            self.0 = Some(tokio::spawn(async move { store.write().await }));
+            let begun = async move { timeout(WAIT_MAX, store.write()).await.ok()?.ok() };
+            self.0 = Some(tokio::spawn(begun));
         }
     }
 
-    /// The transaction that was asked for, or else one that is begun now.
+    /// The transaction that was asked for, or one that is begun now: what kept the other from beginning may be over.
     pub(super) async fn take(&mut self, store: &Store) -> Result<Write, StoreError> {
-        match self.0.take() {
-            Some(begun) => begun.await.unwrap_or(Err(StoreError::NotReady)),
-            None => store.write().await,
+        if let Some(begun) = self.0.take()
+            && let Ok(Some(write)) = begun.await
+        {
+            return Ok(write);
         }
+        store.write().await
     }
 
     /// Does without it. It ends by itself, having changed nothing, once the database has let it begin.

@@ -155,7 +155,8 @@ fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
-/// PostgreSQL's classes for lost connections, rolled back transactions, exhausted resources and shutdowns; SQLite's
+/// PostgreSQL's classes for lost connections, rolled back transactions, exhausted resources and shutdowns, locks that were
+/// not to be had, and transactions that had fallen silent; SQLite's
 /// primary codes for busy, locked, I/O, full and cannot open.
 fn is_transient_code(code: &str) -> bool {
     let sqlite = || {
@@ -163,7 +164,10 @@ fn is_transient_code(code: &str) -> bool {
             .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
     };
     match code.len() {
-        5 => ["08", "40", "53", "57", "58"].contains(&&code[..2]) || code == "55P03",
+        5 => {
+            ["08", "40", "53", "57", "58"].contains(&&code[..2])
+                || ["55P03", "25P03"].contains(&code)
+        }
         _ => sqlite(),
     }
 }
@@ -194,7 +198,7 @@ mod tests {
     #[test]
     fn lost_connections_are_transient_and_broken_rules_are_not() {
         for code in [
-            "08006", "40001", "53300", "57P01", "55P03", "5", "517", "6", "13",
+            "08006", "40001", "53300", "57P01", "55P03", "25P03", "5", "517", "6", "13",
         ] {
             assert!(is_transient_code(code), "{code}");
         }

@@ -92,8 +92,6 @@ pub struct Row {
     pub database_us: f64,
     /// Processor time of the load generator for each hold, in microseconds; 0 where there is none.
     pub client_us: f64,
-    /// Of the processors' time, what the hypervisor gave to other machines meanwhile.
-    pub stolen_share: f64,
 }
 
 impl Row {
@@ -117,7 +115,6 @@ impl Row {
             } else {
                 each(run.usage.client_us)
             },
-            stolen_share: run.usage.machine.stolen_share(),
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What processes use, from /proc: processor time of a process and all that it has started, and resident memory; and what
-//! of the machine's time others had.
+//! What processes use, from /proc: processor time of a process and all that it has started, and resident memory.
 
 use std::{collections::HashMap, fs, ops::Sub};
 
@@ -24,22 +23,6 @@ pub struct Usage {
     pub database_us: u64,
     /// Of this process.
     pub client_us: u64,
-    /// What the processors were there for.
-    pub machine: Machine,
-}
-
-/// What the processors of this machine were there for since it began, in ticks.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Machine {
-    all: u64,
-    stolen: u64,
-}
-
-impl Machine {
-    /// The share of the time that the hypervisor gave to other machines while this one had work to do, 0 to 1.
-    pub fn stolen_share(self) -> f64 {
-        self.stolen as f64 / self.all.max(1) as f64
-    }
 }
 
 impl Processes {
@@ -50,10 +33,6 @@ impl Processes {
             server_us: tree_us(&table, self.server),
             database_us: self.database.map_or(0, |pid| tree_us(&table, pid)),
             client_us: table.get(&std::process::id()).map_or(0, |it| it.own_us),
-            machine: fs::read_to_string("/proc/stat")
-                .ok()
-                .and_then(|it| parse_machine(&it))
-                .unwrap_or_default(),
         }
     }
 }
@@ -66,10 +45,6 @@ impl Sub for Usage {
             server_us: self.server_us.saturating_sub(earlier.server_us),
             database_us: self.database_us.saturating_sub(earlier.database_us),
             client_us: self.client_us.saturating_sub(earlier.client_us),
-            machine: Machine {
-                all: self.machine.all.saturating_sub(earlier.machine.all),
-                stolen: self.machine.stolen.saturating_sub(earlier.machine.stolen),
-            },
         }
     }
 }
@@ -113,18 +88,6 @@ fn parse(stat: &str) -> Option<Entry> {
     })
 }
 
-/// proc(5): the first line sums up all processors: user, nice, system, idle, iowait, irq, softirq, steal; what guests of
-/// this machine had comes after and is in user already.
-fn parse_machine(stat: &str) -> Option<Machine> {
-    let ticks = stat.lines().next()?.strip_prefix("cpu ")?;
-    let ticks: Result<Vec<u64>, _> = ticks.split_whitespace().take(8).map(str::parse).collect();
-    let ticks = ticks.ok()?;
-    Some(Machine {
-        all: ticks.iter().sum(),
-        stolen: *ticks.get(7)?,
-    })
-}
-
 fn tree_us(table: &HashMap<u32, Entry>, root: u32) -> u64 {
     let Some(entry) = table.get(&root) else {
         return 0;
@@ -146,14 +109,6 @@ mod tests {
             (entry.parent, entry.own_us, entry.ended_us),
             (3, 110_000, 150_000)
         );
-    }
-
-    #[test]
-    fn what_others_had_is_told_from_what_nobody_had() {
-        let stat = "cpu  10 0 20 30 5 1 4 30 7 0\ncpu0 1 2 3 4 5 6 7 8 9 0\n";
-        let share = parse_machine(stat).unwrap().stolen_share();
-        assert!((share - 0.3).abs() < 1e-9, "{share}");
-        assert!(parse_machine("intr 1 2").is_none());
     }
 
     #[test]

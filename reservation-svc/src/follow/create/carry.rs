@@ -122,8 +122,7 @@ impl Creator {
                     follower.metrics.lost_answer();
                 }
                 Err(error) => {
-                    // Whatever was attempted earlier made nothing either.
-                    turn.earlier = Earlier::Nothing;
+                    // This attempt made nothing; what an earlier one may make yet is still looked for.
                     return self.put_back(&turn, CreateError::Monolith(error)).await;
                 }
             }

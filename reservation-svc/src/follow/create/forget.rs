@@ -11,7 +11,7 @@ use super::Metrics;
 use crate::store::{FollowedMovies, StoreError};
 
 const INTERVAL: Duration = Duration::from_secs(60);
-/// Of one kind in one statement; what is left comes at the next time.
+/// Of one kind in one statement; what is left comes with the next.
 const ROWS_MAX: u64 = 5_000;
 
 /// Forgets what is older than `kept` until the process ends.
@@ -26,9 +26,13 @@ pub(super) fn in_background(
         let forgetting = async {
             movies.ready().await;
             loop {
-                if let Err(error) = forget(&movies, Timestamp::now() - kept, &metrics).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::debug!(error, "Left old creates to the next time");
+                match forget(&movies, Timestamp::now() - kept, &metrics).await {
+                    Ok(Left::Some) => continue,
+                    Ok(Left::Nothing) => {}
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::debug!(error, "Left old creates to the next time");
+                    }
                 }
                 tokio::time::sleep(INTERVAL).await;
             }
@@ -38,13 +42,22 @@ pub(super) fn in_background(
     });
 }
 
+/// Whether there may be more to forget.
+pub(super) enum Left {
+    Nothing,
+    Some,
+}
+
 pub(super) async fn forget(
     movies: &FollowedMovies,
     before: Timestamp,
     metrics: &Metrics,
-) -> Result<(), StoreError> {
+) -> Result<Left, StoreError> {
     let forgotten = movies.forget_creates(before, ROWS_MAX).await?;
     metrics.forgot("done", forgotten.done);
     metrics.forgot("unfinished", forgotten.unfinished);
-    Ok(())
+    match forgotten.done.max(forgotten.unfinished) {
+        ROWS_MAX.. => Ok(Left::Some),
+        _ => Ok(Left::Nothing),
+    }
 }
