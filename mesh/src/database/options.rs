@@ -27,10 +27,11 @@ const WRITER_IDLE: Duration = Duration::from_millis(500);
 /// Statements that a writer's connection keeps prepared: all that there are, in every size of theirs.
 const STATEMENTS_MAX: usize = 500;
 /// Of every connection to PostgreSQL that writes. A plan made while a table was small would read all of it once it has
-/// grown: every statement is planned anew, and goes by an index where there is one. A writer that stops in the middle
-/// of a transaction (a paused machine, a lost network) must not keep the others out for long.
+/// grown: statements go by an index where there is one, and are planned anew as long as a plan for any values would
+/// cost more (that of a partial index whose condition is among them). A writer that stops in the middle of a
+/// transaction (a paused machine, a lost network) must not keep the others out for long.
 const WRITER_SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
-     SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
+     SET plan_cache_mode = auto; SET enable_seqscan = off; \
      SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
      SET idle_in_transaction_session_timeout = '10s'";
 

@@ -116,7 +116,7 @@ async fn the_writer_of_postgresql_is_durable_whatever_the_database_says() {
     for (setting, want) in [
         ("synchronous_commit", "on"),
         ("default_transaction_isolation", "read committed"),
-        ("plan_cache_mode", "force_custom_plan"),
+        ("plan_cache_mode", "auto"),
         ("idle_in_transaction_session_timeout", "10s"),
     ] {
         let sql = format!("SELECT current_setting('{setting}') AS value");

@@ -19,12 +19,12 @@ pub(super) async fn best(measure: &Measure<'_>) -> anyhow::Result<Choices> {
     let mut under_load = measure.service(Kind::Postgres).await?;
     under_load.span = measure.plan.search;
     // More clients than the server wants at once are turned away: then it is not them.
-    for clients in CLIENTS {
+    for clients in there_and_back(&CLIENTS) {
         if let Ok(row) = under_load.hold(subject(Engine::Service), clients).await {
             service.offer(clients, row.holds_per_s);
         }
     }
-    for clients in BATCH_CLIENTS {
+    for clients in there_and_back(&BATCH_CLIENTS) {
         let row = under_load
             .batch_hold(subject(Engine::Batch), clients)
             .await?;
@@ -36,35 +36,36 @@ pub(super) async fn best(measure: &Measure<'_>) -> anyhow::Result<Choices> {
     let naive_in_order = best_pool(measure, Order::Strict, Engine::NaiveInOrder).await?;
 
     let mut raw = Best::default();
-    for size in RAW_BATCHES {
+    for size in there_and_back(&RAW_BATCHES) {
         let kinds = [traffic::Kind::HotScreening];
         let rows = measure
             .raw(Kind::Postgres, size, measure.plan.search, &kinds)
             .await?;
         raw.offer(size, rows[0].holds_per_s);
     }
-    anyhow::ensure!(service.rate > 0.0, "the service grants nothing");
+    let clients = service.value();
+    anyhow::ensure!(clients > 0, "the service grants nothing");
     Ok(Choices {
-        clients: service.value,
+        clients,
         naive_clients: NAIVE_CLIENTS,
         naive_pool: naive,
         naive_in_order_pool: naive_in_order,
-        batch_clients: batch.value,
-        raw_batch: raw.value,
+        batch_clients: batch.value(),
+        raw_batch: raw.value(),
     })
 }
 
 /// The number of connections with which the naive engine is fastest.
 async fn best_pool(measure: &Measure<'_>, order: Order, engine: Engine) -> anyhow::Result<u32> {
     let mut best = Best::default();
-    for pool in NAIVE_POOLS {
+    for pool in there_and_back(&NAIVE_POOLS) {
         let mut under_load = measure.naive(Kind::Postgres, pool, order).await?;
         under_load.span = measure.plan.search;
         let row = under_load.hold(subject(engine), NAIVE_CLIENTS).await?;
         best.offer(pool, row.holds_per_s);
         under_load.end().await?;
     }
-    Ok(best.value)
+    Ok(best.value())
 }
 
 fn subject(engine: Engine) -> Subject {
@@ -75,16 +76,43 @@ fn subject(engine: Engine) -> Subject {
     }
 }
 
-#[derive(Default)]
-struct Best<T> {
-    value: T,
-    rate: f64,
+/// Each twice, so that a machine that becomes slower or faster meanwhile favours none.
+fn there_and_back<T: Copy>(values: &[T]) -> impl Iterator<Item = T> {
+    values.iter().chain(values.iter().rev()).copied()
 }
 
-impl<T> Best<T> {
+/// What was tried, with the sum of its rates.
+#[derive(Default)]
+struct Best<T>(Vec<(T, f64)>);
+
+impl<T: Copy + Default + PartialEq> Best<T> {
     fn offer(&mut self, value: T, rate: f64) {
-        if rate > self.rate {
-            *self = Self { value, rate };
+        match self.0.iter_mut().find(|(tried, _)| *tried == value) {
+            Some((_, rates)) => *rates += rate,
+            None => self.0.push((value, rate)),
         }
+    }
+
+    /// The one with the highest rate; the default if nothing has any.
+    fn value(&self) -> T {
+        let tried = self.0.iter().filter(|(_, rates)| *rates > 0.0);
+        let best = tried.max_by(|(_, a), (_, b)| a.total_cmp(b));
+        best.map(|(value, _)| *value).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_becomes_slower_favours_none() {
+        let mut best = Best::default();
+        for (nth, clients) in there_and_back(&[1_u32, 2, 3]).enumerate() {
+            let speed = 10.0 - nth as f64;
+            best.offer(clients, speed * if clients == 2 { 1.1 } else { 1.0 });
+        }
+        assert_eq!(best.value(), 2);
+        assert_eq!(Best::<u32>::default().value(), 0);
     }
 }
