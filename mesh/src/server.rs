@@ -235,8 +235,10 @@ impl GrpcServer {
                     () = shutdown.cancelled() => break,
                 }
             }
-            // A client that watches would hold the draining server for as long as it may drain.
+            // A client that watches hears of the end, or it would hold the draining server for as long as it may drain.
             for name in &names {
+                let ended = tonic_health::ServingStatus::NotServing;
+                reporter.set_service_status(name, ended).await;
                 reporter.clear_service_status(name).await;
             }
             Ok(())

@@ -145,6 +145,10 @@ async fn a_client_that_does_not_take_its_answer_loses_its_place() {
         .write_all(b"GET /old/endless HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
+    // Nobody else asks before it has the only place.
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head, *b"HTTP/1.1 200");
     until("its request is in work", || async {
         answer(world.get("/health")).await.0 == 503
     })
