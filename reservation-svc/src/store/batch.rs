@@ -6,6 +6,7 @@
 
 mod load;
 pub(super) mod rows;
+mod step;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -94,6 +94,10 @@ impl<'a, T> Rows<'a, T> {
         self
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// Names of the columns, as in `pool, slot`.
     fn names(&self) -> String {
         let names: Vec<_> = self.columns.iter().map(|column| column.name).collect();
@@ -101,7 +105,7 @@ impl<'a, T> Rows<'a, T> {
     }
 
     /// `a = w.a, b = w.b` for every column but those.
-    fn settings(&self, but: &[&str]) -> String {
+    pub(super) fn settings(&self, but: &[&str]) -> String {
         let names = self.columns.iter().map(|column| column.name);
         let set = names.filter(|name| !but.contains(name));
         let set: Vec<_> = set.map(|name| format!("{name} = w.{name}")).collect();
@@ -109,7 +113,7 @@ impl<'a, T> Rows<'a, T> {
     }
 
     /// The statements that say `sql` of all rows; `{rows}` in it is where they stand, `{names}` what they are called.
-    fn statements(self, backend: DbBackend, sql: &str) -> Vec<Statement> {
+    pub(super) fn statements(self, backend: DbBackend, sql: &str) -> Vec<Statement> {
         let sql = sql.replace("{names}", &self.names());
         if self.items.is_empty() {
             return Vec::new();
@@ -211,51 +215,6 @@ impl Session {
     ) -> Result<Vec<QueryResult>, StoreError> {
         select_by(&self.transaction, sql, rows, operation).await
     }
-
-    /// Adds rows to a table. `conflict`: what follows, such as `ON CONFLICT DO NOTHING`; may be empty.
-    pub(in crate::store) async fn insert_rows<T>(
-        &self,
-        table: &'static str,
-        rows: Rows<'_, T>,
-        conflict: &str,
-        operation: &'static str,
-    ) -> Result<(), StoreError> {
-        let insert = Step::insert(self.backend(), table, rows, conflict, operation);
-        self.run(insert).await
-    }
-
-    /// Sets every other column of the rows of a table that have these keys, all of which are there.
-    pub(in crate::store) async fn update_rows<T>(
-        &self,
-        table: &'static str,
-        keys: &[&str],
-        rows: Rows<'_, T>,
-        operation: &'static str,
-    ) -> Result<(), StoreError> {
-        let update = Step::update(self.backend(), table, keys, rows, operation);
-        self.run(update).await
-    }
-
-    /// Takes a step.
-    pub(super) async fn run(&self, step: Step) -> Result<(), StoreError> {
-        let Step {
-            statements,
-            operation,
-            changes,
-        } = step;
-        let mut changed = 0;
-        for statement in statements {
-            let done = self.transaction.execute_raw(statement).await;
-            changed += done.during(operation)?.rows_affected();
-        }
-        match changes {
-            Some(wanted) if wanted != changed => Err(StoreError::Missing {
-                operation,
-                rows_count: wanted.abs_diff(changed),
-            }),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// As [`Session::select_by`], on any connection.
@@ -271,72 +230,6 @@ pub(super) async fn select_by<T>(
         found.extend(rows.during(operation)?);
     }
     Ok(found)
-}
-
-/// Rows to be written to one table: one statement on PostgreSQL, none at all for no rows.
-pub(super) struct Step {
-    statements: Vec<Statement>,
-    operation: &'static str,
-    /// How many rows it changes, if all are there that should be.
-    changes: Option<u64>,
-}
-
-impl Step {
-    pub(super) fn is_empty(&self) -> bool {
-        self.statements.is_empty()
-    }
-
-    /// As [`Session::insert_rows`].
-    pub(super) fn insert<T>(
-        backend: DbBackend,
-        table: &'static str,
-        rows: Rows<'_, T>,
-        conflict: &str,
-        operation: &'static str,
-    ) -> Self {
-        let sql = format!("INSERT INTO {table} ({{names}}) {{rows}} {conflict}");
-        Self {
-            statements: rows.statements(backend, &sql),
-            operation,
-            changes: None,
-        }
-    }
-
-    /// As [`Session::update_rows`].
-    pub(super) fn update<T>(
-        backend: DbBackend,
-        table: &'static str,
-        keys: &[&str],
-        rows: Rows<'_, T>,
-        operation: &'static str,
-    ) -> Self {
-        let settings = rows.settings(keys);
-        Self::update_by(backend, table, keys, &settings, rows, operation)
-    }
-
-    /// As [`update`](Self::update), with what is set said in SQL of the row `w`.
-    pub(super) fn update_by<T>(
-        backend: DbBackend,
-        table: &'static str,
-        keys: &[&str],
-        settings: &str,
-        rows: Rows<'_, T>,
-        operation: &'static str,
-    ) -> Self {
-        let changes = Some(rows.items.len() as u64);
-        Self {
-            statements: rows.statements(backend, &update(table, keys, settings)),
-            operation,
-            changes,
-        }
-    }
-}
-
-/// Changes the rows of a table that have the keys of `w`.
-pub(super) fn update(table: &str, keys: &[&str], settings: &str) -> String {
-    let keys = keys.iter().map(|key| format!("{table}.{key} = w.{key}"));
-    let keys = keys.collect::<Vec<_>>().join(" AND ");
-    format!("WITH w ({{names}}) AS ({{rows}}) UPDATE {table} SET {settings} FROM w WHERE {keys}")
 }
 
 #[cfg(test)]

@@ -539,8 +539,11 @@ async fn no_statement_of_a_batch_reads_a_whole_table() {
         changes.cell_deltas.truncate(1);
         write.apply(&changes).await.unwrap();
         write.events_of_booking(ids[0], 0, 10).await.unwrap();
+        write.has_answers_before(now()).await.unwrap();
         write.forget_answers(now(), 10).await.unwrap();
         write.forget_batches(now(), 10).await.unwrap();
+        write.lapsed_holds_anywhere(now(), 10).await.unwrap();
+        write.overdue(now(), 10).await.unwrap();
         let sql =
             "SELECT CAST(relname AS TEXT) AS name FROM pg_stat_xact_user_tables WHERE seq_scan > 0";
         let read = write.select(sql, Vec::new(), "see what was read").await;
@@ -563,7 +566,7 @@ async fn check_sqlite_plans(write: &Write) {
         ("bookings", &["id"], "state = w.id"),
         ("booking_items", &["id"], "released_sequence = w.id"),
     ];
-    let updates = updates.map(|(table, keys, settings)| rows::update(table, keys, settings));
+    let updates = updates.map(|(table, keys, settings)| step::update(table, keys, settings));
     let names = "id, booking, pool, slot, now, principal, method, request_id";
     let row = "VALUES (1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3, 4, 5, 6, 7, 8)";
     for sql in load::ALL.iter().map(|sql| (*sql).to_owned()).chain(updates) {

@@ -5,27 +5,25 @@ use std::{future::poll_fn, pin::pin, task::Poll};
 use jiff::Timestamp;
 use sea_orm::DbBackend;
 
-use super::{
-    BatchId, Changes,
-    rows::{Rows, Step},
-};
+use super::{BatchId, Changes, rows::Rows, step::Step};
 use crate::{
     domain::booking::Booking,
     store::{Store, StoreError, Write, bookings::to_row, entity::booking, rows::micros},
 };
 
 /// What is written, in this order. Each makes its step from the changes alone.
-const STEPS: [fn(DbBackend, &Changes) -> Step; 9] = [
-    new_cells,
-    cell_deltas,
+const STEPS: [Make; 6] = [
     new_bookings,
     changed_bookings,
     contacts,
-    new_items,
+    cell_deltas,
     released_items,
-    answers,
-    events,
+    additions,
 ];
+/// What is only added, all of it at once.
+const ADDITIONS: [Make; 4] = [new_cells, new_items, answers, events];
+
+type Make = fn(DbBackend, &Changes) -> Step;
 
 impl Write {
     /// Writes all of it. [`StoreError::Refused`] if any of it breaks a rule of the schema, and then the whole
@@ -69,6 +67,12 @@ impl Store {
         let rows = write.select(sql, values, "look a batch up").await?;
         Ok(!rows.is_empty())
     }
+}
+
+/// Most batches have all of these, and each way to the database and back is one that every guest waits for.
+fn additions(backend: DbBackend, changes: &Changes) -> Step {
+    let steps = ADDITIONS.iter().map(|make| make(backend, changes));
+    Step::together(backend, steps, "add cells, items, request ids and events")
 }
 
 fn new_cells(backend: DbBackend, changes: &Changes) -> Step {
