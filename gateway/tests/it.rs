@@ -15,3 +15,4 @@ mod rollouts_policy;
 mod rollouts_store;
 mod rollouts_support;
 mod rollouts_traffic;
+mod rollouts_verify;

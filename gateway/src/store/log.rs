@@ -129,8 +129,9 @@ impl Store {
         .await
     }
 
-    /// Walks the log of a rollout from its first entry and recomputes every hash. `known_hash`, where given, must be
-    /// that of one of the entries.
+    /// Walks the log of a rollout from its first entry and recomputes every hash. `known_hash`, where given, must be that
+    /// of one of the entries. An entry and the rollout's row are written by one transaction, so the walk goes to the last
+    /// entry there is, and nothing may stand beyond the change that the row tells.
     ///
     /// # Errors
     /// If the store is away.
@@ -139,40 +140,55 @@ impl Store {
         rollout: &str,
         known_hash: Option<&str>,
     ) -> Result<Verdict, StoreError> {
-        // Read first: entries that come while the walk goes on are beyond it.
-        let row = self
-            .within(async {
-                state::Entity::find_by_id(rollout)
-                    .one(self.database.connection())
-                    .await
-                    .map_err(StoreError::Read)
-            })
-            .await?;
-        let end = row.as_ref().map_or(0, |row| row.version);
         let mut walk = Walk::new(rollout, known_hash);
+        let mut told = 0;
         loop {
-            let next = i64::try_from(walk.entries).unwrap_or(i64::MAX);
-            let find = of(rollout)
-                .filter(entry::Column::Number.gt(next))
-                .filter(entry::Column::Number.lte(end))
-                .order_by_asc(entry::Column::Number)
-                .limit(PAGE);
-            let page = self
-                .within(async {
-                    find.all(self.database.connection())
-                        .await
-                        .map_err(StoreError::Read)
-                })
-                .await?;
-            if page.is_empty() {
-                return Ok(walk.end(row.as_ref()));
-            }
+            let page = self.page_after(rollout, walk.last).await?;
             for row in &page {
                 if let Err(problem) = walk.step(row) {
                     return Ok(walk.broken(problem));
                 }
             }
+            if !page.is_empty() {
+                continue;
+            }
+            // Read after the entries: none of those that were found can be younger.
+            let row = self.row(rollout).await?;
+            let version = row.as_ref().map_or(0, |row| row.version);
+            if version <= walk.last.max(told) {
+                return Ok(walk.end(row.as_ref()));
+            }
+            // Changes came while the walk went on, or entries are missing: once more shows which.
+            told = version;
         }
+    }
+
+    async fn page_after(
+        &self,
+        rollout: &str,
+        number: i64,
+    ) -> Result<Vec<entry::Model>, StoreError> {
+        let mut find = of(rollout).order_by_asc(entry::Column::Number).limit(PAGE);
+        // Before the first entry there may be none either, whatever its number.
+        if number > 0 {
+            find = find.filter(entry::Column::Number.gt(number));
+        }
+        self.within(async {
+            find.all(self.database.connection())
+                .await
+                .map_err(StoreError::Read)
+        })
+        .await
+    }
+
+    async fn row(&self, rollout: &str) -> Result<Option<state::Model>, StoreError> {
+        self.within(async {
+            state::Entity::find_by_id(rollout)
+                .one(self.database.connection())
+                .await
+                .map_err(StoreError::Read)
+        })
+        .await
     }
 }
 
@@ -183,7 +199,8 @@ fn of(rollout: &str) -> sea_orm::Select<entry::Entity> {
 /// Along the log, entry by entry.
 struct Walk<'a> {
     rollout: &'a str,
-    entries: u64,
+    /// The number of the last intact entry.
+    last: i64,
     head: String,
     state: Option<String>,
     time_us: i64,
@@ -196,7 +213,7 @@ impl<'a> Walk<'a> {
         let head = genesis(rollout);
         Self {
             rollout,
-            entries: 0,
+            last: 0,
             is_known_met: known_hash.is_none_or(|known| known == head),
             head,
             state: None,
@@ -206,8 +223,11 @@ impl<'a> Walk<'a> {
     }
 
     fn step(&mut self, row: &entry::Model) -> Result<(), String> {
-        let number = i64::try_from(self.entries + 1).unwrap_or(i64::MAX);
-        if row.number != number {
+        let number = self.last + 1;
+        if row.number < number {
+            return Err(format!("an entry {} stands before the first", row.number));
+        }
+        if row.number > number {
             return Err("the entry is missing".to_owned());
         }
         if row.previous_hash != self.head {
@@ -239,7 +259,7 @@ impl<'a> Walk<'a> {
         if row.time_us < self.time_us {
             return Err("it is dated before the entry before it".to_owned());
         }
-        self.entries += 1;
+        self.last = number;
         self.head.clone_from(&row.hash);
         self.state = Some(row.after_state.clone());
         self.time_us = row.time_us;
@@ -248,13 +268,26 @@ impl<'a> Walk<'a> {
     }
 
     /// The end of the log against what the rollout's own row says.
-    fn end(self, row: Option<&state::Model>) -> Verdict {
+    fn end(mut self, row: Option<&state::Model>) -> Verdict {
         let Some(row) = row else {
-            return self.ok();
+            return match self.last {
+                0 if self.is_known_met => self.ok(),
+                0 => self.written_anew(),
+                _ => {
+                    self.broken("the rollout's own row, which tells its state, is gone".to_owned())
+                }
+            };
         };
-        let entries = i64::try_from(self.entries).unwrap_or(i64::MAX);
-        if entries < row.version {
+        if self.last < row.version {
             return self.broken("the entry is missing".to_owned());
+        }
+        if self.last > row.version {
+            self.last = row.version;
+            self.head.clone_from(&row.head_hash);
+            return self.broken(
+                "the rollout's own row tells of no such change: the entry was slipped in, or the row set back"
+                    .to_owned(),
+            );
         }
         let is_other_state = self.state.as_ref().is_some_and(|state| *state != row.state);
         if self.head != row.head_hash || is_other_state {
@@ -262,14 +295,18 @@ impl<'a> Walk<'a> {
                 .broken("the rollout is in another state than its last entry says".to_owned());
         }
         if !self.is_known_met {
-            return self.broken("no entry has the known hash: the log was written anew".to_owned());
+            return self.written_anew();
         }
         self.ok()
     }
 
+    fn written_anew(self) -> Verdict {
+        self.broken("no entry has the known hash: the log was written anew".to_owned())
+    }
+
     fn ok(self) -> Verdict {
         Verdict {
-            entries: self.entries,
+            entries: count(self.last),
             head_hash: self.head,
             broken: None,
         }
@@ -277,9 +314,13 @@ impl<'a> Walk<'a> {
 
     fn broken(self, problem: String) -> Verdict {
         Verdict {
-            broken: Some((self.entries + 1, problem)),
-            entries: self.entries,
+            broken: Some((count(self.last) + 1, problem)),
+            entries: count(self.last),
             head_hash: self.head,
         }
     }
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }
