@@ -1,16 +1,20 @@
 //! Operators' decisions in the store, on SQLite and on PostgreSQL.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 
 use banyan_gateway::{
-    rollouts::{ChangeError, Operator},
-    store::{Difference, Entry, Noise, Store, StoreError},
+    rollouts::{ChangeError, Operator, Question},
+    store::{Difference, Entry, Noise, State, Store, StoreError},
 };
 use banyan_mesh::{database::DatabaseSettings, process::Process, testing::TestDatabase};
+use banyan_rollout::Percent;
 use futures::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::rollouts_support::{Log, Replica, eventually, in_force, operator, percent};
+use crate::{
+    rollouts_support::{Log, Replica, SOON, eventually, in_force, operator, percent},
+    rollouts_verify::new_entry,
+};
 
 fn entry(entry: &Entry) -> String {
     let (from, from_source) = entry.before.in_force();
@@ -173,6 +177,77 @@ async fn replicas_put_a_change_in_force_at_the_same_moment() {
     assert_eq!(one.in_force(), "80 operator v1");
     one.stop().await;
     other.stop().await;
+}
+
+/// Changes made within less time than one takes to come into force, between two readings of a replica.
+#[tokio::test]
+async fn each_of_several_changes_under_way_is_in_force_from_its_own_moment() {
+    let Some(database) = postgres() else { return };
+    let replica = Replica::start(&database.url).await;
+    let process = Process::new();
+    let settings = DatabaseSettings::new(database.url.clone());
+    let store = Store::open(&process, &settings).await.unwrap();
+    assert!(store.ready().await);
+    let set = async |hundredths, from: Timestamp| {
+        let set = |state: &State| {
+            let mut state = state.clone();
+            state.position.percent = Percent::from_hundredths(hundredths);
+            Ok::<_, Infallible>(state)
+        };
+        let stored = store.change(new_entry(from), set).await.unwrap().unwrap();
+        stored.version
+    };
+    // A machine with much to do may be late.
+    for attempt in 1..=10 {
+        let now = Timestamp::now();
+        let moments = [400, 1_100].map(|ms| now + SignedDuration::from_millis(ms));
+        let first = set(attempt, moments[0]).await;
+        let second = set(10_000 - attempt, moments[1]).await;
+        let mut seen = BTreeSet::new();
+        eventually(SOON, || {
+            let version = replica.movies().version;
+            seen.insert(version);
+            version == second
+        })
+        .await;
+        let at = |moment: Timestamp| Question {
+            subject: Some("alice".to_owned()),
+            time: Some(moment),
+            ..Question::default()
+        };
+        for (moment, version) in moments.into_iter().zip([first, second]) {
+            let explained = replica.rollouts.explain("movies", at(moment)).await;
+            assert_eq!(explained.unwrap().1.version, version);
+        }
+        if seen.contains(&first) {
+            replica.stop().await;
+            process.stop(Duration::from_secs(5)).await.unwrap();
+            return;
+        }
+    }
+    panic!("the first of two changes was never in force");
+}
+
+#[tokio::test]
+async fn whoever_made_a_change_is_answered_when_it_is_in_force_whatever_comes_after() {
+    let Some(database) = postgres() else { return };
+    let replica = Replica::start(&database.url).await;
+    let set = |text| {
+        replica
+            .rollouts
+            .set_percent("movies", percent(text), operator(""))
+    };
+    let answers = join_all(["60", "70", "80"].map(set)).await;
+    let seen: Vec<(u64, Percent)> = answers
+        .into_iter()
+        .map(|answer| answer.map(|shown| (shown.version, shown.percent)).unwrap())
+        .collect();
+    let log = replica.rollouts.changes("movies", None, 10).await.unwrap();
+    for (text, (version, _)) in ["60", "70", "80"].into_iter().zip(&seen) {
+        let made = log.iter().find(|it| it.after.in_force().0 == percent(text));
+        assert!(*version >= made.unwrap().number, "{text}: {seen:?}");
+    }
+    replica.stop().await;
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ impl Rollouts {
         })?;
         let stored = stored.map_err(|source| ChangeError::Refused { name, source })?;
         live.ahead_of(None);
-        Ok(live.take(stored))
+        Ok(self.take(store, live, stored).await)
     }
 
     /// What the store has accepted of an operator. Who is answered finds it in force, here and at every other replica.

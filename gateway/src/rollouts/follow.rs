@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use super::{
     FIRST_READING, Rollouts,
     definition::weaker_setting,
-    live::{Current, Live, Taken},
+    live::{Current, Live, PENDING_MAX, Taken},
     mounted::{self, MountedError},
 };
 use crate::store::{Store, StoreError, Stored};
@@ -104,7 +104,11 @@ impl Rollouts {
             // It stays until the follower, who is asked now, has let it, or not.
             let stays = live.is_ahead_of(&stored);
             live.ahead_of(stays.then(|| stored.clone()));
-            match (!stays).then(|| live.take(stored)).flatten() {
+            let taken = match stays {
+                true => None,
+                false => self.take(store, &live, stored).await,
+            };
+            match taken {
                 _ if first => announce(&live),
                 Some(Taken { before, after }) => announce_change(&live, &before, &after),
                 None => {}
@@ -113,8 +117,30 @@ impl Rollouts {
         Ok(())
     }
 
-    fn note(&self, last: Reading, result: Result<(), StoreError>) -> Reading {
+    /// Puts what the store has in force at its moment. Changes before it that were not heard of here, since they were made
+    /// between two readings, are in force until then, as at every other replica; as far as the store can be read.
+    pub(super) async fn take(&self, store: &Store, live: &Live, stored: Stored) -> Option<Taken> {
+        let (now, heard) = (Timestamp::now(), live.newest().version);
+        let is_ahead = stored.change_time.is_some_and(|from| from > now);
+        if is_ahead && heard + 1 < stored.version {
+            let entries = store.entries(live.name(), Some(stored.version), PENDING_MAX as u64);
+            let missed = entries.await.unwrap_or_default().into_iter().rev();
+            for missed in missed.filter(|it| it.number > heard && it.time > now) {
+                let missed = Stored {
+                    state: missed.after,
+                    version: missed.number,
+                    change_time: Some(missed.time),
+                };
+                if let Some(Taken { before, after }) = live.take(missed) {
+                    announce_change(live, &before, &after);
+                }
+            }
+        }
+        live.take(stored)
+    }
+
         self.inner.stale(result.is_err());
+    fn note(&self, last: Reading, result: Result<(), StoreError>) -> Reading {
         match (last, result) {
             (Reading::Failed { .. }, Ok(())) => {
                 info!("The store of rollouts can be read again");

@@ -1,5 +1,7 @@
 //! One rollout while it runs: its state, which requests read without waiting, and its counts.
 
+mod pending;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -13,6 +15,8 @@ use banyan_rollout::{Failure, Follower, Percent, Reason, Recorder, RolloutState,
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
+pub(super) use self::pending::PENDING_MAX;
+use self::pending::{Next, Pending};
 use super::{
     CHANGES_AHEAD, Definition, Metrics, Snapshot, answers::Answers, counts::Counters, found::Found,
     passed::Passed, pins::Pins,
@@ -30,8 +34,8 @@ pub(super) struct Live {
     /// gateway.toml has it no more. Requests that took their route before still find it.
     is_gone: AtomicBool,
     current: ArcSwap<Current>,
-    /// What comes into force at a moment that all replicas know.
-    next: ArcSwapOption<Next>,
+    /// What comes into force at moments that all replicas know.
+    pending: ArcSwapOption<Pending>,
     /// Held by whoever puts something in force.
     switching: Mutex<()>,
     said: Mutex<Said>,
@@ -69,13 +73,6 @@ pub(super) struct Taken {
     pub(super) after: Arc<Current>,
 }
 
-/// What will be in force, and from when on.
-#[derive(Debug)]
-struct Next {
-    from: Timestamp,
-    current: Arc<Current>,
-}
-
 /// What this replica's own configuration says, and what of it the store has been told.
 #[derive(Debug)]
 struct Said {
@@ -101,7 +98,7 @@ impl Live {
             passed: Passed::default(),
             verdict: ArcSwap::default(),
             current: ArcSwap::from_pointee(current),
-            next: ArcSwapOption::empty(),
+            pending: ArcSwapOption::empty(),
             switching: Mutex::default(),
             said: Mutex::new(Said {
                 mine,
@@ -147,24 +144,25 @@ impl Live {
 
     /// What is in force.
     pub(super) fn current(&self) -> arc_swap::Guard<Arc<Current>> {
-        match &*self.next.load() {
-            Some(next) if next.from <= Timestamp::now() => {
-                self.switch(next);
-                arc_swap::Guard::from_inner(Arc::clone(&next.current))
-            }
-            _ => self.current.load(),
+        if let Some(pending) = &*self.pending.load()
+            && let Some(due) = pending.due(Timestamp::now())
+        {
+            self.switch(pending, due);
+            return arc_swap::Guard::from_inner(Arc::clone(due));
         }
+        self.current.load()
     }
 
     /// How long it takes until what was decided last is in force.
     pub(super) fn pending(&self) -> Option<Duration> {
-        let next = self.next.load_full()?;
-        let left = next.from.duration_since(Timestamp::now());
+        let pending = self.pending.load_full()?;
+        let left = pending.last().from.duration_since(Timestamp::now());
         Duration::try_from(left).ok().filter(|left| !left.is_zero())
     }
 
     /// Puts a state in force at the moment of its change, the same at every replica; at once if that has passed, or is
-    /// further off than replicas agree on. Returns what was before and what comes, if that is something else.
+    /// further off than replicas agree on. What waits for an earlier moment is in force until then. Returns what is before
+    /// and what comes, if that is something else.
     pub(super) fn take(&self, stored: Stored) -> Option<Taken> {
         let now = Timestamp::now();
         let before = self.current().clone();
@@ -179,16 +177,20 @@ impl Live {
             .switching
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let known = self.next.load_full();
-        let last = known.as_ref().map_or(&before, |next| &next.current);
-        if **last == *current {
+        let known = self.pending.load_full();
+        let before = known
+            .as_ref()
+            .map_or(before, |it| Arc::clone(&it.last().current));
+        if *before == *current {
             return None;
         }
         let next = Next {
             from,
             current: Arc::clone(&current),
         };
-        self.next.store(Some(Arc::new(next)));
+        let (pending, too_many) = Pending::with(known.as_deref(), next);
+        self.metrics.changes_skipped(self.name(), too_many);
+        self.pending.store(Some(Arc::new(pending)));
         Some(Taken {
             before,
             after: current,
@@ -196,16 +198,19 @@ impl Live {
     }
 
     /// Puts in force what was waiting for its moment.
-    fn switch(&self, next: &Arc<Next>) {
+    fn switch(&self, pending: &Arc<Pending>, due: &Arc<Current>) {
         let _alone = self
             .switching
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let known = self.next.load();
-        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, next)) {
-            // In this order: who finds nothing waiting any more has to find it in force.
-            self.put(Arc::clone(&next.current));
-            self.next.store(None);
+        let known = self.pending.load();
+        if known
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, pending))
+        {
+            // In this order: who finds it waiting no more has to find it in force.
+            self.put(Arc::clone(due));
+            self.pending.store(pending.beyond(due.version));
         }
     }
 
@@ -249,8 +254,10 @@ impl Live {
     /// What was decided last, in force or about to be.
     pub(super) fn newest(&self) -> Arc<Current> {
         let current = Arc::clone(&self.current());
-        match self.next.load_full() {
-            Some(next) if next.current.version > current.version => Arc::clone(&next.current),
+        match self.pending.load_full() {
+            Some(pending) if pending.last().current.version > current.version => {
+                Arc::clone(&pending.last().current)
+            }
             _ => current,
         }
     }
@@ -288,10 +295,8 @@ impl Live {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let current = Current::new(stored, &self.definition());
-        if let Some(next) = self.next.load_full()
-            && next.current.version <= current.version
-        {
-            self.next.store(None);
+        if let Some(pending) = self.pending.load_full() {
+            self.pending.store(pending.beyond(current.version));
         }
         self.put(Arc::new(current))
     }

@@ -30,6 +30,7 @@ pub(super) struct Metrics {
     store_up: Gauge,
     stale: Gauge,
     watchers_refused: Counter,
+    changes_skipped: Family<RolloutLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -125,6 +126,11 @@ impl Metrics {
             metrics.pins_given_up.clone(),
         );
         registry.register(
+            "changes_skipped",
+            "Changes that were never in force here, because too many were under way at once",
+            metrics.changes_skipped.clone(),
+        );
+        registry.register(
             "abandoned",
             "Requests whose client left without an answer; counts is yes where the policy counts it as a failure",
             metrics.abandoned.clone(),
@@ -208,6 +214,15 @@ impl Metrics {
 
     pub(super) fn watcher_refused(&self) {
         self.watchers_refused.inc();
+    }
+
+    pub(super) fn changes_skipped(&self, rollout: &str, changes: usize) {
+        if changes > 0 {
+            let rollout = rollout.to_owned();
+            self.changes_skipped
+                .get_or_create(&RolloutLabels { rollout })
+                .inc_by(changes as u64);
+        }
     }
 
     pub(super) fn pin_given_up(&self, rollout: &str) {

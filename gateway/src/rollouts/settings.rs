@@ -154,7 +154,7 @@ impl Rollouts {
                 name: name.to_owned(),
                 source,
             })?;
-        let taken = live.take(stored);
+        let taken = self.take(store, &live, stored).await;
         drop(in_step);
         Ok(self
             .put_in_force(&live, Action::Adjust, &operator, taken)

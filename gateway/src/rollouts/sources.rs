@@ -170,7 +170,7 @@ impl Rollouts {
             return;
         };
         live.ahead_of(None);
-        let taken = live.take(stored);
+        let taken = self.take(store, live, stored).await;
         drop(in_step);
         if let Some(Taken { before, after }) = taken {
             announce_change(live, &before, &after);
