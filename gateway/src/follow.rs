@@ -8,7 +8,11 @@
 
 mod known;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwapOption;
 use banyan_proto::follow::v1::{
@@ -38,8 +42,15 @@ pub(crate) struct Follower {
     client: FollowServiceClient<GrpcService>,
     collection: String,
     timeout: Duration,
-    /// What it said when it was last asked; nothing inside if it could not be.
-    lately: Arc<ArcSwapOption<Option<Known>>>,
+    /// What it said when it was last asked.
+    lately: Arc<ArcSwapOption<Heard>>,
+}
+
+/// What was last heard of a follower; nothing if it could not be asked.
+#[derive(Debug)]
+struct Heard {
+    known: Option<Known>,
+    at: Instant,
 }
 
 /// Who follows the legacy side of which rollout.
@@ -119,7 +130,10 @@ impl Follower {
     pub(crate) async fn known(&self) -> Option<Known> {
         let asked = Timestamp::now();
         let known = self.status().await.map(|status| Known::new(&status, asked));
-        self.lately.store(Some(Arc::new(known.clone())));
+        self.lately.store(Some(Arc::new(Heard {
+            known: known.clone(),
+            at: Instant::now(),
+        })));
         known
     }
 
@@ -132,9 +146,11 @@ impl Follower {
         Some(status.ok()?.ok()?.into_inner())
     }
 
-    /// What [`Follower::known`] last answered; nothing if nobody has asked.
+    /// What [`Follower::known`] last answered, as far as it is true by now; nothing if nobody has asked.
     pub(crate) fn lately(&self) -> Option<Option<Known>> {
-        self.lately.load().as_deref().cloned()
+        let heard = self.lately.load_full()?;
+        let known = heard.known.clone();
+        Some(known.map(|known| known.after(heard.at.elapsed())))
     }
 
     /// Says who gives ids, and waits until it is so. A follower that knows nothing of it has nothing to hand over.

@@ -39,21 +39,21 @@ pub(crate) struct Backfill {
 }
 
 impl Known {
-    /// `asked`: before the question was sent. What the answer does not know yet is not taken for known.
+    /// `asked`: before the question was sent. What the answer does not know yet is not taken for known. The lag is what the
+    /// follower measured by its own clock; of an older one, that does not tell, the time of its last poll by both clocks.
     pub(super) fn new(status: &StatusResponse, asked: Timestamp) -> Self {
         let is_alone = status.authority() == Authority::Own;
-        let since = status.last_poll_time.filter(|_| !is_alone);
-        let lag = since.and_then(|time| {
-            let time = Timestamp::new(time.seconds, time.nanos).ok()?;
-            // A clock that is ahead is no lag.
-            Some(Duration::try_from(asked.duration_since(time)).unwrap_or_default())
-        });
-        let state = match lag {
+        let lag = match status.lag {
             // There is nobody to be behind of.
+            _ if is_alone => None,
+            Some(lag) => Duration::try_from(lag).ok(),
+            None => status.last_poll_time.and_then(|time| since(time, asked)),
+        };
+        let state = match lag {
             _ if is_alone => State::Ready,
-            Some(lag) if status.healthy && lag <= LAG_MAX => State::Ready,
+            Some(lag) if status.healthy => at(lag),
             lag => State::Behind {
-                lag_ms: lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)),
+                lag_ms: lag.map(millis),
             },
         };
         let backfill = Backfill {
@@ -72,10 +72,43 @@ impl Known {
         }
     }
 
+    /// What is still true of an answer that came so long ago: what lagged then lags more, if nothing was heard since.
+    pub(super) fn after(self, age: Duration) -> Self {
+        let lag = self.lag.map(|lag| lag.saturating_add(age));
+        let state = match (self.state, lag) {
+            (State::Ready, Some(lag)) => at(lag),
+            (State::Behind { .. }, Some(lag)) => State::Behind {
+                lag_ms: Some(millis(lag)),
+            },
+            (state, _) => state,
+        };
+        Self { state, lag, ..self }
+    }
+
     /// Whether the legacy system takes entries under ids that others gave.
     pub(crate) fn keeps_ids(&self) -> bool {
         self.capabilities.contains(&Capability::KeepsIds)
     }
+}
+
+/// How a follower is whose last good poll began so long ago.
+fn at(lag: Duration) -> State {
+    match lag <= LAG_MAX {
+        true => State::Ready,
+        false => State::Behind {
+            lag_ms: Some(millis(lag)),
+        },
+    }
+}
+
+fn millis(lag: Duration) -> u64 {
+    u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn since(time: prost_types::Timestamp, asked: Timestamp) -> Option<Duration> {
+    let time = Timestamp::new(time.seconds, time.nanos).ok()?;
+    // A clock that is ahead is no lag.
+    Some(Duration::try_from(asked.duration_since(time)).unwrap_or_default())
 }
 
 fn passed_ms(status: &StatusResponse, asked: Timestamp) -> Option<u64> {
@@ -126,6 +159,35 @@ mod tests {
             ..polled(1)
         };
         assert_eq!((known(&own).state, known(&own).lag), (State::Ready, None));
+    }
+
+    #[test]
+    fn how_far_behind_a_follower_is_says_its_own_clock() {
+        let lags = |lag_ms: i64, seconds| {
+            let lag = prost_types::Duration {
+                seconds: lag_ms / 1_000,
+                nanos: i32::try_from(lag_ms % 1_000 * 1_000_000).unwrap(),
+            };
+            StatusResponse {
+                lag: Some(lag),
+                ..polled(seconds)
+            }
+        };
+        let behind = |lag_ms| State::Behind { lag_ms };
+        // Whatever the time is there: a minute ago, in an hour.
+        for seconds in [40, 100, 3_700] {
+            assert_eq!(known(&lags(500, seconds)).state, State::Ready);
+            assert_eq!(known(&lags(11_000, seconds)).state, behind(Some(11_000)));
+        }
+        assert_eq!(known(&lags(-500, 100)).state, behind(None));
+
+        let ready = known(&lags(9_000, 100));
+        let later = |seconds| ready.clone().after(Duration::from_secs(seconds));
+        assert_eq!(later(1).state, State::Ready);
+        assert_eq!(later(2).state, behind(Some(11_000)));
+        assert_eq!(later(2).lag, Some(Duration::from_secs(11)));
+        let never = known(&StatusResponse::default());
+        assert_eq!(never.clone().after(LAG_MAX), never);
     }
 
     #[test]
