@@ -85,9 +85,12 @@ fn change(check: &mut Check, policy: RolloutPolicy) -> PolicyChange {
     let differences = policy.differences.unwrap_or_default();
     let latency = policy.latency.iter().map(|bound| {
         let usual = LatencyBound::of(bound.quantile);
+        let ratio_max = bound.ratio_max.unwrap_or(usual.ratio_max);
+        // Who allows more and says nothing of harm means that it begins as far beyond as usual: at 1.6 times that.
+        let harm_ratio = usual.harm_ratio.max(ratio_max * 8.0 / 5.0);
         LatencyBound {
-            ratio_max: bound.ratio_max.unwrap_or(usual.ratio_max),
-            harm_ratio: bound.harm_ratio.unwrap_or(usual.harm_ratio),
+            ratio_max,
+            harm_ratio: bound.harm_ratio.unwrap_or(harm_ratio),
             ..usual
         }
     });

@@ -8,6 +8,10 @@ use banyan_rollout::{BackTo, LatencyBound, Percent, Policy, PolicyError};
 use super::{ChangeError, Operator, Rollouts, Snapshot, change};
 use crate::store::{Action, NewEntry, Overrides, PolicyWord, State};
 
+/// Where nothing is said of it, differences are harmful from this times what is allowed on: 1 per cent where that is the
+/// usual 0.1.
+const HARM: f64 = 10.0;
+
 /// What an operator wants of one setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wish<T> {
@@ -110,9 +114,12 @@ impl PolicyChange {
         put(&mut policy.errors.more_max_percent, more.as_ref());
         put(&mut policy.errors.harm_ratio, harm.as_ref());
         put(&mut policy.errors.harm_more_percent, harm_more.as_ref());
-        let [max, harm] = &self.differences;
-        put(&mut policy.differences.max_percent, max.as_ref());
-        put(&mut policy.differences.harm_percent, harm.as_ref());
+        let differences = &mut policy.differences;
+        let [max, harm] = self.differences;
+        // Who allows more and says nothing of harm means that it begins as far beyond as usual.
+        let usual = max.map(|max| differences.harm_percent.max((HARM * max).min(100.0)));
+        put(&mut differences.max_percent, max.as_ref());
+        put(&mut differences.harm_percent, harm.or(usual).as_ref());
         policy.check()?;
         Ok(policy)
     }
@@ -204,5 +211,24 @@ mod tests {
         };
         let error = harmful.apply(&Policy::default()).unwrap_err();
         assert_eq!(error.field, "errors.harm_ratio");
+    }
+
+    #[test]
+    fn what_differs_may_be_allowed_more_without_a_word_about_harm() {
+        let harm = |differences| {
+            let change = PolicyChange {
+                differences,
+                ..PolicyChange::default()
+            };
+            let policy = change.apply(&Policy::default());
+            policy.map(|policy| policy.differences.harm_percent)
+        };
+        assert_eq!(harm([Some(0.05), None]), Ok(1.0));
+        assert_eq!(harm([Some(5.0), None]), Ok(50.0));
+        assert_eq!(harm([Some(50.0), None]), Ok(100.0));
+        assert_eq!(harm([Some(5.0), Some(6.0)]), Ok(6.0));
+        assert_eq!(harm([None, None]), Ok(1.0));
+        let error = harm([Some(5.0), Some(5.0)]).unwrap_err();
+        assert_eq!(error.field, "differences.harm_percent");
     }
 }

@@ -166,6 +166,16 @@ async fn a_policy_is_set_paused_and_taken_back_by_hand() {
     assert_eq!(paused["policy"]["steps"], json!([10, 100]));
     assert_eq!(paused["policy"]["latency"][0]["ratioMax"], 1.5);
     // What is not typed stays.
+    let loose = "policy items --latency 0.99=3 --differences 5";
+    let loose = json_of(&world, loose).await["policy"].clone();
+    assert_eq!(
+        (&loose["latency"], &loose["differences"]),
+        (
+            &json!([{"quantile": 0.99, "ratioMax": 3, "harmRatio": 4.8}]),
+            &json!({"maxPercent": 5, "harmPercent": 50})
+        )
+    );
+
     let more = json_of(&world, "policy items --back-to last-good").await;
     assert_eq!(
         (&more["policy"]["steps"], &more["policy"]["backToLastGood"]),
@@ -191,6 +201,9 @@ async fn a_policy_is_set_paused_and_taken_back_by_hand() {
         &["policy", "items"][..],
         &["policy", "items", "--off", "--unset"],
         &["policy", "items", "--latency", "p99"],
+        &["policy", "items", "--false-rollback", "0"],
+        &["policy", "items", "--false-advance", "0"],
+        &["policy", "items", "--false-advance", "NaN"],
     ] {
         assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
     }

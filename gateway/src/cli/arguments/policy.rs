@@ -23,11 +23,11 @@ pub struct PolicyArgs {
     /// Answers in the first seconds of a step do not count.
     #[arg(long, value_name = "S")]
     pub settle: Option<u32>,
-    /// How likely equal sides may be rolled back on the whole way, in per cent.
-    #[arg(long, value_name = "PERCENT")]
+    /// How likely equal sides may be rolled back on the whole way, in per cent: 0.0001 to 50.
+    #[arg(long, value_name = "PERCENT", value_parser = probability)]
     pub false_rollback: Option<f64>,
-    /// How likely a harmful release may be taken for a harmless one in a step, by one metric, in per cent.
-    #[arg(long, value_name = "PERCENT")]
+    /// How likely a harmful release may be taken for a harmless one in a step, by one metric, in per cent: 0.0001 to 50.
+    #[arg(long, value_name = "PERCENT", value_parser = probability)]
     pub false_advance: Option<f64>,
     /// Whether it advances by itself.
     #[arg(long, value_name = "BOOL")]
@@ -44,10 +44,11 @@ pub struct PolicyArgs {
     /// gRPC's failures are harmful at this times legacy's rate.
     #[arg(long, value_name = "RATIO")]
     pub errors_harm: Option<f64>,
-    /// A quantile of gRPC may be this times legacy's: 0.99=1.25. Those typed replace all others.
+    /// A quantile of gRPC may be this times legacy's: 0.99=1.25. Those typed replace all others. Harmful is 1.6 times that,
+    /// at least 2.
     #[arg(long, value_name = "QUANTILE=RATIO", value_parser = latency)]
     pub latency: Vec<(f64, f64)>,
-    /// So many per cent of the answers may differ.
+    /// So many per cent of the answers may differ. Harmful is 10 times that, or what was harmful before if that is more.
     #[arg(long, value_name = "PERCENT")]
     pub differences: Option<f64>,
     /// No policy: people decide, whatever gateway.toml says.
@@ -104,6 +105,14 @@ impl PolicyArgs {
         };
         (policy != RolloutPolicy::default()).then_some(policy)
     }
+}
+
+/// The API takes 0 for nothing said.
+fn probability(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (0.0001..=50.0).contains(number))
+        .ok_or("0.0001 to 50 is allowed")
 }
 
 fn latency(text: &str) -> Result<(f64, f64), &'static str> {

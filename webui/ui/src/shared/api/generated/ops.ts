@@ -2332,7 +2332,8 @@ export interface components {
             maxPercent?: number;
             /**
              * Format: double
-             * @description Harmful, in per cent of the answers compared.
+             * @description Harmful, in per cent of the answers compared. Where a call sets `max_percent` alone, 10 times that, at least what it
+             *     was.
              */
             harmPercent?: number;
         };
@@ -2475,7 +2476,7 @@ export interface components {
             ratioMax?: number;
             /**
              * Format: double
-             * @description Harmful: this times legacy's quantile.
+             * @description Harmful: this times legacy's quantile. Where a call leaves it out, 1.6 times `ratio_max`, at least 2.
              */
             harmRatio?: number;
         };
