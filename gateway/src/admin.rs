@@ -158,7 +158,6 @@ impl RolloutService for Admin {
             check.stage(request.stage),
             check.writes(request.write_owner),
             check.optional_percent(request.percent),
-            || self.rollouts.get(&name).map(|rollout| rollout.stage),
         );
         let operator = Operator {
             is_forced: check.forced(request.force, &request.reason),
@@ -373,15 +372,12 @@ impl RolloutService for Admin {
     }
 }
 
-/// An owner of writes alone is declared for the stage that the rollout is in.
-fn commands(
-    stage: Option<Stage>,
-    writes: Option<Owner>,
-    percent: Option<Percent>,
-    now: impl FnOnce() -> Option<Stage>,
-) -> Vec<Command> {
-    let stage = stage.or_else(|| writes.and_then(|_| now()));
-    let set_stage = stage.map(|stage| Command::SetStage { stage, writes });
+/// An owner of writes alone is declared for the stage that the rollout is in by the store, whatever is shown of it here.
+fn commands(stage: Option<Stage>, writes: Option<Owner>, percent: Option<Percent>) -> Vec<Command> {
+    let set_stage = match (stage, writes) {
+        (Some(stage), writes) => Some(Command::SetStage { stage, writes }),
+        (None, writes) => writes.map(Command::SetWrites),
+    };
     let set_percent = percent.map(Command::SetPercent);
     set_stage.into_iter().chain(set_percent).collect()
 }

@@ -46,6 +46,8 @@ pub enum Command {
         /// Who takes the writes there.
         writes: Option<Owner>,
     },
+    /// Declares who takes the writes of the stage that it is in.
+    SetWrites(Owner),
     /// Goes to the next step, or from the last one to the next stage.
     Promote,
     /// Stops the policy.
@@ -168,6 +170,7 @@ impl Moving<'_> {
                 ..from
             }),
             Command::SetStage { stage, writes } => self.set_stage(stage, writes),
+            Command::SetWrites(writes) => self.set_stage(from.stage, Some(writes)),
             Command::Promote => self.promote(),
             Command::Pause => Ok(Position {
                 paused: true,

@@ -37,6 +37,7 @@ fn commands() -> impl Strategy<Value = Command> {
     prop_oneof![
         (0..=100u16).prop_map(|value| Command::SetPercent(percent(value))),
         Just(Command::UnsetPercent),
+        prop::sample::select(&Owner::ALL[..]).prop_map(Command::SetWrites),
         (stage, owner).prop_map(|(stage, writes)| Command::SetStage { stage, writes }),
         Just(Command::Promote),
         Just(Command::Pause),
