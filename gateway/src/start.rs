@@ -192,6 +192,7 @@ pub(crate) fn definitions(config: &Config) -> Vec<Definition> {
         rules: rollout.rules.clone(),
         has_fallback: rollout.fallback,
         legacy_keeps_ids: rollout.legacy.keeps_ids,
+        shares_data: rollout.shares_data,
         legacy_honours_request_ids: rollout.legacy.honours_request_ids,
         policy: rollout.policy.clone(),
         has_follower: rollout.follow.is_some(),

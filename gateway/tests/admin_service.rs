@@ -32,7 +32,7 @@ pub(crate) async fn serve(rollouts: Rollouts) -> SocketAddr {
     address
 }
 
-async fn client(rollouts: &Rollouts) -> RolloutServiceClient<Channel> {
+pub(crate) async fn client(rollouts: &Rollouts) -> RolloutServiceClient<Channel> {
     let address = serve(rollouts.clone()).await;
     let settings = ClientSettings::new(format!("http://{address}"));
     RolloutServiceClient::new(channel(&settings).unwrap())
@@ -98,6 +98,7 @@ async fn a_rollout_is_shown_set_unset_and_remembered() {
                 settings: before.settings.clone(),
                 follower: None,
                 one_way: true,
+                warnings: Vec::new(),
                 last_good_percent: 0.0,
             }
         );

@@ -14,5 +14,6 @@ mod rollouts_outage;
 mod rollouts_policy;
 mod rollouts_store;
 mod rollouts_support;
+mod rollouts_switch;
 mod rollouts_traffic;
 mod rollouts_verify;

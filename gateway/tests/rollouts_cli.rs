@@ -22,7 +22,7 @@ fn parse(line: &str) -> Result<RolloutArgs, clap::Error> {
     Command::try_parse_from(words).map(|command| command.rollout)
 }
 
-async fn run(url: &str, line: &str) -> Result<String, CliError> {
+pub(crate) async fn run(url: &str, line: &str) -> Result<String, CliError> {
     let mut out = Vec::new();
     let args = parse(&format!("{line} --ops-url {url}")).unwrap();
     cli::run(args, &mut out, &mut Vec::new()).await?;
@@ -139,6 +139,7 @@ async fn programs_read_json() {
         "evidence": [],
         "oneWay": true,
         "lastGoodPercent": 0,
+        "warnings": [],
     });
     want["settings"] = rollout["settings"].clone();
     assert_eq!(rollout["settings"][0]["said"][0]["value"], "0");

@@ -64,6 +64,7 @@ pub(super) fn rollout(snapshot: Snapshot) -> Rollout {
         follower: None,
         one_way: snapshot.is_one_way,
         last_good_percent: snapshot.last_good.as_f64(),
+        warnings: snapshot.warnings,
     }
 }
 

@@ -49,6 +49,15 @@ pub(super) fn rollouts(rollouts: &[Rollout]) -> String {
         })
         .collect();
     let mut text = table(&headers, &rows);
+    for rollout in rollouts {
+        for warning in &rollout.warnings {
+            text.push_str(&format!(
+                "{}: warning: {}\n",
+                short_name(rollout),
+                clean(warning)
+            ));
+        }
+    }
     if rollouts.iter().any(|rollout| rollout.stale) {
         text.push_str(STALE);
     }
@@ -111,6 +120,7 @@ pub(super) fn rollout(rollout: &Rollout) -> String {
     for setting in &rollout.settings {
         lines.push((setting.name.as_str(), settings::said(setting)));
     }
+    lines.extend(rollout.warnings.iter().map(|it| ("warning", it.clone())));
     if let Some(follower) = &rollout.follower {
         lines.push(("follower", settings::follower(follower)));
         if follower.readiness() != Readiness::Unknown {

@@ -36,7 +36,8 @@ pub struct RolloutConfig {
     /// The value of `percent_env`, once read.
     #[serde(skip)]
     pub environment_percent: Option<Percent>,
-    /// `false`: everything goes to the legacy upstream, whatever the percentage.
+    /// `false`: everything goes to the legacy upstream, whatever the percentage. Stage `grpc` does not follow that, for
+    /// legacy lacks what was written since; except with `shares_data`, or with `legacy.keeps_ids` and without `follow`.
     #[serde(default = "enabled_default")]
     pub enabled: bool,
     /// The environment variable (`true` or `false`) that replaces `enabled`.

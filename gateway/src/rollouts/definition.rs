@@ -22,7 +22,7 @@ pub struct Definition {
     pub env_name: Option<String>,
     /// A file that may hold a percentage, and may change while the gateway runs.
     pub percent_file: Option<PathBuf>,
-    /// `false`: everything goes to legacy.
+    /// `false`: everything goes to legacy, except in a stage `grpc` that is not left without copying data first.
     pub enabled: bool,
     /// Routes that move together, as `METHOD template`.
     pub routes: Vec<String>,
@@ -41,6 +41,8 @@ pub struct Definition {
     /// Whether legacy can take back, under their ids, the writes that gRPC owns in stage `grpc`; where nothing is said, as
     /// the follower says.
     pub legacy_keeps_ids: Option<bool>,
+    /// Whether both sides write one database.
+    pub shares_data: bool,
     /// Whether legacy does a request once only, however often it comes with the same request id.
     pub legacy_honours_request_ids: bool,
     /// How it advances and returns by itself; people decide where there is none.
@@ -71,6 +73,7 @@ impl Definition {
             noise: Percent::ZERO,
             has_fallback: false,
             legacy_keeps_ids: None,
+            shares_data: false,
             legacy_honours_request_ids: false,
             policy: None,
             steering: None,
@@ -122,6 +125,8 @@ impl Definition {
         });
         Configured {
             enabled: self.enabled,
+            takes_back: self.shares_data
+                || self.legacy_keeps_ids == Some(true) && !self.has_follower,
             percents: percents.collect(),
             going_down: self.going_down,
             rules: self.rules.clone(),

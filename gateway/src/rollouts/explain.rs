@@ -120,6 +120,7 @@ impl Rollouts {
             Some(&words),
             &terms,
         );
+        explanation.lines.extend(moment.switch());
         explanation.lines.extend(moment.unknown());
         let is_stale = !moment.is_past && self.is_stale();
         Ok((explanation, moment.snapshot(&live, is_stale)))
@@ -164,6 +165,15 @@ impl Moment {
     /// Whether it is known where the subject of a request stood.
     fn has_subjects(&self) -> bool {
         !self.is_past || self.current.state.configured.subjects.is_some()
+    }
+
+    /// That gradual migration was switched off to no effect.
+    fn switch(&self) -> Option<Line> {
+        self.current.state.ignores_switch().then(|| Line {
+            topic: "switch",
+            text: "gradual migration is switched off, and stage grpc does not follow that"
+                .to_owned(),
+        })
     }
 
     /// What the log does not hold of it.

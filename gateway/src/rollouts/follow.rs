@@ -20,6 +20,7 @@ use super::{
     definition::weaker_setting,
     live::{Current, Live, PENDING_MAX, Taken},
     mounted::{self, MountedError},
+    snapshot::switch_ignored,
 };
 use crate::store::{Store, StoreError, Stored};
 
@@ -139,8 +140,8 @@ impl Rollouts {
         live.take(stored)
     }
 
-        self.inner.stale(result.is_err());
     fn note(&self, last: Reading, result: Result<(), StoreError>) -> Reading {
+        self.inner.stale(result.is_err());
         match (last, result) {
             (Reading::Failed { .. }, Ok(())) => {
                 info!("The store of rollouts can be read again");
@@ -233,7 +234,10 @@ fn announce(live: &Live) {
     let current = live.current();
     let (percent, source) = current.state.in_force();
     let (rollout, stage) = (live.name(), current.state.position.stage);
-    if !current.state.configured.enabled {
+    // What this process was started with may have to wait for its moment.
+    if live.newest().state.ignores_switch() {
+        warn!(rollout, %stage, "{}", switch_ignored(rollout));
+    } else if !current.state.is_on() {
         warn!(
             rollout,
             %percent,
@@ -270,4 +274,8 @@ pub(super) fn announce_change(live: &Live, before: &Current, current: &Current) 
         version = current.version,
         "Took over a change of a rollout"
     );
+    if current.state.ignores_switch() && !before.state.ignores_switch() {
+        let (rollout, stage) = (live.name(), current.state.position.stage);
+        warn!(rollout, %stage, "{}", switch_ignored(rollout));
+    }
 }

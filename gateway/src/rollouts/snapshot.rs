@@ -11,7 +11,7 @@ use crate::store::{Said, Setting};
 pub struct Snapshot {
     /// Its name.
     pub name: String,
-    /// How far it is; [`Stage::Legacy`] while gradual migration is switched off.
+    /// How far it is; [`Stage::Legacy`] while gradual migration is switched off and that is followed.
     pub stage: Stage,
     /// Where requests go that change something.
     pub writes: Owner,
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub is_one_way: bool,
     /// The highest percentage that the policy found good.
     pub last_good: Percent,
+    /// What somebody should know who thinks that it does what it was told, in words for people.
+    pub warnings: Vec<String>,
     /// Whether the store is away, so that this is what was last known.
     pub is_stale: bool,
 }
@@ -68,11 +70,11 @@ impl Snapshot {
         let (percent, source) = state.in_force();
         Self {
             name: definition.name.clone(),
-            stage: match state.configured.enabled {
+            stage: match state.is_on() {
                 true => state.position.stage,
                 false => Stage::Legacy,
             },
-            writes: match state.configured.enabled {
+            writes: match state.is_on() {
                 true => state.position.writes,
                 false => Owner::Legacy,
             },
@@ -98,7 +100,20 @@ impl Snapshot {
             settings: state.settings(),
             is_one_way: definition.legacy_keeps_ids != Some(true),
             last_good: state.position.last_good,
+            warnings: state
+                .ignores_switch()
+                .then(|| switch_ignored(&definition.name))
+                .into_iter()
+                .collect(),
             is_stale,
         }
     }
+}
+
+/// Why a rollout is not switched off, and what can be done.
+pub(super) fn switch_ignored(rollout: &str) -> String {
+    format!(
+        "gradual migration is switched off, and stage grpc does not follow that: legacy lacks what was written since it \
+         was entered. Where there is a way back, `banyan rollout abort {rollout}` takes it"
+    )
 }

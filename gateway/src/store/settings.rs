@@ -123,6 +123,7 @@ impl State {
             "rules",
             "going_down",
             "enabled",
+            "takes_back",
             "routes",
             "honours_request_ids",
             "steering",
@@ -144,7 +145,7 @@ impl State {
             .collect()
     }
 
-    fn words(&self) -> [String; 11] {
+    fn words(&self) -> [String; 12] {
         let configured = &self.configured;
         let sources = configured.subjects.as_ref().map(|all| {
             let sources: Vec<_> = all.sources().map(ToString::to_string).collect();
@@ -163,6 +164,7 @@ impl State {
                 GoingDown::StayWithWriter => "stay-with-writer".to_owned(),
             },
             configured.enabled.to_string(),
+            configured.takes_back.to_string(),
             known(routes),
             known(configured.honours_request_ids.map(|it| it.to_string())),
             known(configured.steering.map(|it| {

@@ -9,7 +9,7 @@
 
 use banyan_rollout::{
     Algorithm, Declared, Follower, GoingDown, Percent, Percentages, Policy, Position, RolloutState,
-    Rule, Source, Subjects, settle,
+    Rule, Source, Stage, Subjects, settle,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,8 +41,12 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Configured {
-    /// `false`: everything goes to legacy.
+    /// `false`: everything goes to legacy, as far as [`State::is_on`] lets it.
     pub enabled: bool,
+    /// Whether legacy can take over from stage `grpc` at any moment, with nothing to be copied first: both sides write one
+    /// database, or it keeps ids and nobody follows it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub takes_back: bool,
     /// Their percentages, strongest first.
     pub percents: Vec<Said>,
     /// What becomes of subjects when the percentage falls below them.
@@ -158,12 +162,27 @@ impl State {
         self.position.percentages(self.weaker()).in_force()
     }
 
+    /// Whether gradual migration is on. In stage `grpc` ids and writes are the gRPC side's: were everything to go to legacy
+    /// by a switch, what was acknowledged since would be missing there, and its ids be given again. So the switch is not
+    /// followed there, unless legacy can take over at any moment.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        let is_kept = self.position.stage == Stage::Grpc && !self.configured.takes_back;
+        self.configured.enabled || is_kept
+    }
+
+    /// Whether it is switched off, and that is not followed.
+    #[must_use]
+    pub fn ignores_switch(&self) -> bool {
+        self.is_on() && !self.configured.enabled
+    }
+
     /// What requests are decided by at this state.
     #[must_use]
     pub fn decides_by(&self, version: u64) -> RolloutState {
         let state = RolloutState {
             algorithm: self.algorithm,
-            enabled: self.configured.enabled,
+            enabled: self.is_on(),
             going_down: self.configured.going_down,
             rules: self.configured.rules.clone(),
             shadow: self.shadow(),
@@ -203,6 +222,7 @@ impl Default for Configured {
     fn default() -> Self {
         Self {
             enabled: true,
+            takes_back: false,
             percents: Vec::new(),
             going_down: GoingDown::default(),
             rules: Vec::new(),
@@ -216,6 +236,14 @@ impl Default for Configured {
             steering: None,
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_false(it: &bool) -> bool {
+    !*it
 }
 
 mod source_name {
@@ -238,6 +266,24 @@ mod tests {
     use banyan_rollout::{Owner, Stage};
 
     use super::*;
+
+    #[test]
+    fn stage_grpc_is_left_by_no_switch_unless_legacy_can_take_over() {
+        for stage in Stage::ALL {
+            for takes_back in [false, true] {
+                let configured = Configured {
+                    enabled: false,
+                    takes_back,
+                    ..Configured::default()
+                };
+                let position = Position::initial(stage, None).unwrap();
+                let state = State::new("movies", position, configured);
+                let is_kept = stage == Stage::Grpc && !takes_back;
+                assert_eq!(state.decides_by(1).enabled, is_kept, "{stage}");
+                assert_eq!(state.ignores_switch(), is_kept, "{stage}");
+            }
+        }
+    }
 
     #[test]
     fn a_state_survives_its_json() {

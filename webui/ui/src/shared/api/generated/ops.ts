@@ -2662,6 +2662,11 @@ export interface components {
              * @description The highest percentage that the policy found good.
              */
             readonly lastGoodPercent?: number;
+            /**
+             * @description What is otherwise than it was told to be, in words for people: gradual migration is switched off and the stage does
+             *     not follow that.
+             */
+            readonly warnings?: string[];
         };
         /**
          * Analysis
