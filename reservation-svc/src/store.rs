@@ -79,6 +79,8 @@ pub struct Write {
     beside: Option<DatabaseConnection>,
     head: Head,
     batch: BatchId,
+    /// Whether the head was written with all that changes.
+    has_advanced: bool,
 }
 
 impl Store {
@@ -143,6 +145,7 @@ impl Store {
             beside: self.database.beside().cloned(),
             head,
             batch: BatchId(Uuid::now_v7()),
+            has_advanced: false,
         })
     }
 
@@ -175,13 +178,15 @@ impl Write {
     /// Makes all of it durable, with the head as it is from now on. [`StoreError::Unconfirmed`] if it may be durable
     /// although the database did not say so.
     pub async fn commit(self, head: &Head) -> Result<(), StoreError> {
-        let advanced = tokio::time::timeout(COMMIT_TIMEOUT, self.advance(head)).await;
-        advanced.unwrap_or_else(|_| {
-            Err(StoreError::Failed {
-                operation: "advance the commit head",
-                source: DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-            })
-        })?;
+        if !self.has_advanced {
+            let advanced = tokio::time::timeout(COMMIT_TIMEOUT, self.advance(head)).await;
+            advanced.unwrap_or_else(|_| {
+                Err(StoreError::Failed {
+                    operation: "advance the commit head",
+                    source: DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+                })
+            })?;
+        }
         let committing = self.session.transaction.commit();
         let unconfirmed = |source| StoreError::Unconfirmed { source };
         match tokio::time::timeout(COMMIT_TIMEOUT, committing).await {

@@ -98,7 +98,7 @@ async fn prepare(
     commands: &[&Command],
     timer: &mut Timer<'_>,
 ) -> Result<Prepared, StoreError> {
-    let write = turn.ahead.take(bench.store).await?;
+    let mut write = turn.ahead.take(bench.store).await?;
     timer.lap(Phase::Begin);
     let keys: Vec<AnswerKey> = commands.iter().filter_map(|it| answer::key(it)).collect();
     let now = (bench.now)();
@@ -116,7 +116,7 @@ async fn prepare(
     let results = results.collect();
     let (changes, head) = ledger.into_changes();
     timer.lap(Phase::Decide);
-    write.apply(&changes).await?;
+    write.apply_all(&changes, &head).await?;
     timer.lap(Phase::Write);
     let decided = Decided {
         results,

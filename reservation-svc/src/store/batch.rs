@@ -6,7 +6,7 @@
 
 mod load;
 pub(super) mod rows;
-mod step;
+pub(super) mod step;
 #[cfg(test)]
 mod tests;
 mod write;

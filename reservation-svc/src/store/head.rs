@@ -1,10 +1,11 @@
 //! The one-row `commit_head`: which database this is, its last commit sequence and the numbers allotted so far.
 
 use jiff::Timestamp;
-use sea_orm::{ConnectionTrait as _, EntityTrait, QuerySelect};
+use sea_orm::{EntityTrait, QuerySelect, Statement, Value};
 
 use super::{
     Session, StoreError, Write,
+    batch::step::Step,
     entity::commit_head,
     error::During,
     rows::{micros, timestamp},
@@ -53,32 +54,38 @@ impl Session {
 }
 
 impl Write {
-    /// Notes the batch, so that whether it was committed can be looked up, and moves the head on.
-    ///
-    /// Numbers and an id of our own can stand in the text: so both go to the server in one piece.
+    /// Moves the head on, and nothing else.
     pub(super) async fn advance(&self, head: &Head) -> Result<(), StoreError> {
-        let batch = self.batch().0;
-        let Head {
-            sequence,
-            last_pool,
-            last_item,
-            catalogue_version,
-            waiting,
-            pinned,
-            ..
-        } = head;
+        let step = [self.head_moved(head)].into_iter();
+        let step = Step::together(self.backend(), step, "advance the commit head");
+        self.run(step).await
+    }
+
+    /// Moves the head on, and notes the batch, so that whether it was committed can be looked up.
+    pub(super) fn head_moved(&self, head: &Head) -> Step {
         let decided_at = micros(head.decided_at);
-        let sql = format!(
-            "INSERT INTO commit_batches (id, sequence, committed_at) \
-             VALUES ('{batch}', {sequence}, {decided_at}); \
-             UPDATE commit_head SET sequence = {sequence}, decided_at = {decided_at}, \
-             last_pool = {last_pool}, last_item = {last_item}, \
-             catalogue_version = {catalogue_version}, waiting = {waiting}, pinned = {pinned} \
-             WHERE id = 1"
-        );
-        let advanced = self.transaction.execute_unprepared(&sql).await;
-        advanced.during("advance the commit head")?;
-        Ok(())
+        let note = "INSERT INTO commit_batches (id, sequence, committed_at) VALUES ($1, $2, $3)";
+        let noted = [
+            self.batch().0.to_string().into(),
+            head.sequence.into(),
+            decided_at.into(),
+        ];
+        let advance = "UPDATE commit_head SET sequence = $1, decided_at = $2, last_pool = $3, \
+             last_item = $4, catalogue_version = $5, waiting = $6, pinned = $7 WHERE id = 1";
+        let advanced = [
+            head.sequence,
+            decided_at,
+            head.last_pool,
+            head.last_item,
+            head.catalogue_version,
+            head.waiting,
+            head.pinned,
+        ];
+        let statements = vec![
+            Statement::from_sql_and_values(self.backend(), note, noted),
+            Statement::from_sql_and_values(self.backend(), advance, advanced.map(Value::from)),
+        ];
+        Step::of(statements, "advance the commit head")
     }
 }
 

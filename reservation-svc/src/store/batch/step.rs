@@ -31,7 +31,7 @@ impl Session {
     }
 
     /// Takes a step.
-    pub(super) async fn run(&self, step: Step) -> Result<(), StoreError> {
+    pub(in crate::store) async fn run(&self, step: Step) -> Result<(), StoreError> {
         let Step {
             statements,
             operation,
@@ -53,7 +53,7 @@ impl Session {
 }
 
 /// Rows to be written to one table: one statement on PostgreSQL, none at all for no rows.
-pub(super) struct Step {
+pub(in crate::store) struct Step {
     statements: Vec<Statement>,
     operation: &'static str,
     /// How many rows it changes, if all are there that should be.
@@ -61,6 +61,15 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// These statements, whatever they change.
+    pub(in crate::store) fn of(statements: Vec<Statement>, operation: &'static str) -> Self {
+        Self {
+            statements,
+            operation,
+            changes: None,
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.statements.is_empty()
     }
@@ -74,30 +83,22 @@ impl Step {
         operation: &'static str,
     ) -> Self {
         let sql = format!("INSERT INTO {table} ({{names}}) {{rows}} {conflict}");
-        Self {
-            statements: rows.statements(backend, &sql),
-            operation,
-            changes: None,
-        }
+        Self::of(rows.statements(backend, &sql), operation)
     }
 
-    /// What several insert, each into a table of its own: one statement on PostgreSQL, which checks what they have to do with
+    /// What several write, each to a table of its own: one statement on PostgreSQL, which checks what they have to do with
     /// each other at its end.
-    pub(super) fn together(
+    pub(in crate::store) fn together(
         backend: DbBackend,
-        inserts: impl Iterator<Item = Self>,
+        steps: impl Iterator<Item = Self>,
         operation: &'static str,
     ) -> Self {
-        let statements = inserts.flat_map(|it| it.statements);
+        let statements = steps.flat_map(|it| it.statements);
         let statements = match backend {
             DbBackend::Sqlite => statements.collect(),
             _ => as_one(statements).into_iter().collect(),
         };
-        Self {
-            statements,
-            operation,
-            changes: None,
-        }
+        Self::of(statements, operation)
     }
 
     /// As [`Session::update_rows`].

@@ -1,6 +1,6 @@
 //! What a batch writes.
 
-use std::{future::poll_fn, pin::pin, task::Poll};
+use std::{future::poll_fn, iter, pin::pin, task::Poll};
 
 use jiff::Timestamp;
 use sea_orm::DbBackend;
@@ -8,19 +8,19 @@ use sea_orm::DbBackend;
 use super::{BatchId, Changes, rows::Rows, step::Step};
 use crate::{
     domain::booking::Booking,
-    store::{Store, StoreError, Write, bookings::to_row, entity::booking, rows::micros},
+    store::{Head, Store, StoreError, Write, bookings::to_row, entity::booking, rows::micros},
 };
 
 /// What is written, in this order. Each makes its step from the changes alone.
-const STEPS: [Make; 6] = [
+const STEPS: [Make; 5] = [
     new_bookings,
     changed_bookings,
     contacts,
     cell_deltas,
     released_items,
-    additions,
 ];
-/// What is only added, all of it at once.
+/// What is only added; written last, at once, and with the head where that is known. Most batches have all of these, and each way to the
+/// database and back is one that every guest waits for.
 const ADDITIONS: [Make; 4] = [new_cells, new_items, answers, events];
 
 type Make = fn(DbBackend, &Changes) -> Step;
@@ -28,10 +28,31 @@ type Make = fn(DbBackend, &Changes) -> Step;
 impl Write {
     /// Writes all of it. [`StoreError::Refused`] if any of it breaks a rule of the schema, and then the whole
     /// transaction is over.
-    ///
-    /// While the database takes one step, the next is made: otherwise each would wait for the other half of the time.
     pub(crate) async fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
-        let steps = STEPS.iter().map(|make| make(self.backend(), changes));
+        self.write_all(changes, None).await
+    }
+
+    /// As [`apply`](Self::apply), and the head along with it as it is to be committed: nothing else changes.
+    pub(crate) async fn apply_all(
+        &mut self,
+        changes: &Changes,
+        head: &Head,
+    ) -> Result<(), StoreError> {
+        self.write_all(changes, Some(head)).await?;
+        self.has_advanced = true;
+        Ok(())
+    }
+
+    /// While the database takes one step, the next is made: otherwise each would wait for the other half of the time.
+    async fn write_all(&self, changes: &Changes, head: Option<&Head>) -> Result<(), StoreError> {
+        let backend = self.backend();
+        let additions = || {
+            let added = ADDITIONS.iter().map(|make| make(backend, changes));
+            let all = added.chain(head.map(|head| self.head_moved(head)));
+            Step::together(backend, all, "add cells, items, request ids and events")
+        };
+        let steps = STEPS.iter().map(|make| make(backend, changes));
+        let steps = steps.chain(iter::once_with(additions));
         let mut steps = steps.filter(|step| !step.is_empty());
         let mut next = steps.next();
         while let Some(step) = next {
@@ -67,12 +88,6 @@ impl Store {
         let rows = write.select(sql, values, "look a batch up").await?;
         Ok(!rows.is_empty())
     }
-}
-
-/// Most batches have all of these, and each way to the database and back is one that every guest waits for.
-fn additions(backend: DbBackend, changes: &Changes) -> Step {
-    let steps = ADDITIONS.iter().map(|make| make(backend, changes));
-    Step::together(backend, steps, "add cells, items, request ids and events")
 }
 
 fn new_cells(backend: DbBackend, changes: &Changes) -> Step {
