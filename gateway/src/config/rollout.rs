@@ -77,8 +77,8 @@ pub struct RolloutConfig {
 /// How many requests the other side is asked too, once the client has its answer, and what may differ. Compared are requests
 /// that change nothing (`safe` of a route, else the contract, else a GET) with bodies of at most 64 KiB, and whether a write
 /// would be done of which the other side can be asked with `validate_only`; in the stages `shadow` and `split`. Paths name
-/// fields of the response by their proto names, the elements of a list by `[]`: `movies[].rating`; each stands for
-/// everything below it.
+/// fields of the response by their proto names, the elements of a list by `[]`, the entries of a map by `{}`:
+/// `movies[].rating`, `movies[].stock{}.count`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShadowConfig {
@@ -86,20 +86,25 @@ pub struct ShadowConfig {
     #[schemars(with = "Option<f64>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<Percent>,
-    /// Per cent of these for which the side that answered is asked once more, to learn what differs by itself.
+    /// Per cent of these for which the side that answered is asked once more, to learn what differs by itself. A field is
+    /// noise for one kind of difference (`changed`, `missing`, `added`) once it was seen three times in the last seven days
+    /// (UTC) and in at least 1 per cent of the times that its route was asked twice, over all replicas; it makes no difference
+    /// then. A status, an answer that cannot be read and a member that the contract does not know are never noise.
     #[schemars(with = "Option<f64>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise_percent: Option<Percent>,
-    /// Paths that are not compared.
+    /// Paths that are not compared, nor anything below them.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub ignore: BTreeSet<String>,
-    /// How far the numbers at a path may be apart.
+    /// How far the numbers at a path and below it may be apart; the nearest path counts. Text is a number where the contract
+    /// says so (64-bit ones are text in JSON), or where this is its very path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tolerance: BTreeMap<String, f64>,
-    /// Lists whose order means nothing.
+    /// Lists (`movies[]`) whose order means nothing; lists in them are lists of their own.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unordered: BTreeSet<String>,
-    /// Lists whose elements belong together by the value of this field.
+    /// Lists (`movies[]`) whose elements belong together by the value of this field, those with the same value or none in
+    /// their order.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub keys: BTreeMap<String, String>,
 }

@@ -3,15 +3,19 @@
 //! Both answers are read under the descriptor of the method's response and printed in one form: 64-bit numbers as strings
 //! or numbers, absent fields and defaults, spellings of timestamps, the order of members and of map entries make no
 //! difference then. What is left is told by field path, with the elements of lists under one path (`movies[].title`),
-//! so that a thousand answers group into a few findings. A member that the contract does not know is a finding too: its
-//! clients would lose it.
+//! and the entries of maps under another (`movies[].stock{}`), so that a thousand answers group into a few findings. A member
+//! that the contract does not know is a finding too: its clients would lose it.
 //!
 //! What may differ is declared ([`Allowances`]); what differs between two answers of one side is noise, which its caller
-//! learns by comparing those. Values are told redacted ([`redacted`]): letters and digits give their shape only.
+//! learns by comparing those. Values are told redacted ([`redacted`]): letters and digits give their shape only. A path shows
+//! nothing that an answer brings but the names of members that the contract does not know.
 //!
-//! Limits: at most 100 findings a pair; lists are compared element by element in their order, unless a key or
-//! disorder is declared for them.
+//! Limits: at most 100 findings a pair, one for each path and kind with the first example, whose paths have at most 300 bytes; lists are compared element by element in their
+//! order, unless a key or disorder is declared for them. Elements with one key, or with none, belong together in their order.
+//! Lists without order are sorted by what has to be equal, then by the numbers that may be apart.
 
+mod paths;
+mod types;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,28 +25,32 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::json::{MessageId, Plans, Reader, Writer};
+use crate::json::{Kind, MessageId, Plans, Reader, Writer};
 use crate::options::{Int64Form, NameForm, Options, Unknown};
 use crate::violation::ViolationKind;
 
 pub use values::redacted;
 
+use types::{Type, Types};
 use values::Walk;
 
 /// Findings of one pair of answers.
 const FINDINGS_MAX: usize = 100;
 
-/// What may differ. A path names fields by their proto names, `movies[].rating`; it stands for everything below it too.
+/// What may differ. A path names fields by their proto names, the elements of a list by `[]` and the entries of a map by `{}`:
+/// `movies[].rating`, `movies[].stock{}.count`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Allowances {
-    /// Paths that are not compared.
+    /// Paths that are not compared, nor anything below them.
     pub ignore: BTreeSet<String>,
-    /// How far the numbers at a path may be apart.
+    /// How far the numbers at a path and below it may be apart; the nearest path counts. Text is a number where the contract
+    /// says so (64-bit ones are text in JSON), or where this is its very path.
     pub tolerance: BTreeMap<String, f64>,
-    /// Lists whose order means nothing.
+    /// Lists (`movies[]`) whose order means nothing; lists in them are lists of their own.
     pub unordered: BTreeSet<String>,
-    /// Lists whose elements belong together by the value of this field.
+    /// Lists (`movies[]`) whose elements belong together by the value of this field, those with the same value or none in
+    /// their order.
     pub keys: BTreeMap<String, String>,
 }
 
@@ -66,7 +74,7 @@ pub enum FindingKind {
 /// One thing that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Where, by proto names; empty for the whole answer.
+    /// Where, by proto names; empty for the whole answer. At most 300 bytes; a longer one ends in `…`.
     pub path: String,
     pub kind: FindingKind,
     /// What the owner of the data says, redacted.
@@ -111,6 +119,8 @@ impl Comparer {
             strict: false,
             required: false,
             unknown_fields: Unknown::Ignore,
+            // Paths are told by proto names.
+            names: NameForm::Proto,
             ..options.clone()
         };
         Self {
@@ -147,11 +157,13 @@ impl Comparer {
             let ours = self.read(owner.body, true, &mut findings);
             let theirs = self.read(other.body, false, &mut findings);
             if let (Some(ours), Some(theirs)) = (ours, theirs) {
-                let mut walk = Walk::new(&self.allowances, &mut findings, FINDINGS_MAX);
-                walk.compare("", &ours, &theirs);
+                let types = Types(&self.plans);
+                let mut walk = Walk::new(types, &self.allowances, &mut findings, FINDINGS_MAX);
+                let whole = Type::One(Kind::Message(self.output));
+                walk.compare("", whole, &ours, &theirs);
             }
         }
-        findings.retain(|it| !values::is_below(&it.path, &self.allowances.ignore));
+        findings.retain(|it| !paths::is_below(&it.path, &self.allowances.ignore));
         findings.truncate(FINDINGS_MAX);
         findings
     }
@@ -172,7 +184,7 @@ impl Comparer {
         let unknown = violations
             .iter()
             .filter(|it| it.kind == ViolationKind::Unknown);
-        let paths: BTreeSet<String> = unknown.map(|it| values::grouped(&it.field)).collect();
+        let paths: BTreeSet<String> = unknown.map(|it| paths::grouped(&it.field)).collect();
         findings.extend(
             paths
                 .into_iter()
@@ -182,7 +194,7 @@ impl Comparer {
         let unreadable = violations
             .iter()
             .next()
-            .map(|first| values::grouped(&first.field));
+            .map(|first| paths::grouped(&first.field));
         let printed = match unreadable {
             None => self.print(&wire),
             Some(_) => None,
@@ -214,6 +226,28 @@ impl Comparer {
 }
 
 impl FindingKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Status,
+        Self::Unreadable,
+        Self::Unknown,
+        Self::Missing,
+        Self::Added,
+        Self::Changed,
+    ];
+
+    /// The kind of a stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// Whether it is said of one answer, whatever the other one says: of an answer and itself too.
+    #[must_use]
+    pub const fn is_of_one(self) -> bool {
+        matches!(self, Self::Unreadable | Self::Unknown)
+    }
+
     /// The stable name in the store, metrics and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

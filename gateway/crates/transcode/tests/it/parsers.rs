@@ -5,9 +5,9 @@
 use std::sync::OnceLock;
 
 use banyan_transcode::{
-    Code, EnumForm, ErrorOptions, ErrorShape, Incoming, Int64Form, Lookup, NameForm, Options,
-    PathTemplate, Pieces, Renderer, Reverse, RouteTable, TrailingSlash, Transcoder, Unknown,
-    entity_tag, reverse,
+    Allowances, Code, Comparer, EnumForm, ErrorOptions, ErrorShape, Incoming, Int64Form, Lookup,
+    NameForm, Options, PathTemplate, Pieces, Renderer, Reverse, RouteTable, Seen, TrailingSlash,
+    Transcoder, Unknown, entity_tag, reverse,
 };
 use bytes::Bytes;
 use http::Method;
@@ -19,7 +19,7 @@ use crate::support::{method, plans, pool, rule};
 /// The name of a parser's seeds, and the parser.
 type Parser = (&'static str, fn(&[u8]));
 
-pub(crate) const PARSERS: [Parser; 9] = [
+pub(crate) const PARSERS: [Parser; 10] = [
     ("template", template),
     ("path", path),
     ("query", query),
@@ -29,6 +29,7 @@ pub(crate) const PARSERS: [Parser; 9] = [
     ("pieces", pieces),
     ("status", status),
     ("reverse", answer),
+    ("compare", answers),
 ];
 
 const MESSAGES: [&str; 6] = [
@@ -365,4 +366,25 @@ pub(crate) fn answer(data: &[u8]) {
     let _ = reverse.response("application/json", rest);
     let status = http::StatusCode::from_u16(400 + u16::from(first)).unwrap();
     let _ = reverse::status_of(&Method::GET, status, rest);
+}
+
+/// Two answers on lines, compared: what is told of them can be stored, and one does not differ from itself.
+pub(crate) fn answers(data: &[u8]) {
+    static COMPARER: OnceLock<Comparer> = OnceLock::new();
+    let comparer = COMPARER.get_or_init(|| {
+        let allowances = r#"{"ignore":["word"],"tolerance":{"value":1},"unordered":["values[]"],"keys":{"list[]":"id"}}"#;
+        let allowances: Allowances = serde_json::from_str(allowances).unwrap();
+        Comparer::new(&method("Know"), "", &Options::default(), allowances)
+    });
+    let (one, other) = data.split_at(data.iter().position(|byte| *byte == b'\n').unwrap_or(0));
+    let seen = |body| Seen { status: 200, body };
+    for finding in comparer.compare(seen(one), seen(other)) {
+        let path = finding.path;
+        assert!(
+            path.len() <= 300 && !path.contains(char::is_control),
+            "{path:?}"
+        );
+    }
+    let of_one = comparer.compare(seen(one), seen(one));
+    assert!(of_one.iter().all(|it| it.kind.is_of_one()), "{of_one:?}");
 }
