@@ -189,7 +189,7 @@ async fn look(
             let cleared = client.clear_differences(&rollout).await?;
             output.print("ClearRolloutDifferencesResponse", &cleared, |_| {
                 format!(
-                    "{}: forgotten, counting begins anew\n",
+                    "{}: forgotten, noise too; counting begins anew\n",
                     view::clean(&rollout)
                 )
             })

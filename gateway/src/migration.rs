@@ -6,6 +6,7 @@ mod m0002_log;
 mod m0003_analysis;
 mod m0004_differences;
 mod m0005_noise;
+mod m0006_noise_sightings;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_analysis::CreateAnalyses),
             Box::new(m0004_differences::CreateDifferences),
             Box::new(m0005_noise::CreateNoise),
+            Box::new(m0006_noise_sightings::CreateNoiseSightings),
         ]
     }
 }

@@ -9,8 +9,8 @@
 //! ([`Question::Validated`]).
 //!
 //! Where the rollout says so the side that answered is asked once more too. What differs between its own two answers
-//! is noise: paths where that was seen do not count as differences until they have been quiet for a week. What one replica
-//! learned the others know within seconds, and a restart forgets none of it.
+//! often enough ([`noise`]) is noise and no difference. What one replica saw the others know within seconds, and a restart
+//! forgets none of it.
 
 mod book;
 mod capture;
@@ -23,7 +23,7 @@ use std::{sync::Arc, time::Duration};
 use axum::body::Body;
 use banyan_mesh::process::Process;
 use banyan_rollout::Side;
-use banyan_transcode::StatusParts;
+use banyan_transcode::{Finding, StatusParts};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header::CONTENT_ENCODING};
 use jiff::Timestamp;
@@ -36,6 +36,7 @@ use tokio::{runtime::Handle, sync::Semaphore, time::Instant};
 use self::{
     book::{Book, Place},
     capture::Capture,
+    noise::Sample,
 };
 pub(crate) use self::{
     copied::Copied,
@@ -70,6 +71,7 @@ struct Inner {
     asked: Semaphore,
     book: Book,
     outcomes: Family<Labels, Counter>,
+    samples: Family<Labels, Counter>,
     /// Where it is asked and judged.
     apart: Handle,
 }
@@ -99,11 +101,14 @@ impl Shadows {
     /// Without a store findings are only counted.
     pub(crate) fn start(store: Option<Store>, process: &Process) -> Shadows {
         let outcomes = Family::<Labels, Counter>::default();
+        let samples = Family::<Labels, Counter>::default();
         let dropped = Counter::default();
         process.metrics().register(|registry| {
             let help = "Requests compared with the other side, by how that ended";
             registry.register("gateway_shadow_requests", help, outcomes.clone());
-            let help = "Findings of comparisons that were not kept, because too many lines or noisy paths are";
+            let help = "Requests that one side was asked twice, by what its answers were good for";
+            registry.register("gateway_shadow_samples", help, samples.clone());
+            let help = "Findings of comparisons that were not kept: there are too many, or the store cannot hold them";
             registry.register("gateway_shadow_findings_dropped", help, dropped.clone());
         });
         let shadows = Shadows {
@@ -112,6 +117,7 @@ impl Shadows {
                 asked: Semaphore::new(ASKED_MAX),
                 book: Book::new(dropped),
                 outcomes,
+                samples,
                 apart: apart(process),
             }),
         };
@@ -190,20 +196,10 @@ impl Shadows {
             rollout: job.comparison.rollout().to_owned(),
             route: Arc::clone(&job.route),
         };
-        if job.comparison.wants_noise()
-            && job.question.is_repeatable()
-            && let Some(again) = job.ask(answered).await
-        {
-            let noise = job.judge(&first, &again);
-            // As a difference between the sides is, or what is known as noise would excuse what differs elsewhere.
-            let differs = self.inner.book.noise(&place, &noise, Timestamp::now());
-            job.comparison.noise(differs);
+        if job.comparison.wants_noise() && job.question.is_repeatable() {
+            self.sample(job, &place, &first).await;
         }
-        // Legacy is what clients know: it stands first, whoever answered.
-        let findings = match answered {
-            Side::Legacy => job.judge(&first, &second),
-            Side::Grpc => job.judge(&second, &first),
-        };
+        let findings = judge(job, &first, &second);
         let request_id = job.context.request_id.to_str().unwrap_or_default();
         let book = &self.inner.book;
         let differs = book.add(&place, findings, request_id, Timestamp::now());
@@ -213,6 +209,29 @@ impl Shadows {
         } else {
             Outcome::Same
         }
+    }
+
+    /// Asks the side that answered once more, to learn what differs by itself.
+    async fn sample(&self, job: &Job, place: &Place, first: &Told) {
+        let Some(again) = job.ask(job.comparison.answered()).await else {
+            return;
+        };
+        let noise = judge(job, first, &again);
+        let (result, differs) = match Sample::of(&noise, again.0) {
+            Sample::Fields => {
+                // As a difference between the sides is, or what is known as noise would excuse what differs elsewhere.
+                let differs = self.inner.book.noise(place, &noise, Timestamp::now());
+                (if differs { "differs" } else { "same" }, Some(differs))
+            }
+            Sample::Failure => ("failed", Some(true)),
+            Sample::Unfit => ("unfit", None),
+        };
+        if let Some(differs) = differs {
+            job.comparison.noise(differs);
+        }
+        let rollout = job.comparison.rollout().to_owned();
+        let labels = Labels { rollout, result };
+        self.inner.samples.get_or_create(&labels).inc();
     }
 
     /// Counts a request that was to be compared and could not be kept for the other side.
@@ -241,6 +260,15 @@ impl Shadows {
             },
         };
         self.inner.outcomes.get_or_create(&labels).inc();
+    }
+}
+
+/// What differs between the first answer and a later one. Legacy is what clients know: it stands first, whoever answered;
+/// so what appears in between is found alike, whoever said the later one.
+fn judge(job: &Job, first: &Told, later: &Told) -> Vec<Finding> {
+    match job.comparison.answered() {
+        Side::Legacy => job.judge(first, later),
+        Side::Grpc => job.judge(later, first),
     }
 }
 

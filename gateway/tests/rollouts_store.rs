@@ -326,29 +326,46 @@ async fn what_replicas_find_different_adds_up_until_it_is_forgotten() {
 }
 
 #[tokio::test]
-async fn noise_is_kept_once_a_path_and_within_its_limit() {
+async fn noise_adds_up_over_days_and_within_its_limit() {
     for database in TestDatabase::each() {
         let process = Process::new();
         let store = Store::open(&process, &DatabaseSettings::new(database.url.clone()))
             .await
             .unwrap();
         assert!(store.ready().await);
-        let noise = |path: u32, second| Noise {
+        let noise = |path: u32, day, count| Noise {
             rollout: "movies".to_owned(),
             route: "GET /api/movies".to_owned(),
             path: format!("movies[].f{path}"),
-            last_seen: Timestamp::from_second(second).unwrap(),
+            kind: "changed".to_owned(),
+            day,
+            count,
+        };
+        let samples = Noise {
+            path: String::new(),
+            kind: Noise::SAMPLE.to_owned(),
+            ..noise(0, 10, 500)
         };
         for path in 0..1_010 {
-            store.learn_noise(&noise(path, 10)).await.unwrap();
+            store.add_noise(&noise(path, 10, 1)).await.unwrap();
         }
-        let kept = store.noise(Timestamp::MIN).await.unwrap();
+        let kept = store.noise(0).await.unwrap();
         assert_eq!(kept.len(), 1_000, "no more than the limit");
-        // A known one is renewed though there is no room for new ones.
-        store.learn_noise(&noise(7, 20)).await.unwrap();
-        let since = Timestamp::from_second(15).unwrap();
-        store.noise(since).await.unwrap();
-        assert_eq!(store.noise(since).await.unwrap(), [noise(7, 20)]);
+        // There is room for samples, for what is known, and on another day.
+        store.add_noise(&samples).await.unwrap();
+        store.add_noise(&noise(7, 10, 2)).await.unwrap();
+        store.add_noise(&noise(7, 12, 4)).await.unwrap();
+        let kept = store.noise(10).await.unwrap();
+        assert_eq!(kept.len(), 1_001);
+        assert_eq!(kept[..2], [samples, noise(7, 12, 7)]);
+        assert_eq!(store.noise(11).await.unwrap(), [noise(7, 12, 4)]);
+        assert_eq!(
+            store.noise(0).await.unwrap(),
+            [noise(7, 12, 4)],
+            "forgotten"
+        );
+        store.forget_differences("movies").await.unwrap();
+        assert_eq!(store.noise(0).await.unwrap(), []);
         process.stop(Duration::from_secs(5)).await.unwrap();
     }
 }

@@ -274,15 +274,16 @@ pub enum RolloutCommand {
     },
     /// Show what the answers of both sides differ in, by route and field, the most frequent first.
     ///
-    /// Values are redacted: letters are x, digits 0. Where one side's own answers were seen to differ it is noise, and does
-    /// not count against the rollout.
+    /// Values are redacted: letters are x, digits 0; the elements of a list are [], the entries of a map {}. Where one side's
+    /// own answers differ often enough (three times in seven days, and in 1 % of the times it was asked twice) it is noise,
+    /// and does not count against the rollout. A thousand are kept, those seen last.
     Diffs {
         /// The rollout, such as `movies`.
         rollout: String,
         /// At most this many differences.
         #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
-        /// Forget them instead, so that counting begins anew.
+        /// Forget them instead, and what is known as noise, so that counting begins anew.
         #[arg(long)]
         clear: bool,
     },

@@ -62,7 +62,7 @@ impl Rollouts {
         })
     }
 
-    /// Forgets what the answers of both sides differ in.
+    /// Forgets what the answers of both sides differ in, and what is known as noise.
     ///
     /// # Errors
     /// If there is no such rollout, or the store is away.

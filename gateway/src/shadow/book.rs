@@ -1,11 +1,12 @@
 //! What was found, counted by rollout, route, field path and kind: in memory first, and in the store every two seconds.
 //!
 //! So many answers that differ in the same way are one line for a person, with the first and last time and one redacted
-//! example. A thousand lines are kept between two writes; what would be one more is only counted as a difference. What is
-//! known as noise is read from the store now and then, so that all replicas know it, a new one too.
+//! example. A thousand lines are kept between two writes; what would be one more is only counted as a difference. The store
+//! keeps a thousand of a rollout, those seen last, and one that it cannot hold is dropped; both are counted. How often what
+//! was noise is read from the store now and then, so that all replicas know it, a new one too.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,8 +16,8 @@ use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use tokio_util::sync::CancellationToken;
 
-use super::noise::{Noisy, QUIET};
-use crate::store::{Difference, Store};
+use super::noise::{self, Noisy};
+use crate::store::{Difference, Store, StoreError};
 
 /// How often findings are written down.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
@@ -56,15 +57,12 @@ impl Book {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what one side's own answers differ in; whether any of it was not known yet.
+    /// Notes what one side's own answers differ in; whether any of it was not known as noise yet.
     pub(super) fn noise(&self, place: &Place, findings: &[Finding], now: Timestamp) -> bool {
         let mut pages = self.pages();
         let mut differs = false;
-        for finding in findings {
-            differs |= !pages.noisy.knows(place, &finding.path);
-            if !pages.noisy.learn(place, &finding.path, now) {
-                self.dropped.inc();
-            }
+        for finding in findings.iter().filter(|it| noise::can_be(it.kind)) {
+            differs |= !pages.noisy.knows(place, finding);
             match pages.line(place, finding, now) {
                 Some(line) => line.noise += 1,
                 None => {
@@ -72,6 +70,8 @@ impl Book {
                 }
             }
         }
+        self.dropped
+            .inc_by(pages.noisy.sample(place, findings, now));
         differs
     }
 
@@ -86,7 +86,7 @@ impl Book {
         let mut pages = self.pages();
         let mut differs = false;
         for finding in findings {
-            differs |= !pages.noisy.knows(place, &finding.path);
+            differs |= !pages.noisy.knows(place, &finding);
             let Some(line) = pages.line(place, &finding, now) else {
                 self.dropped.inc();
                 continue;
@@ -116,11 +116,10 @@ impl Book {
         }
     }
 
-    /// Takes over what replicas have learned.
+    /// Takes over what replicas have seen.
     async fn read(&self, store: &Store, now: Timestamp) {
-        let since = now.checked_sub(QUIET).unwrap_or(Timestamp::MIN);
-        match store.noise(since).await {
-            Ok(learned) => self.pages().noisy.merge(learned, since),
+        match store.noise(noise::day(now) - noise::DAYS + 1).await {
+            Ok(known) => self.pages().noisy.share(&known),
             Err(error) => tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "What is noise cannot be read now"
@@ -131,23 +130,50 @@ impl Book {
     async fn write(&self, store: &Store) {
         let untold = self.pages().noisy.untold();
         for noise in untold {
-            if store.learn_noise(&noise).await.is_err() {
-                // It is told with the next writing.
-                break;
+            match store.add_noise(&noise).await {
+                Err(error) if !error.blames_row() => return for_later(&error),
+                told => self.count_refused(told),
             }
             self.pages().noisy.told(&noise);
         }
-        let lines = std::mem::take(&mut self.pages().lines);
-        for (key, line) in lines {
-            if let Err(error) = store.add_difference(&line).await {
-                tracing::debug!(
-                    error = &error as &dyn std::error::Error,
-                    "Kept a finding for later"
-                );
-                self.pages().merge(key, line);
+        let mut lines = std::mem::take(&mut self.pages().lines).into_iter();
+        let mut rollouts = BTreeSet::new();
+        while let Some((key, line)) = lines.next() {
+            match store.add_difference(&line).await {
+                Err(error) if !error.blames_row() => {
+                    let mut pages = self.pages();
+                    for (key, line) in std::iter::once((key, line)).chain(lines) {
+                        pages.merge(key, line);
+                    }
+                    return for_later(&error);
+                }
+                told => self.count_refused(told),
+            }
+            rollouts.insert(line.rollout);
+        }
+        for rollout in rollouts {
+            match store.trim_differences(&rollout).await {
+                Ok(dropped) => {
+                    self.dropped.inc_by(dropped);
+                }
+                Err(error) => return for_later(&error),
             }
         }
     }
+
+    /// What the store cannot hold is not tried again.
+    fn count_refused(&self, told: Result<(), StoreError>) {
+        if let Err(error) = told {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "Dropped a finding that the store cannot hold");
+            self.dropped.inc();
+        }
+    }
+}
+
+fn for_later(error: &StoreError) {
+    let error = error as &dyn std::error::Error;
+    tracing::debug!(error, "Kept findings for later");
 }
 
 impl Pages {
@@ -208,23 +234,93 @@ mod tests {
             let settings = DatabaseSettings::new(database.url.clone());
             let store = Store::open(&process, &settings).await.unwrap();
             assert!(store.ready().await);
-            let place = Place {
-                rollout: "movies".to_owned(),
-                route: "GET /api/movies".into(),
-            };
+            let place = place();
             let (one, other, now) = (Book::default(), Book::default(), Timestamp::now());
-            one.noise(&place, &[finding("movies[].views")], now);
+            let views = || vec![finding("movies[].views")];
+            one.noise(&place, &views(), now);
             one.write(&store).await;
-            assert!(other.add(&place, vec![finding("movies[].views")], "a", now));
             other.read(&store, now).await;
-            assert!(!other.add(&place, vec![finding("movies[].views")], "b", now));
-            assert!(other.add(&place, vec![finding("movies[].title")], "c", now));
+            assert!(other.add(&place, views(), "a", now), "seen once");
+            one.noise(&place, &views(), now);
+            other.noise(&place, &views(), now);
+            one.write(&store).await;
+            other.write(&store).await;
+            for book in [&one, &other, &Book::default()] {
+                book.read(&store, now).await;
+                assert!(!book.add(&place, views(), "b", now), "three times");
+                assert!(book.add(&place, vec![finding("movies[].title")], "c", now));
+            }
 
-            let later = now + QUIET + Duration::from_secs(1);
+            let later = now + Duration::from_secs(7 * 24 * 60 * 60);
             other.read(&store, later).await;
-            assert!(other.add(&place, vec![finding("movies[].views")], "d", later));
-            assert_eq!(store.noise(Timestamp::MIN).await.unwrap(), []);
+            assert!(other.add(&place, views(), "d", later));
+            assert_eq!(store.noise(0).await.unwrap(), []);
             process.stop(Duration::from_secs(5)).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_cleared_is_compared_again() {
+        for database in TestDatabase::each() {
+            let process = Process::new();
+            let settings = DatabaseSettings::new(database.url.clone());
+            let store = Store::open(&process, &settings).await.unwrap();
+            assert!(store.ready().await);
+            let (book, now) = (Book::default(), Timestamp::now());
+            let views = || vec![finding("movies[].views")];
+            for _ in 0..3 {
+                book.noise(&place(), &views(), now);
+            }
+            book.write(&store).await;
+            assert!(!book.add(&place(), views(), "a", now));
+            store.forget_differences("users").await.unwrap();
+            book.read(&store, now).await;
+            assert!(!book.add(&place(), views(), "b", now), "of another rollout");
+            store.forget_differences("movies").await.unwrap();
+            book.read(&store, now).await;
+            assert!(book.add(&place(), views(), "c", now));
+            process.stop(Duration::from_secs(5)).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_store_cannot_hold_stops_nothing_and_the_rest_has_a_limit() {
+        for database in TestDatabase::each() {
+            let process = Process::new();
+            let settings = DatabaseSettings::new(database.url.clone());
+            let store = Store::open(&process, &settings).await.unwrap();
+            assert!(store.ready().await);
+            let book = Book::default();
+            let at = |second| Timestamp::from_second(second).unwrap();
+            let is_strict = store.is_shared();
+            // PostgreSQL has no text with a NUL.
+            let bad = || vec![finding("a\0")];
+            book.noise(&place(), &bad(), at(1));
+            book.add(&place(), bad(), "a", at(1));
+            book.add(&place(), vec![finding("z")], "b", at(2));
+            book.write(&store).await;
+            let kept = store.differences("movies", None, 10).await.unwrap();
+            assert!(kept.iter().any(|it| it.path == "z"), "{kept:?}");
+            assert_eq!(book.dropped.get(), if is_strict { 2 } else { 0 });
+            assert_eq!(book.pages().lines.len(), 0, "not tried again");
+
+            for index in 0..1_000 {
+                let found = finding(&format!("f{index}"));
+                book.add(&place(), vec![found], "c", at(3 + index));
+            }
+            book.write(&store).await;
+            let kept = store.differences("movies", None, 2_000).await.unwrap();
+            assert_eq!(kept.len(), 1_000);
+            assert!(kept.iter().all(|it| it.path.starts_with('f')), "the newest");
+            assert_eq!(book.dropped.get(), if is_strict { 3 } else { 2 });
+            process.stop(Duration::from_secs(5)).await.unwrap();
+        }
+    }
+
+    fn place() -> Place {
+        Place {
+            rollout: "movies".to_owned(),
+            route: "GET /api/movies".into(),
         }
     }
 
@@ -240,19 +336,16 @@ mod tests {
     #[test]
     fn findings_group_and_noisy_paths_make_no_difference() {
         let book = Book::default();
-        let place = Place {
-            rollout: "movies".to_owned(),
-            route: "GET /api/movies".into(),
-        };
+        let place = place();
         let at = |second| Timestamp::from_second(second).unwrap();
         assert!(book.add(&place, vec![finding("movies[].rating")], "a", at(1)));
         assert!(book.add(&place, vec![finding("movies[].rating")], "b", at(2)));
         assert!(!book.add(&place, Vec::new(), "c", at(3)));
-        assert!(book.noise(&place, &[finding("movies[].views")], at(4)));
-        assert!(
-            !book.noise(&place, &[finding("movies[].views")], at(4)),
-            "known"
-        );
+        for _ in 0..3 {
+            assert!(book.noise(&place, &[finding("movies[].views")], at(4)));
+        }
+        let known = book.noise(&place, &[finding("movies[].views")], at(4));
+        assert!(!known, "known");
         assert!(!book.add(&place, vec![finding("movies[].views")], "d", at(5)));
 
         let pages = book.pages();
@@ -263,6 +356,6 @@ mod tests {
             (2, at(1), at(2))
         );
         assert_eq!(lines[0].request_id, "b");
-        assert_eq!((lines[1].count, lines[1].noise), (1, 2));
+        assert_eq!((lines[1].count, lines[1].noise), (1, 4));
     }
 }

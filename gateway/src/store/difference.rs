@@ -1,9 +1,15 @@
-//! What the answers of both sides differ in, counted by route, field path and kind over all replicas.
+//! What the answers of both sides differ in, counted by route, field path and kind over all replicas. Of a rollout those
+//! are kept that were seen last, a thousand.
 
 use jiff::Timestamp;
-use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
+use sea_orm::{ConnectionTrait as _, DbErr, QueryResult, RuntimeErr, Statement};
 
 use super::{Store, StoreError, entity::time};
+
+/// So many are kept of a rollout.
+const KEPT_MAX: i64 = 1_000;
+/// More than ever gather beyond [`KEPT_MAX`]; SQLite wants a limit before an offset.
+const BEYOND_MAX: i64 = 1_000_000;
 
 /// One kind of difference at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,17 +136,57 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Forgets all differences of a rollout, so that counting begins anew.
+    /// Drops what was not seen for longest beyond [`KEPT_MAX`] of a rollout; how many that were.
+    ///
+    /// # Errors
+    /// If the store is away.
+    pub async fn trim_differences(&self, rollout: &str) -> Result<u64, StoreError> {
+        let trim = Statement::from_sql_and_values(
+            self.database.backend(),
+            "DELETE FROM rollout_differences WHERE rollout = $1 AND (route, path, kind) IN \
+             (SELECT route, path, kind FROM rollout_differences WHERE rollout = $1 \
+             ORDER BY last_us DESC, count DESC, route, path, kind LIMIT $2 OFFSET $3)",
+            [rollout.into(), BEYOND_MAX.into(), KEPT_MAX.into()],
+        );
+        self.within(async {
+            let done = self.database.connection().execute_raw(trim).await;
+            done.map(|done| done.rows_affected())
+                .map_err(StoreError::Write)
+        })
+        .await
+    }
+
+    /// Forgets all differences of a rollout and what is known as noise, so that counting begins anew.
     ///
     /// # Errors
     /// If the store is away.
     pub async fn forget_differences(&self, rollout: &str) -> Result<(), StoreError> {
+        self.forget_noise(rollout).await?;
         let forget = Statement::from_sql_and_values(
             self.database.backend(),
             "DELETE FROM rollout_differences WHERE rollout = $1",
             [rollout.into()],
         );
         self.execute(forget).await
+    }
+}
+
+impl StoreError {
+    /// Whether it is about what was to be written rather than about the store: to try it again is of no use.
+    #[must_use]
+    pub fn blames_row(&self) -> bool {
+        let Self::Write(DbErr::Exec(RuntimeErr::SqlxError(error))) = self else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| match code.len() {
+            // Data that cannot be (a NUL in a text), against a constraint, beyond a limit (an index has one).
+            5 => ["22", "23", "54"].contains(&&code[..2]),
+            // SQLite: too big, a constraint, a mismatch.
+            _ => code
+                .parse::<u32>()
+                .is_ok_and(|code| matches!(code & 0xff, 18..=20)),
+        })
     }
 }
 

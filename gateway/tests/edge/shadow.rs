@@ -11,6 +11,7 @@ use std::{
 use axum::{Json, Router, extract::Request, routing::any};
 use banyan_gateway::config::Config;
 use banyan_rollout::Percent;
+use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -137,9 +138,47 @@ async fn what_a_side_cannot_repeat_itself_is_noise() {
         rollout.shadow.noise_percent = Some(Percent::HUNDRED);
     })
     .await;
+    // Twice may be chance.
+    for count in 1..=2 {
+        answer(world.get("/api/items?id=7")).await;
+        outcome(&world, "differs", count).await;
+    }
     answer(world.get("/api/items?id=7")).await;
     outcome(&world, "same", 1).await;
-    assert_eq!(calls.load(Ordering::SeqCst), 2, "asked once more");
+    assert_eq!(calls.load(Ordering::SeqCst), 6, "asked once more each time");
+    let samples = "gateway_shadow_samples_total{rollout=\"items\",result=\"differs\"} 3";
+    assert!(world.metrics().await.contains(samples));
+}
+
+#[tokio::test]
+async fn a_second_answer_that_failed_hides_no_status() {
+    for (again, result) in [(503, "failed"), (429, "unfit")] {
+        let handler = move |request: Request| async move {
+            // Legacy has not what gRPC has, and does not like to be asked twice.
+            let is_again = request.headers().contains_key("x-banyan-shadow");
+            let status = StatusCode::from_u16(if is_again { again } else { 404 }).unwrap();
+            (status, Json(json!({"name": "found", "price": 7})))
+        };
+        let url = format!(
+            "http://{}",
+            serve(Router::new().fallback(any(handler))).await
+        );
+        let world = World::with(|config| {
+            config.set_upstream("old", url).unwrap();
+            let rollout = config.rollouts.get_mut("items").unwrap();
+            rollout.percent = Some(Percent::ZERO);
+            rollout.shadow.percent = Some(Percent::HUNDRED);
+            rollout.shadow.noise_percent = Some(Percent::HUNDRED);
+        })
+        .await;
+        for count in 1..=5 {
+            answer(world.get("/api/items?id=7")).await;
+            outcome(&world, "differs", count).await;
+        }
+        let samples =
+            format!("gateway_shadow_samples_total{{rollout=\"items\",result=\"{result}\"}} 5");
+        assert!(world.metrics().await.contains(&samples));
+    }
 }
 
 #[tokio::test]

@@ -1020,9 +1020,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists what the answers of both sides differ in, the most frequent first
-         * @description Lists what the answers of both sides differ in, the most frequent first. NO_STORE and STORE_UNAVAILABLE as
-         *     SetRolloutPercent.
+         * Lists what the answers of both sides differ in, the most frequent first, of the thousand seen last
+         * @description Lists what the answers of both sides differ in, the most frequent first, of the thousand seen last. NO_STORE and
+         *     STORE_UNAVAILABLE as SetRolloutPercent.
          */
         get: operations["RolloutService_ListRolloutDifferences"];
         put?: never;
@@ -1042,7 +1042,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Forgets the differences that were counted, so that counting begins anew: after one of them was mended */
+        /** Forgets the differences that were counted, and the noise, so that counting begins anew: after one of them was mended */
         post: operations["RolloutService_ClearRolloutDifferences"];
         delete?: never;
         options?: never;
@@ -2798,7 +2798,10 @@ export interface components {
         "banyan.rollout.v1.RolloutDifference": {
             /** @description The route, as `METHOD template`. */
             route?: string;
-            /** @description The field, by proto names, the elements of a list as `[]`: `movies[].title`. Empty for the whole answer. */
+            /**
+             * @description The field, by proto names, the elements of a list as `[]` and the entries of a map as `{}`: `movies[].title`. Empty for the
+             *     whole answer. At most 300 bytes: a longer one ends in `…`.
+             */
             field?: string;
             /** @description `status`, `unreadable`, `unknown`, `missing` (only legacy has it), `added` (only gRPC has it) or `changed`. */
             kind?: string;
@@ -2809,7 +2812,8 @@ export interface components {
             count?: string;
             /**
              * Format: int64
-             * @description In how many comparisons of one side with itself: where there are any it is noise.
+             * @description In how many comparisons of one side with itself. It is noise, and makes no difference, while it was seen three times in
+             *     the last seven days and in at least 1 per cent of such comparisons.
              */
             noise?: string;
             /**
