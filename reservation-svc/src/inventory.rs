@@ -2,9 +2,9 @@
 //!
 //! Commands queue up; the [`committer`] takes all that wait and decides them as one batch, in arrival order, each on
 //! the state that the earlier ones left. A batch is one transaction: it locks the database's `commit_head`, which allots
-//! commit sequences and the decision time (the clock, but never before the last decision), loads what its commands
-//! need, decides in memory, writes in bulk, and commits once. Bookings, cells, request ids and the events of the
-//! outbox become durable together, and only then is anybody answered.
+//! commit sequences and the decision time (the clock, where it is to be trusted, and never before the last decision),
+//! loads what its commands need, decides in memory, writes in bulk, and commits once. Bookings, cells, request ids and
+//! the events of the outbox become durable together, and only then is anybody answered.
 //!
 //! | file | what it is about |
 //! |---|---|
@@ -15,6 +15,7 @@
 //! | `ledger` | the state that a batch works on, and what it changed |
 //! | `decide` | the rules applied: one file a command |
 //! | `catalogue_cache` | what is sold, in memory |
+//! | `timekeeper` | whether the clock is to be trusted |
 //! | `catalogue` | changes of what is sold, one transaction each |
 //!
 //! **To add a command:** a variant of [`Action`] (`command.rs`), its arm in `Needs::of` (`needs.rs`), its decision in
@@ -57,6 +58,7 @@ mod sweeper;
 mod terms;
 #[cfg(test)]
 mod testing;
+mod timekeeper;
 
 use std::sync::{Arc, PoisonError};
 
@@ -71,12 +73,13 @@ use tokio::{
     },
 };
 
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Write};
 use ahead::Ahead;
 use catalogue_cache::Catalogue;
 pub(crate) use commit::Commit;
 use committer::{Committer, Waiting};
 use metrics::Metrics;
+use timekeeper::Timekeeper;
 
 pub use catalogue::{NewMovie, NewScreening};
 pub use cinema_rules::PricedScreening;
@@ -100,7 +103,7 @@ pub struct Inventory {
 
 struct Shared {
     store: Store,
-    clock: Arc<dyn Clock>,
+    time: Timekeeper,
     /// The right to ask for the database's turn, and what only its holder needs.
     turn: Mutex<InTurn>,
     committed: watch::Sender<i64>,
@@ -127,12 +130,13 @@ impl Inventory {
         answers_kept: SignedDuration,
         process: &Process,
     ) -> Self {
+        let metrics = Metrics::register(process);
         let shared = Arc::new(Shared {
             store,
-            clock,
+            time: Timekeeper::new(clock, &metrics),
             turn: Mutex::default(),
             committed: watch::channel(0).0,
-            metrics: Metrics::register(process),
+            metrics,
             answers_kept,
             together: std::sync::Mutex::default(),
         });
@@ -207,8 +211,9 @@ impl Inventory {
         let store = self.shared.store.clone();
         let begun = self.apart.spawn(async move { store.write().await });
         let write = begun.await.unwrap_or(Err(StoreError::NotReady))?;
+        let now = self.shared.decides_at(&write)?;
         Ok(Turn {
-            commit: Commit::new(write, self.now()),
+            commit: Commit::new(write, now),
             shared: &self.shared,
             _order: order,
         })
@@ -217,7 +222,12 @@ impl Inventory {
 
 impl Shared {
     fn now(&self) -> Timestamp {
-        clock::read(self.clock.as_ref())
+        self.time.now()
+    }
+
+    /// What time it is for what that write decides.
+    fn decides_at(&self, write: &Write) -> Result<Timestamp, StoreError> {
+        self.time.decides_at(write.head(), write.server_time())
     }
 
     /// Waits for this process's turn, for whoever is not the committer.

@@ -33,6 +33,7 @@ mod waitlist;
 use std::{ops::Deref, time::Duration};
 
 use banyan_mesh::database::Database;
+use jiff::Timestamp;
 use sea_orm::{
     ConnAcquireErr, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -78,6 +79,7 @@ pub struct Write {
     /// is all that is committed until this is.
     beside: Option<DatabaseConnection>,
     head: Head,
+    server_time: Option<Timestamp>,
     batch: BatchId,
     /// Whether the head was written with all that changes.
     has_advanced: bool,
@@ -139,11 +141,12 @@ impl Store {
             _ => TransactionOptions::default(),
         };
         let session = self.begin(self.database.writer(), options).await?;
-        let head = session.lock_head().await?;
+        let (head, server_time) = session.lock_head().await?;
         Ok(Write {
             session,
             beside: self.database.beside().cloned(),
             head,
+            server_time,
             batch: BatchId(Uuid::now_v7()),
             has_advanced: false,
         })
@@ -168,6 +171,12 @@ impl Write {
     /// The head as it was when the turn was taken.
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// What time it was by the database's server when the turn was taken, where it has one; older by as long as another
+    /// kept the turn and then gave it up.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.server_time
     }
 
     /// What [`Store::committed`] knows it by once it is committed.

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod it {
+    pub(crate) mod clock;
     pub(crate) mod compat_support;
     pub(crate) mod networks;
 
@@ -17,6 +18,7 @@ mod it {
     mod bookings;
     mod cancellation;
     mod cinema_rules;
+    mod clock_jumps;
     mod contacts;
     mod feed;
     mod feed_trimming;

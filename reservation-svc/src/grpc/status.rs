@@ -159,6 +159,11 @@ impl From<&StoreError> for Status {
     fn from(error: &StoreError) -> Self {
         if let StoreError::Unconfirmed { .. } = error {
             unknown(error)
+        } else if let StoreError::ClockAhead { .. } = error {
+            away(
+                "CLOCK_AHEAD",
+                "this replica's clock is ahead of time: nothing was done",
+            )
         } else if error.is_transient() {
             away("DATABASE_UNAVAILABLE", "the reservation database is away")
         } else {

@@ -22,7 +22,8 @@ const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Bench<'a> {
     pub(super) store: &'a Store,
     pub(super) metrics: &'a Metrics,
-    pub(super) now: &'a (dyn Fn() -> Timestamp + Sync),
+    /// What time it is for what that write decides.
+    pub(super) now: &'a (dyn Fn(&Write) -> Result<Timestamp, StoreError> + Sync),
     /// Whether commands wait for the next batch.
     pub(super) is_next: &'a (dyn Fn() -> bool + Sync),
 }
@@ -101,7 +102,7 @@ async fn prepare(
     let mut write = turn.ahead.take(bench.store).await?;
     timer.lap(Phase::Begin);
     let keys: Vec<AnswerKey> = commands.iter().filter_map(|it| answer::key(it)).collect();
-    let now = (bench.now)();
+    let now = (bench.now)(&write)?;
     let loaded = load(&write, &mut turn.catalogue, now, commands, &keys).await?;
     timer.lap(Phase::Load);
     let Loaded {

@@ -1,11 +1,24 @@
 //! What time it is. The only place where decisions' time comes from, so that tests can move it.
 
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
 use jiff::Timestamp;
 
 /// Says what time it is.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// Now, by a clock that people and programs set.
     fn now(&self) -> Timestamp;
+
+    /// The time gone by since some moment, by a clock that nobody sets.
+    fn elapsed(&self) -> Duration;
+
+    /// What time it is by the database's server, which says so.
+    fn of_server(&self, said: Timestamp) -> Timestamp {
+        said
+    }
 }
 
 /// The machine's clock.
@@ -15,6 +28,11 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+        FIRST.elapsed()
     }
 }
 

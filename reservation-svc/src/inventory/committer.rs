@@ -211,7 +211,7 @@ impl Committer {
         let bench = Bench {
             store: &self.shared.store,
             metrics: &self.shared.metrics,
-            now: &|| self.shared.now(),
+            now: &|write| self.shared.decides_at(write),
             is_next: &|| !self.queue.is_empty(),
         };
         match batch::run(&bench, turn, commands).await {

@@ -72,6 +72,8 @@ pub(super) struct Metrics {
     commit_seconds: Histogram,
     phases: [Histogram; Phase::ALL.len()],
     pub(super) bisected: Counter,
+    pub(super) clock_ahead: Counter,
+    pub(super) decided_ahead: Gauge,
     pub(super) expired: Counter,
     pub(super) forgotten: Counter,
 }
@@ -114,12 +116,15 @@ impl Metrics {
             commit_seconds: seconds(),
             phases: Phase::ALL.map(phase),
             bisected: Counter::default(),
+            clock_ahead: Counter::default(),
+            decided_ahead: Gauge::default(),
             expired: Counter::default(),
             forgotten: Counter::default(),
         };
         process.metrics().register(|registry| {
             let registry = registry.sub_registry_with_prefix("reservation");
             metrics.register_commands(registry);
+            metrics.register_time(registry);
             registry.register(
                 "batch_phase_seconds",
                 "What batches spend their time on",
@@ -177,6 +182,19 @@ impl Metrics {
         );
     }
 
+    fn register_time(&self, registry: &mut Registry) {
+        registry.register(
+            "clock_ahead_refusals",
+            "Batches, sweeps and changes put off because this process's clock was too far ahead",
+            self.clock_ahead.clone(),
+        );
+        registry.register(
+            "decided_ahead_seconds",
+            "Seconds that the last decision is ahead of this process's clock: time stands still for as long",
+            self.decided_ahead.clone(),
+        );
+    }
+
     pub(super) fn time_commit(&self) -> Timer<'_> {
         let now = Instant::now();
         Timer {
@@ -200,6 +218,11 @@ impl Metrics {
                 if matches!(error.as_ref(), StoreError::Unconfirmed { .. }) =>
             {
                 "OUTCOME_UNKNOWN"
+            }
+            Err(Rejection::Store(error))
+                if matches!(error.as_ref(), StoreError::ClockAhead { .. }) =>
+            {
+                "CLOCK_AHEAD"
             }
             Err(Rejection::Store(error)) if error.is_transient() => "UNAVAILABLE",
             Err(Rejection::Crowded) => "RESOURCE_EXHAUSTED",

@@ -68,15 +68,17 @@ impl Inventory {
 
     /// Sweeps once.
     pub(super) async fn sweep(&self) -> Result<Swept, Rejection> {
-        let now = self.now();
-        let idle = {
+        let (now, idle) = {
             let session = self.store().read().await?;
+            let (head, server_time) = session.head_and_time().await?;
+            let now = self.shared.time.decides_at(&head, server_time)?;
             let lapsed = session.lapsed_holds_anywhere(now, 1).await?;
-            lapsed.is_empty()
+            let idle = lapsed.is_empty()
                 && !session
                     .has_answers_before(now - self.shared.answers_kept)
                     .await?
-                && session.overdue(now, 1).await?.is_empty()
+                && session.overdue(now, 1).await?.is_empty();
+            (now, idle)
         };
         if idle {
             return Ok(Swept::All);
@@ -85,7 +87,8 @@ impl Inventory {
         let write = self.store().write().await?;
         let catalogue = &mut turn.catalogue;
         Catalogue::follow(catalogue, write.head().catalogue_version);
-        let mut ledger = Ledger::new(write.head().clone(), self.now(), Arc::clone(catalogue));
+        let clock = self.shared.decides_at(&write)?;
+        let mut ledger = Ledger::new(write.head().clone(), clock, Arc::clone(catalogue));
         let overdue = write.overdue(ledger.now, ENTRIES_MAX).await?;
         for entry in write.wait_entries_of(&overdue).await? {
             ledger.lines.add_stored(entry);
@@ -140,9 +143,10 @@ mod tests {
             request::RequestKey,
         },
         inventory::{
-            Action, Command,
+            Action, Command, Rejection,
             testing::{self, Rig},
         },
+        store::StoreError,
     };
 
     fn hold() -> Command {
@@ -174,6 +178,29 @@ mod tests {
         rig.advance(SignedDuration::from_mins(10));
         for want in [Swept::Some, Swept::All, Swept::All] {
             assert_eq!(rig.inventory.sweep().await.unwrap(), want);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_by_a_clock_that_is_ahead_ends_nothing() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let held = rig.inventory.submit(hold()).await.unwrap();
+            let head = async || {
+                let session = rig.inventory.store().read().await.unwrap();
+                session.head().await.unwrap()
+            };
+            let before = head().await;
+            rig.jump(SignedDuration::from_hours(24));
+            let swept = rig.inventory.sweep().await;
+            let Err(Rejection::Store(error)) = swept else {
+                panic!("{swept:?}")
+            };
+            assert!(matches!(*error, StoreError::ClockAhead { .. }), "{error}");
+            assert_eq!(head().await, before);
+            rig.jump(SignedDuration::from_hours(-24));
+            assert_eq!(rig.inventory.sweep().await.unwrap(), Swept::All);
+            assert_eq!(rig.inventory.submit(hold()).await.unwrap(), held);
         }
     }
 

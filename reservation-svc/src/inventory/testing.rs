@@ -1,8 +1,11 @@
 //! An inventory over a fresh database with the demo's data, on a clock that tests move.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use banyan_mesh::{
@@ -27,12 +30,26 @@ use crate::{
 /// As long as the settings have it.
 const KEPT: SignedDuration = SignedDuration::from_hours(48);
 
-/// Stands until it is moved.
-struct TestClock(AtomicI64);
+/// Stands until it is moved, in seconds.
+struct TestClock {
+    /// The true time.
+    time: AtomicI64,
+    /// How far this clock is off.
+    off: AtomicI64,
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+        let off = self.off.load(Ordering::SeqCst);
+        Timestamp::from_second(self.time.load(Ordering::SeqCst) + off).unwrap()
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(self.time.load(Ordering::SeqCst).unsigned_abs())
+    }
+
+    fn of_server(&self, _: Timestamp) -> Timestamp {
+        Timestamp::from_second(self.time.load(Ordering::SeqCst)).unwrap()
     }
 }
 
@@ -77,7 +94,10 @@ impl Rig {
         let store = Store::new(opened.unwrap());
         assert!(store.ready().await);
         let start: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
-        let clock = Arc::new(TestClock(AtomicI64::new(start.as_second())));
+        let clock = Arc::new(TestClock {
+            time: AtomicI64::new(start.as_second()),
+            off: AtomicI64::new(0),
+        });
         let inventory = Inventory::new(store, clock.clone(), KEPT, &process);
         demo::fill(&inventory).await.unwrap();
         Self {
@@ -89,6 +109,11 @@ impl Rig {
     }
 
     pub(super) fn advance(&self, by: SignedDuration) {
-        self.clock.0.fetch_add(by.as_secs(), Ordering::SeqCst);
+        self.clock.time.fetch_add(by.as_secs(), Ordering::SeqCst);
+    }
+
+    /// Sets the clock, by that much off what it says.
+    pub(super) fn jump(&self, by: SignedDuration) {
+        self.clock.off.fetch_add(by.as_secs(), Ordering::SeqCst);
     }
 }

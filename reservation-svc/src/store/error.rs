@@ -1,5 +1,6 @@
 //! What goes wrong with a database, and whether trying again may help.
 
+use jiff::SignedDuration;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// A database error.
@@ -50,6 +51,14 @@ pub enum StoreError {
         /// Why the answer was missing.
         #[source]
         source: Box<StoreError>,
+    },
+    /// By this process's clock nothing is decided: it is ahead of what vouches for it.
+    #[error("the clock is {} s ahead of {witness}", ahead.as_secs())]
+    ClockAhead {
+        /// How far.
+        ahead: SignedDuration,
+        /// Of what.
+        witness: &'static str,
     },
     /// A stored value means nothing.
     #[error("stored {what} {value:?} means nothing")]
@@ -114,23 +123,27 @@ impl StoreError {
     }
 
     /// Whether the same thing may succeed at once, on another connection: a database that cannot be reached at all
-    /// cannot be reached the next moment either.
+    /// cannot be reached the next moment either, and a clock is as wrong there.
     pub(crate) fn is_worth_another_connection(&self) -> bool {
-        let unreachable = matches!(
+        let as_bad_there = matches!(
             self,
             Self::NotReady
+                | Self::ClockAhead { .. }
                 | Self::Failed {
                     source: DbErr::ConnectionAcquire(_) | DbErr::Conn(_),
                     ..
                 }
         );
-        self.is_transient() && !unreachable
+        self.is_transient() && !as_bad_there
     }
 
     /// Whether the same thing may succeed a moment later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::NotReady | Self::Unconfirmed { .. } | Self::Undone { .. } => true,
+            Self::NotReady
+            | Self::Unconfirmed { .. }
+            | Self::Undone { .. }
+            | Self::ClockAhead { .. } => true,
             Self::Corrupt { .. } | Self::Refused { .. } | Self::Missing { .. } => false,
             Self::Failed { source, .. } => match source {
                 DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,

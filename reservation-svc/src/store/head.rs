@@ -1,7 +1,10 @@
 //! The one-row `commit_head`: which database this is, its last commit sequence and the numbers allotted so far.
 
 use jiff::Timestamp;
-use sea_orm::{EntityTrait, QuerySelect, Statement, Value};
+use sea_orm::{
+    ConnectionTrait as _, DbBackend, EntityTrait, FromQueryResult as _, QuerySelect,
+    QueryTrait as _, Select, Statement, Value, sea_query::Expr,
+};
 
 use super::{
     Session, StoreError, Write,
@@ -32,6 +35,10 @@ pub struct Head {
     pub pinned: i64,
 }
 
+/// What time it is by PostgreSQL's server, in the resolution that is stored. Asked for along with a locked row it is of
+/// when the lock was had, if another committed before; else of before the wait for it.
+const SERVER_TIME: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
 impl Session {
     /// The head of the state that this session reads.
     pub async fn head(&self) -> Result<Head, StoreError> {
@@ -39,17 +46,44 @@ impl Session {
             .one(&self.transaction)
             .await
             .during("read the commit head")?;
-        head(row)
+        row.ok_or_else(missing).and_then(head)
     }
 
-    pub(super) async fn lock_head(&self) -> Result<Head, StoreError> {
-        // Without effect on SQLite, where the transaction has the whole database already.
-        let row = commit_head::Entity::find_by_id(1)
-            .lock_exclusive()
-            .one(&self.transaction)
+    /// As [`Session::head`], and what time it is by the database's server, where it has one.
+    pub(crate) async fn head_and_time(&self) -> Result<(Head, Option<Timestamp>), StoreError> {
+        self.timed(commit_head::Entity::find_by_id(1), "read the commit head")
             .await
-            .during("lock the commit head")?;
-        head(row)
+    }
+
+    /// As [`Session::head_and_time`], with the head locked.
+    pub(super) async fn lock_head(&self) -> Result<(Head, Option<Timestamp>), StoreError> {
+        // Without effect on SQLite, where the transaction has the whole database already.
+        let query = commit_head::Entity::find_by_id(1).lock_exclusive();
+        self.timed(query, "lock the commit head").await
+    }
+
+    async fn timed(
+        &self,
+        query: Select<commit_head::Entity>,
+        operation: &'static str,
+    ) -> Result<(Head, Option<Timestamp>), StoreError> {
+        let backend = self.backend();
+        let has_server = backend != DbBackend::Sqlite;
+        let query = match has_server {
+            true => query.expr_as(Expr::cust(SERVER_TIME), "server_time"),
+            false => query,
+        };
+        let row = self.transaction.query_one_raw(query.build(backend)).await;
+        let row = row.during(operation)?.ok_or_else(missing)?;
+        let time = match has_server {
+            true => {
+                let micros = row.try_get("", "server_time").during(operation)?;
+                Some(timestamp(micros)?)
+            }
+            false => None,
+        };
+        let row = commit_head::Model::from_query_result(&row, "").during(operation)?;
+        Ok((head(row)?, time))
     }
 }
 
@@ -89,8 +123,11 @@ impl Write {
     }
 }
 
-fn head(row: Option<commit_head::Model>) -> Result<Head, StoreError> {
-    let row = row.ok_or_else(|| StoreError::corrupt("commit head", "none"))?;
+fn missing() -> StoreError {
+    StoreError::corrupt("commit head", "none")
+}
+
+fn head(row: commit_head::Model) -> Result<Head, StoreError> {
     Ok(Head {
         incarnation: row.incarnation,
         sequence: row.sequence,

@@ -1,13 +1,6 @@
 //! A reservation service with its demo's hotel and cinema, on a clock that tests move.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use banyan_mesh::{
     client::{ClientSettings, channel},
@@ -24,10 +17,12 @@ use banyan_proto::reservation::v1::{
     operator_service_client::OperatorServiceClient, waitlist_service_client::WaitlistServiceClient,
 };
 use banyan_reservation::{Settings, inventory::Clock};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use tonic::{Request, Status, transport::Channel};
 use tonic_types::StatusExt as _;
+
+pub(crate) use super::clock::TestClock;
 
 /// The most that any wait in these tests may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -38,27 +33,6 @@ pub(crate) const ALICE: &str = "alice-0123456789abcdef";
 pub(crate) const BOB: &str = "bob-0123456789abcdef";
 /// A Friday, at noon in Lisbon.
 pub(crate) const START: &str = "2026-11-20T12:00:00Z";
-
-/// A clock that stands until it is moved.
-pub(crate) struct TestClock(AtomicI64);
-
-impl TestClock {
-    pub(crate) fn at(time: &str) -> Arc<Self> {
-        let time: Timestamp = time.parse().unwrap();
-        Arc::new(Self(AtomicI64::new(time.as_microsecond())))
-    }
-
-    pub(crate) fn advance(&self, by: SignedDuration) {
-        let micros = i64::try_from(by.as_micros()).unwrap();
-        self.0.fetch_add(micros, Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
 
 /// One service in this process.
 pub(crate) struct Service {
@@ -88,7 +62,11 @@ impl Service {
     }
 
     /// Starts a service, which may not be ready yet.
-    pub(crate) async fn serve(url: &str, clock: &Arc<TestClock>, process: &Process) -> Channel {
+    pub(crate) async fn serve(
+        url: &str,
+        clock: &Arc<impl Clock + 'static>,
+        process: &Process,
+    ) -> Channel {
         let settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database: DatabaseSettings::new(url),

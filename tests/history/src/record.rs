@@ -170,7 +170,7 @@ pub enum Answer {
     /// Refused for good: a decision like any other (FAILED_PRECONDITION, ALREADY_EXISTS, ABORTED, NOT_FOUND).
     Refused(Refused),
     /// Turned away for certain with nothing done, and not kept under the request id: RESOURCE_EXHAUSTED, UNAVAILABLE with
-    /// reason OVERLOADED or DATABASE_UNAVAILABLE, a connection that was refused.
+    /// reason OVERLOADED, DATABASE_UNAVAILABLE or CLOCK_AHEAD, a connection that was refused.
     NotDone,
     /// No answer, or OUTCOME_UNKNOWN: it may have been done or not.
     Unknown,

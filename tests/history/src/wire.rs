@@ -80,7 +80,9 @@ pub fn failed(status: &Status) -> Answer {
     };
     match (status.code(), info.reason.as_str()) {
         (Code::ResourceExhausted | Code::InvalidArgument, _)
-        | (Code::Unavailable, "OVERLOADED" | "DATABASE_UNAVAILABLE") => return Answer::NotDone,
+        | (Code::Unavailable, "OVERLOADED" | "DATABASE_UNAVAILABLE" | "CLOCK_AHEAD") => {
+            return Answer::NotDone;
+        }
         (Code::FailedPrecondition | Code::Aborted | Code::AlreadyExists | Code::NotFound, _) => {}
         _ => return Answer::Unknown,
     }
