@@ -1,14 +1,22 @@
 //! Connections that break while a commit is on its way: whether it is durable is looked up, and what cannot be found out
 //! is neither told as done nor as refused.
 
+use std::{collections::HashSet, time::Duration};
+
 use banyan_proto::reservation::v1::{self, booking_service_client::BookingServiceClient};
+use jiff::{ToSpan as _, civil::date};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, transport::Channel};
 use tonic_types::StatusExt as _;
 
 use super::{
     support::*,
-    way::{Behind, Way, postgres},
+    way::{Behind, Way, postgres, waiting_for_a_lock},
 };
+
+/// Whether a batch has begun ahead shows by then, on a machine that is not busy; else it is looked for again.
+const AHEAD_WAIT: Duration = Duration::from_millis(300);
 
 async fn hold(
     bookings: &BookingServiceClient<Channel>,
@@ -72,4 +80,122 @@ async fn a_connection_that_dies_before_commit_costs_the_caller_nothing() {
     }
     service.assert_sound().await;
     behind.process.stop(LIMIT).await.unwrap();
+}
+
+/// Guests who book one night after the other until told to stop, each hold under a request id of its own, which is
+/// repeated until it is answered.
+struct Guests {
+    tasks: Vec<JoinHandle<Vec<v1::Booking>>>,
+    /// How many answers there were, and how many of them were failures.
+    answered: watch::Sender<(usize, usize)>,
+    stop: CancellationToken,
+}
+
+const GUESTS: usize = 9;
+const NIGHTS_MAX: usize = 100;
+
+impl Guests {
+    fn start(bookings: &BookingServiceClient<Channel>) -> Self {
+        let (answered, stop) = (watch::Sender::new((0, 0)), CancellationToken::new());
+        let tasks = (0..GUESTS).map(|guest| {
+            let (bookings, answered, stop) = (bookings.clone(), answered.clone(), stop.clone());
+            tokio::spawn(async move {
+                let mut booked = Vec::new();
+                while !stop.is_cancelled() && booked.len() < NIGHTS_MAX {
+                    // As many suites a night as there are.
+                    let nth = NIGHTS_MAX * (guest / 3) + booked.len();
+                    let id = format!("{guest}-{nth}");
+                    booked.push(until_held(&bookings, nth, &id, &answered).await);
+                }
+                booked
+            })
+        });
+        Self {
+            tasks: tasks.collect(),
+            answered,
+            stop,
+        }
+    }
+
+    async fn until(&self, is_so: impl FnMut(&(usize, usize)) -> bool) {
+        let mut answered = self.answered.subscribe();
+        let waiting = answered.wait_for(is_so);
+        tokio::time::timeout(LIMIT, waiting).await.unwrap().unwrap();
+    }
+
+    async fn end(self) -> Vec<v1::Booking> {
+        self.stop.cancel();
+        let booked = futures::future::join_all(self.tasks).await;
+        booked.into_iter().flat_map(Result::unwrap).collect()
+    }
+}
+
+async fn until_held(
+    bookings: &BookingServiceClient<Channel>,
+    nth: usize,
+    id: &str,
+    answered: &watch::Sender<(usize, usize)>,
+) -> v1::Booking {
+    let first = date(2026, 12, 1).saturating_add(i64::try_from(nth).unwrap().days());
+    let (from, to) = (first.to_string(), first.saturating_add(1.day()).to_string());
+    loop {
+        let mut request = suites(&from, &to, 1);
+        request.request_id = id.to_owned();
+        let answer = bookings.clone().hold_booking(by(ALICE, request)).await;
+        answered.send_modify(|(all, failed)| {
+            *all += 1;
+            *failed += usize::from(answer.is_err());
+        });
+        match answer {
+            Ok(held) => return held.into_inner().booking.unwrap(),
+            Err(status) => assert_eq!(reason(&status), "DATABASE_UNAVAILABLE", "{status:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_lost_while_the_next_batch_has_begun_is_looked_up_all_the_same() {
+    for way in [Way::LosesCommits, Way::LosesAnswers] {
+        let Some(database) = postgres() else { return };
+        let service = Service::start(database).await;
+        let behind = Behind::start(&service).await;
+        let sql = service.sql().await;
+        let before = service.events(None).await.len();
+        let guests = Guests::start(&BookingServiceClient::new(behind.channel.clone()));
+        // Until a batch waits for its COMMIT, and the next one's transaction for the head.
+        let begun = async {
+            loop {
+                behind.way.send_replace(Way::StallsCommits);
+                let waiting = waiting_for_a_lock(&sql, 1);
+                if tokio::time::timeout(AHEAD_WAIT, waiting).await.is_ok() {
+                    return;
+                }
+                let (answers, _) = *guests.answered.borrow();
+                behind.way.send_replace(Way::Sound);
+                guests.until(|(all, _)| *all > answers).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, begun).await.unwrap();
+        let (answers, _) = *guests.answered.borrow();
+        behind.way.send_replace(way);
+        guests.until(|(all, _)| *all > answers + GUESTS).await;
+        behind.way.send_replace(Way::Sound);
+        let (_, failed) = *guests.answered.borrow();
+        // What was found to be done has cost its callers nothing.
+        assert_eq!(failed > 0, way == Way::LosesCommits, "{way:?}: {failed}");
+
+        let booked = guests.end().await;
+        let names: HashSet<_> = booked.iter().map(|it| &it.name).collect();
+        assert_eq!(names.len(), booked.len(), "{way:?}");
+        // Each was done once, whatever was repeated.
+        let events = service.events(None).await.len() - before;
+        assert_eq!(events, booked.len(), "{way:?}");
+        for booking in &booked {
+            assert_eq!(&service.get(ALICE, &booking.name).await.unwrap(), booking);
+        }
+        service.assert_sound().await;
+        sql.close().await.unwrap();
+        behind.process.stop(LIMIT).await.unwrap();
+        service.stop().await;
+    }
 }

@@ -6,12 +6,12 @@ use banyan_proto::reservation::v1::{
     self, booking_service_client::BookingServiceClient, feed_service_client::FeedServiceClient,
 };
 use futures::future::join_all;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait as _, Statement};
 use tonic::{Streaming, transport::Channel};
 
 use super::{
     support::*,
-    way::{Behind, Way, postgres},
+    way::{Behind, Way, postgres, waiting_for_a_lock},
 };
 
 async fn hold_at(
@@ -38,23 +38,6 @@ async fn news(stream: &mut Streaming<v1::ReadResponse>) -> Vec<i64> {
             return events.into_iter().map(sequence).collect();
         }
     }
-}
-
-/// Until as many transactions wait for a lock.
-async fn waiting_for_a_lock(sql: &DatabaseConnection, many: i64) {
-    let query = "SELECT count(*) AS waiting FROM pg_stat_activity \
-                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let waiting = async || {
-        let statement = Statement::from_string(sql.get_database_backend(), query);
-        let row = sql.query_one_raw(statement).await.unwrap().unwrap();
-        row.try_get::<i64>("", "waiting").unwrap()
-    };
-    let until = async {
-        while waiting().await < many {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, until).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,9 @@
 //! A way to a PostgreSQL server that can be broken, and mended.
 
+use std::time::Duration;
+
 use banyan_mesh::{process::Process, testing::TestDatabase};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
@@ -20,7 +23,7 @@ pub(crate) enum Way {
     LosesAnswers,
     /// As that, and from then on nobody gets through any more.
     Ends,
-    /// The COMMIT arrives once something else is chosen.
+    /// The COMMIT goes no further until something else is chosen, and then goes that way.
     StallsCommits,
     /// The next transaction loses its connection right after it has begun; then it is sound.
     CutsOne,
@@ -30,6 +33,23 @@ pub(crate) enum Way {
 pub(crate) fn postgres() -> Option<TestDatabase> {
     let mut databases = TestDatabase::each().into_iter();
     databases.find(|it| it.url.starts_with("postgres"))
+}
+
+/// Until as many transactions wait for a lock.
+pub(crate) async fn waiting_for_a_lock(sql: &DatabaseConnection, many: i64) {
+    let query = "SELECT count(*) AS waiting FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waiting = async || {
+        let statement = Statement::from_string(sql.get_database_backend(), query);
+        let row = sql.query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get::<i64>("", "waiting").unwrap()
+    };
+    let until = async {
+        while waiting().await < many {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, until).await.unwrap();
 }
 
 /// Another service on the same database, behind a way that can be broken.
@@ -95,17 +115,17 @@ async fn carry(
             return;
         }
         let has = |text: &[u8]| bytes.windows(text.len()).any(|it| it == text);
-        let now = *how.borrow();
+        let mut now = *how.borrow();
+        if now == Way::StallsCommits && has(b"COMMIT\0") {
+            let moving = |it: &Way| *it != Way::StallsCommits;
+            now = *how.subscribe().wait_for(moving).await.unwrap();
+        }
         match now {
             Way::CutsOne if begun => {
                 how.send_replace(Way::Sound);
                 return;
             }
             Way::CutsOne => begun = has(b"BEGIN"),
-            Way::StallsCommits if has(b"COMMIT\0") => {
-                let moving = |it: &Way| *it != Way::StallsCommits;
-                how.subscribe().wait_for(moving).await.unwrap();
-            }
             Way::LosesCommits | Way::LosesAnswers | Way::Ends if has(b"COMMIT\0") => {
                 // From here on the client hears nothing any more.
                 answers.abort();
