@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Gateway(GatewayOptions),
     /// Run the reservation service
     #[command(after_help = RESERVATION_HELP)]
-    Reservation(ServiceOptions),
+    Reservation(ReservationOptions),
     /// Run the analytics service
     #[command(after_help = ANALYTICS_HELP)]
     Analytics(ServiceOptions),
@@ -76,7 +76,23 @@ Environment: RESERVATION_LISTEN (127.0.0.1:50051), OPS_LISTEN (127.0.0.1:9001), 
 (sqlite://./data/reservation.db), MONOLITH_URL (the legacy system whose movies are followed), MONOLITH_CAPABILITIES (what
 it can do besides: change-feed,update,delete,keeps-ids), BANYAN_DEMO (true fills an empty database), RESERVATION_REQUEST_ID_HOURS (48: how long a repeated request id gets the same answer),
 RESERVATION_CONTACT_RETENTION_DAYS (365: guests' contacts are erased so long after the stay or the screening),
-RESERVATION_FEED_RETENTION_DAYS (unset: the feed is kept for ever; set: older events go into its snapshot).";
+RESERVATION_FEED_RETENTION_DAYS (unset: the feed is kept for ever; set: older events go into its snapshot).
+`banyan reservation after-restore` is for a database that was restored from a backup.";
+
+const AFTER_RESTORE_HELP: &str = "\
+Use it once after each restore of the reservation database: from a dump, from a copied SQLite file, to a point in time.
+
+What was committed after the backup is gone, and its sequences are given to other events. Analytics, and whoever else reads
+the feed from a position of before, would not notice and go on in another history. So this gives the database another
+incarnation: positions of before are refused with INCARNATION_CHANGED, and their owners begin anew; analytics does so by
+itself. Bookings stay as they are. It brings the schema up to date first, and waits for a database that is away.
+
+  1. stop the reservation service        2. restore        3. run this        4. start the service
+
+It may also be run late, on PostgreSQL while services run: readers begin anew from then on. A SQLite file in use is refused.
+On PostgreSQL a service that starts recognises most restores, and moves, by itself and says so in its log.
+
+Environment: RESERVATION_DATABASE_URL (sqlite://./data/reservation.db).";
 
 const ANALYTICS_HELP: &str = "\
 Environment: ANALYTICS_LISTEN (127.0.0.1:50052), OPS_LISTEN (127.0.0.1:9002), ANALYTICS_DATABASE_URL
@@ -131,6 +147,27 @@ pub(crate) enum GatewayCommand {
         #[arg(long, default_value = "public")]
         listener: Listener,
         /// Settings in TOML; the built-in ones where absent
+        #[arg(long, env = "BANYAN_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// Options of the reservation service, and what it can do beside serving.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct ReservationOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<ReservationCommand>,
+    #[command(flatten)]
+    pub(crate) service: ServiceOptions,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ReservationCommand {
+    /// Tell the database that it was restored from a backup, and end
+    #[command(after_help = AFTER_RESTORE_HELP)]
+    AfterRestore {
+        /// Settings in TOML; environment variables beat them
         #[arg(long, env = "BANYAN_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },

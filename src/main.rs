@@ -63,7 +63,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             Some(command) => service::gateway_command(command).await?,
             None => service::gateway(options.service).await?,
         },
-        Command::Reservation(options) => service::reservation(options).await?,
+        Command::Reservation(options) => match options.command {
+            Some(command) => service::reservation_command(command).await?,
+            None => service::reservation(options.service).await?,
+        },
         Command::Analytics(options) => service::analytics(options).await?,
         Command::Webui(options) => service::webui(options).await?,
         Command::Rollout(args) => {

@@ -1,6 +1,6 @@
 //! One service in a process of its own: what a container runs.
 
-use std::{future::Future, net::SocketAddr, path::Path};
+use std::{future::Future, net::SocketAddr, path::Path, time::Duration};
 
 use banyan_gateway::config::ListenerName;
 use banyan_mesh::{
@@ -11,7 +11,10 @@ use banyan_mesh::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::cli::{GatewayCommand, Listener, ServiceOptions};
+use crate::cli::{GatewayCommand, Listener, ReservationCommand, ServiceOptions};
+
+/// What a command has begun may take so long to end.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
 
 /// The gateway. Its ops port is its own: operators' routes live there too.
 pub(crate) async fn gateway(options: ServiceOptions) -> anyhow::Result<()> {
@@ -56,6 +59,22 @@ pub(crate) async fn reservation(options: ServiceOptions) -> anyhow::Result<()> {
         |settings: Settings, process| async move { migrate(&settings, &process).await },
     )
     .await
+}
+
+/// What the reservation service does beside serving.
+pub(crate) async fn reservation_command(command: ReservationCommand) -> anyhow::Result<()> {
+    use banyan_reservation::{ENV, Settings, after_restore};
+    let ReservationCommand::AfterRestore { config } = command;
+    let settings: Settings = load(config.as_deref(), ENV)?;
+    telemetry::start(telemetry::DEFAULT_FILTER)?;
+    let process = Process::new();
+    let renewed = after_restore(&settings, &process).await?;
+    print(&format!(
+        "The reservation database, restored up to commit {}, has incarnation {} from now on.\n\
+         Positions of incarnation {} are refused: who follows the feed begins anew.\n",
+        renewed.sequence, renewed.now, renewed.before
+    ))?;
+    process.stop(DRAIN_MAX).await
 }
 
 /// The analytics service.

@@ -6,6 +6,7 @@
 //! - `grpc`: the contracts as answered here; `wire`: domain values as their messages
 //! - `feed`: how much of the feed is kept
 //! - `follow`: keeping level with the cinema monolith; `capabilities`: what that can do
+//! - `restore`: what a database is after it was restored from a backup
 //! - `demo`: something to try it out on
 
 mod capabilities;
@@ -16,6 +17,7 @@ mod follow;
 mod grpc;
 pub mod inventory;
 mod migration;
+mod restore;
 mod settings;
 pub mod store;
 mod wire;
@@ -40,6 +42,7 @@ use crate::{
 };
 
 pub use capabilities::{Capabilities, Capability};
+pub use restore::Renewed;
 pub use settings::{ENV, Settings};
 
 /// Calls in progress at most. More than can wait for a decision, so that a crowd of buyers is told to come back rather
@@ -93,7 +96,9 @@ pub async fn start_by(
         .context("setting legacy_url (MONOLITH_URL)")?;
     let answers_kept = SignedDuration::from_hours(settings.request_id_hours.get().into());
     let creator = Creator::start(movies.clone(), follower.clone(), answers_kept, process);
-    let inventory = Inventory::new(Store::new(database), clock, answers_kept, process);
+    let store = Store::new(database);
+    restore::recognise_in_background(store.clone(), process);
+    let inventory = Inventory::new(store, clock, answers_kept, process);
     inventory.sweep_in_background(process);
     inventory.forget_contacts_in_background(settings.contact_retention_days, process);
     if let Some(days) = settings.feed_retention_days {
@@ -131,6 +136,22 @@ pub async fn migrate(settings: &Settings, process: &Process) -> anyhow::Result<(
         "ended before the reservation database was migrated"
     );
     Ok(())
+}
+
+/// Gives the database another incarnation, as it needs after it was restored from a backup: whoever followed its feed
+/// begins anew. Brings it up to date first; waits for a database that is away.
+///
+/// # Errors
+/// If the database cannot be opened or changed, or the process ends before.
+pub async fn after_restore(settings: &Settings, process: &Process) -> anyhow::Result<Renewed> {
+    let store = Store::new(open(settings, process).await?);
+    anyhow::ensure!(
+        store.ready().await,
+        "ended before the reservation database was reached"
+    );
+    restore::renew(&store)
+        .await
+        .context("cannot give the reservation database another incarnation")
 }
 
 async fn open(settings: &Settings, process: &Process) -> anyhow::Result<Database> {

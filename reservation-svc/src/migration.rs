@@ -14,6 +14,7 @@ mod m0008_waitlist;
 mod m0009_rooms;
 mod m0010_following;
 mod m0011_movie_creates;
+mod m0012_origin;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_rooms::Migration),
             Box::new(m0010_following::Migration),
             Box::new(m0011_movie_creates::Migration),
+            Box::new(m0012_origin::Migration),
         ]
     }
 }

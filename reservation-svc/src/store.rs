@@ -19,6 +19,7 @@ mod head;
 mod hotel_rules;
 mod hotels;
 mod movie_creates;
+mod origin;
 mod outbox;
 mod policies;
 mod requests;

@@ -30,6 +30,7 @@ mod it {
     mod refusals;
     mod replicas;
     mod requests;
+    mod restore;
     mod restrictions;
     mod seats;
     mod starting;

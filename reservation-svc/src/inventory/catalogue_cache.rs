@@ -1,7 +1,8 @@
 //! The catalogue as decisions see it: hotels, room types with their rates, screenings with their halls and prices.
 //!
 //! It is exact, not a little stale: every change of the catalogue raises `catalogue_version` in the commit head, under
-//! whose lock a batch reads it. What was loaded under another version is forgotten. What is not there is not
+//! whose lock a batch reads it. What was loaded under another version, or of another incarnation of the database, is
+//! forgotten. What is not there is not
 //! remembered either, so that made-up names take no room. Past [`ENTRIES_MAX`] everything is forgotten: simpler than
 //! choosing, and what is sold now comes back with the next batch.
 
@@ -22,7 +23,7 @@ use crate::{
         restriction::Restriction,
         seating::Plan,
     },
-    store::{StoreError, Write},
+    store::{Head, StoreError, Write},
 };
 
 /// Rows kept in memory, far more than a chain of cinemas shows in a week. A few hundred bytes each.
@@ -31,6 +32,7 @@ const ENTRIES_MAX: usize = 300_000;
 /// What has been loaded of the catalogue.
 #[derive(Clone, Default)]
 pub(super) struct Catalogue {
+    incarnation: String,
     version: i64,
     entries: usize,
     hotels: HashMap<HotelId, Arc<Hotel>>,
@@ -142,11 +144,14 @@ impl Wanted {
 }
 
 impl Catalogue {
-    /// Makes it one of that version, without what was loaded under another, or when it has become too much.
-    pub(super) fn follow(this: &mut Arc<Self>, version: i64) {
-        if this.version != version || this.entries > ENTRIES_MAX {
+    /// Makes it the one of that head, without what was loaded under another, or when it has become too much.
+    pub(super) fn follow(this: &mut Arc<Self>, head: &Head) {
+        let is_same =
+            this.version == head.catalogue_version && this.incarnation == head.incarnation;
+        if !is_same || this.entries > ENTRIES_MAX {
             *this = Arc::new(Self {
-                version,
+                incarnation: head.incarnation.clone(),
+                version: head.catalogue_version,
                 ..Self::default()
             });
         }
@@ -326,4 +331,38 @@ impl Catalogue {
 fn missing<K: Eq + Hash, V>(wanted: HashSet<K>, known: &HashMap<K, V>) -> Vec<K> {
     let wanted = wanted.into_iter();
     wanted.filter(|key| !known.contains_key(key)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_was_loaded_is_forgotten_with_the_version_and_with_the_incarnation() {
+        let head = |incarnation: &str, catalogue_version| Head {
+            incarnation: incarnation.to_owned(),
+            sequence: 1,
+            decided_at: Timestamp::UNIX_EPOCH,
+            last_pool: 0,
+            last_item: 0,
+            catalogue_version,
+            waiting: 0,
+            pinned: 0,
+        };
+        let mut catalogue = Arc::default();
+        Catalogue::follow(&mut catalogue, &head("a", 1));
+        for (incarnation, version, is_kept) in [
+            ("a", 1, true),
+            ("a", 2, false),
+            ("b", 2, false),
+            ("b", 2, true),
+        ] {
+            let before = Arc::clone(&catalogue);
+            Catalogue::follow(&mut catalogue, &head(incarnation, version));
+            let kept = Arc::ptr_eq(&before, &catalogue);
+            assert_eq!(kept, is_kept, "{incarnation} {version}");
+        }
+    }
 }

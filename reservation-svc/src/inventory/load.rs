@@ -50,7 +50,7 @@ pub(super) async fn load(
     commands: &[&Command],
     keys: &[AnswerKey],
 ) -> Result<Loaded, StoreError> {
-    Catalogue::follow(catalogue, write.head().catalogue_version);
+    Catalogue::follow(catalogue, write.head());
     let needs = commands.iter().map(|it| Needs::of(&it.action));
     let (answers, loaded) = tokio::try_join!(
         write.answers_beside(keys),

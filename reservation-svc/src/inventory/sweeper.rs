@@ -86,7 +86,7 @@ impl Inventory {
         let mut turn = self.shared.turn().await;
         let write = self.store().write().await?;
         let catalogue = &mut turn.catalogue;
-        Catalogue::follow(catalogue, write.head().catalogue_version);
+        Catalogue::follow(catalogue, write.head());
         let clock = self.shared.decides_at(&write)?;
         let mut ledger = Ledger::new(write.head().clone(), clock, Arc::clone(catalogue));
         let overdue = write.overdue(ledger.now, ENTRIES_MAX).await?;
