@@ -91,9 +91,9 @@ struct Slowest {
 /// Prints how soon releases that are bad from the beginning are rolled back on their way.
 fn bad_releases(policy: &Policy, rollouts: usize) -> Slowest {
     println!(
-        "| bad release | rollouts | rolled back | at 1 % or before | gRPC requests until then: median | p95 | answers compared: median | p95 | all requests: median |"
+        "| bad release | rollouts | rolled back | at 1 % or before | went through 100 % | undecided | gRPC requests until then: median | p95 | answers compared: median | p95 | all requests: median |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let mut slowest = Slowest {
         requests: 0.0,
         comparisons: 0.0,
@@ -101,13 +101,17 @@ fn bad_releases(policy: &Policy, rollouts: usize) -> Slowest {
     for (index, (name, figure, world)) in worlds::bad().into_iter().enumerate() {
         let series = 100 + index as u64;
         let ends = run(rollouts, series, |seed| world.run(policy, seed));
-        let found = ends.iter().filter(|end| end.how.is_back());
-        let is_first = |end: &&End| policy.steps.first() >= Some(&end.percent);
+        let of = |chosen: &dyn Fn(&End) -> bool| {
+            percent(ends.iter().filter(|end| chosen(end)).count(), rollouts)
+        };
+        let is_first = |end: &End| policy.steps.first() >= Some(&end.percent);
         let took = |share, of: fn(&End) -> f64| until_found(&ends, share, of);
         println!(
-            "| {name} | {rollouts} | {:.1} % | {:.1} % | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} |",
-            percent(found.clone().count(), rollouts),
-            percent(found.filter(is_first).count(), rollouts),
+            "| {name} | {rollouts} | {:.1} % | {:.1} % | {:.1} % | {:.1} % | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            of(&|end| end.how.is_back()),
+            of(&|end| end.how.is_back() && is_first(end)),
+            of(&|end| end.how == How::Finished),
+            of(&|end| end.how == How::Undecided),
             took(0.5, |end| end.grpc_requests),
             took(0.95, |end| end.grpc_requests),
             took(0.5, |end| end.compared),
