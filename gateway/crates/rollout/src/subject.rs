@@ -46,7 +46,7 @@ pub trait Facts {
         None
     }
 
-    /// The client's address, as far as proxies before the gateway are trusted.
+    /// The client's address, as the proxy before the gateway saw it where that is trusted.
     fn client_address(&self) -> Option<Cow<'_, str>> {
         None
     }

@@ -1,15 +1,17 @@
 //! A field of a JSON body, found without building the document: everything else is skipped as it is read.
 //!
-//! Text, numbers and booleans can be subjects; a number counts as it is spelt, so an id beyond 2^53 stays itself. Null,
-//! lists and objects are nobody. Where a name stands twice the last one counts, as it does for most parsers. A body
-//! that is no JSON, or longer than [`BODY_BYTES_MAX`], has no fields: whoever answers will say what is wrong with it.
+//! Text, numbers and booleans can be subjects; a number counts as it is spelt, so an id stays itself however long it is,
+//! and is the same in a query. Null, lists and objects are nobody. Where a name stands twice the last one counts, as it
+//! does for most parsers. A body that is no JSON, or longer than [`BODY_BYTES_MAX`], has no fields: whoever answers will
+//! say what is wrong with it.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserializer,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::value::RawValue;
 
 /// A longer body is not searched; nor need the gateway keep more of it.
 pub const BODY_BYTES_MAX: usize = 64 << 10;
@@ -21,13 +23,13 @@ pub fn field_of_body(body: &[u8], path: &str) -> Option<String> {
         return None;
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let found = Field(Some(path)).deserialize(&mut reader).ok()?;
+    let found = Field(path).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     found
 }
 
-/// The value itself, or the rest of the path to it.
-struct Field<'p>(Option<&'p str>);
+/// The path from a value to a field inside of it.
+struct Field<'p>(&'p str);
 
 impl<'de> DeserializeSeed<'de> for Field<'_> {
     type Value = Option<String>;
@@ -37,12 +39,7 @@ impl<'de> DeserializeSeed<'de> for Field<'_> {
     }
 }
 
-impl Field<'_> {
-    fn value(&self, value: impl ToString) -> Option<String> {
-        self.0.is_none().then(|| value.to_string())
-    }
-}
-
+/// Of all but objects nothing is inside.
 impl<'de> Visitor<'de> for Field<'_> {
     type Value = Option<String>;
 
@@ -50,24 +47,24 @@ impl<'de> Visitor<'de> for Field<'_> {
         f.write_str("JSON")
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(self.value(value))
+    fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(self.value(value))
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(self.value(value))
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(self.value(value))
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(self.value(value))
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
@@ -80,23 +77,33 @@ impl<'de> Visitor<'de> for Field<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let (name, rest) = match self
-            .0
-            .map(|path| path.split_once('.').unwrap_or((path, "")))
-        {
-            Some((name, rest)) => (Some(name), Some(rest).filter(|rest| !rest.is_empty())),
-            None => (None, None),
+        let (name, rest) = match self.0.split_once('.') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (self.0, None),
         };
         let mut found = None;
-        while let Some(field) = fields.next_key::<std::borrow::Cow<'de, str>>()? {
-            if name == Some(&*field) {
+        while let Some(field) = fields.next_key::<Cow<'de, str>>()? {
+            if name != field {
+                fields.next_value::<IgnoredAny>()?;
+            } else if let Some(rest) = rest {
                 found = fields.next_value_seed(Field(rest))?;
             } else {
-                fields.next_value::<IgnoredAny>()?;
+                found = subject(fields.next_value()?).map_err(A::Error::custom)?;
             }
         }
         Ok(found)
     }
+}
+
+/// Who a value is.
+fn subject(value: &RawValue) -> serde_json::Result<Option<String>> {
+    let text = value.get();
+    Ok(match text.as_bytes().first() {
+        Some(b'"') => Some(serde_json::from_str(text)?),
+        Some(b'n' | b'[' | b'{') | None => None,
+        // As it is spelt.
+        Some(_) => Some(text.to_owned()),
+    })
 }
 
 #[cfg(test)]
@@ -126,7 +133,29 @@ mod tests {
             Some("18446744073709551615"),
         );
         check(r#"{"id": -1.5}"#, "id", Some("-1.5"));
+        check(r#"{"id":"a\nb" , "x":1}"#, "id", Some("a\nb"));
         check(r#"{"id": 1, "id": 2}"#, "id", Some("2"));
+    }
+
+    #[test]
+    fn a_number_is_who_it_is_spelt_as() {
+        let large = "18446744073709551616";
+        for number in [
+            large,
+            "18446744073709551617",
+            "123456789012345678901234567890",
+            "-9223372036854775809",
+            "1.0",
+            "1.50",
+            "1e3",
+            "-0",
+            "0",
+        ] {
+            check(&format!(r#"{{"id": {number} }}"#), "id", Some(number));
+        }
+        check(r#"{"id": 01}"#, "id", None);
+        check(r#"{"id": 1.}"#, "id", None);
+        check(r#"{"id": +1}"#, "id", None);
     }
 
     #[test]
