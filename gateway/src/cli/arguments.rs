@@ -197,7 +197,9 @@ pub enum RolloutCommand {
         #[command(flatten)]
         force: ForceArgs,
     },
-    /// Go one step further: legacy, shadow, the percentages of the policy one by one, grpc.
+    /// Go one step further: legacy, shadow, the percentages of the policy one by one, 100, grpc.
+    ///
+    /// A policy ends at its last step: from there to 100, and to grpc, only this leads.
     Promote {
         /// The rollout, such as `movies`.
         rollout: String,
@@ -216,7 +218,7 @@ pub enum RolloutCommand {
         #[command(flatten)]
         change: ChangeArgs,
     },
-    /// Let the policy go on, also after a rollback.
+    /// Let the policy go on, also after a rollback. It judges by nothing that was counted before.
     Resume {
         /// The rollout, such as `movies`.
         rollout: String,
@@ -231,7 +233,7 @@ pub enum RolloutCommand {
         /// Who and why.
         #[command(flatten)]
         change: ChangeArgs,
-        /// Back to the last percentage that the policy found good, instead of to nobody.
+        /// Back to the last lower percentage that the policy found good, if any, instead of to nobody.
         #[arg(long)]
         to_last_good: bool,
     },

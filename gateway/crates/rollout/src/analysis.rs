@@ -113,7 +113,8 @@ impl Analysis {
         }
     }
 
-    /// Goes on at another stage or percentage, on the same way.
+    /// Goes on at another stage or percentage, or begins anew at the same, on the same way: nothing that was seen before
+    /// counts, and what of the probability was spent stays spent.
     pub fn step(&mut self, stage: Stage, percent: Percent, now_ms: u64) {
         self.stage = stage;
         self.since_ms = now_ms;
@@ -309,7 +310,9 @@ impl Analysis {
                 evidence,
             },
             None => Verdict {
-                outcome: if policy.advance {
+                outcome: if self.is_last_step(policy) {
+                    Outcome::Hold(Hold::LastStep)
+                } else if policy.advance {
                     Outcome::Advance
                 } else {
                     Outcome::Hold(Hold::AdvanceByHand)
@@ -317,6 +320,10 @@ impl Analysis {
                 evidence: self.passed.clone(),
             },
         }
+    }
+
+    fn is_last_step(&self, policy: &Policy) -> bool {
+        self.stage == Stage::Split && policy.steps.iter().all(|step| *step <= self.percent())
     }
 
     fn hold(&self, policy: &Policy, now_ms: u64) -> Option<Hold> {

@@ -17,7 +17,7 @@ pub struct Policy {
     pub advance: bool,
     /// Whether it rolls back by itself; `false` only says that it would.
     pub roll_back: bool,
-    /// Per cent of subjects on the gRPC side, step by step.
+    /// Per cent of subjects on the gRPC side, step by step. The policy ends at the last one; beyond it only people go.
     #[schemars(with = "Vec<f64>")]
     pub steps: Vec<Percent>,
     /// A step lasts at least this long.
@@ -43,7 +43,7 @@ pub struct Policy {
     pub latency: Vec<LatencyBound>,
     /// How many answers may differ from the owner's.
     pub differences: DifferenceBound,
-    /// Where it rolls back to: `zero` or `last-good`.
+    /// Where it rolls back to: `zero` or `last-good`, which is the last step found good below the one in force, or 0.
     pub back_to: BackTo,
 }
 

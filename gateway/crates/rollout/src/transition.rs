@@ -12,9 +12,9 @@
 //!   with a reason, they do not. To go down nobody is asked. What nobody can answer for waits instead ([`settle`]).
 //! - `grpc` wants 100 per cent (or force). It is one-way unless the legacy system declares writes that keep ids: what is
 //!   written afterwards cannot go back. So it has to be confirmed, and is then never left; not even by force.
-//! - The policy never enters `grpc`, never raises while the follower is behind, and does nothing while paused, neither
-//!   forward nor back.
-//! - Rolling back to 0 halts: the rules send nobody to gRPC either, until somebody goes on. It pauses the policy, for a
+//! - The policy ends at its last step: beyond it, to everybody and to `grpc`, only people go. It never raises while the
+//!   follower is behind, and does nothing while paused, neither forward nor back.
+//! - To roll back is to go lower, or to 0 where nothing lower was found good. Rolling back to 0 halts: the rules send nobody to gRPC either, until somebody goes on. It pauses the policy, for a
 //!   release that was bad an hour ago is not good by itself.
 
 mod position;
@@ -48,7 +48,7 @@ pub enum Command {
     },
     /// Declares who takes the writes of the stage that it is in.
     SetWrites(Owner),
-    /// Goes to the next step, or from the last one to the next stage.
+    /// Goes to the next step, from the last one to everybody, and from there to the next stage.
     Promote,
     /// Stops the policy.
     Pause,
@@ -56,7 +56,7 @@ pub enum Command {
     Resume,
     /// Rolls back by hand.
     Abort(BackTo),
-    /// The policy goes a step forward.
+    /// The policy goes a step forward, if there is one.
     Advance,
     /// The policy rolls back.
     RollBack(BackTo),
@@ -71,7 +71,7 @@ pub enum BackTo {
     /// To nobody.
     #[default]
     Zero,
-    /// To the last percentage that was found good.
+    /// To the last percentage that was found good, if that is lower; else to nobody.
     LastGood,
 }
 
@@ -301,7 +301,9 @@ impl Moving<'_> {
     }
 
     fn promote(&mut self) -> Result<Position, Refusal> {
-        match (self.from.stage, self.next_step()) {
+        // After the last step comes everybody.
+        let everybody = (self.in_force() < Percent::HUNDRED).then_some(Percent::HUNDRED);
+        match (self.from.stage, self.next_step().or(everybody)) {
             (Stage::Split, Some(percent)) => self.set_percent(percent),
             (Stage::Shadow, _) => self.enter_split(),
             (stage, _) => {
@@ -321,13 +323,14 @@ impl Moving<'_> {
             }),
             Stage::Shadow => self.enter_split(),
             Stage::Split => {
-                let percent = self
-                    .next_step()
-                    .ok_or(Refusal::ByHand { stage: Stage::Grpc })?;
-                let last_good = self.in_force();
+                let now = self.in_force();
+                let percent = self.next_step().ok_or(match now {
+                    Percent::HUNDRED => Refusal::ByHand { stage: Stage::Grpc },
+                    percent => Refusal::LastStep { percent },
+                })?;
                 Ok(Position {
                     percent: Some(percent),
-                    last_good,
+                    last_good: now,
                     halted: false,
                     held: None,
                     ..self.from
@@ -346,15 +349,10 @@ impl Moving<'_> {
         })
     }
 
-    /// The first step above the percentage in force; 100 is always the last.
+    /// The first step above the percentage in force.
     fn next_step(&self) -> Option<Percent> {
         let now = self.in_force();
-        self.at
-            .steps
-            .iter()
-            .copied()
-            .chain([Percent::HUNDRED])
-            .find(|step| *step > now)
+        self.at.steps.iter().copied().find(|step| *step > now)
     }
 
     fn back(&mut self, to: BackTo) -> Result<Position, Refusal> {
@@ -371,7 +369,7 @@ impl Moving<'_> {
             Stage::Split => Ok(rolled_back(from, to, self.in_force())),
             Stage::Grpc => {
                 let split = self.set_stage(Stage::Split, None)?;
-                Ok(rolled_back(split, to, self.in_force()))
+                Ok(rolled_back(split, to, Percent::HUNDRED))
             }
         }
     }
@@ -380,8 +378,9 @@ impl Moving<'_> {
 fn rolled_back(from: Position, to: BackTo, now: Percent) -> Position {
     let percent = match to {
         BackTo::Zero => Percent::ZERO,
-        // What is good so far can be above what is in force only where somebody has lowered that.
-        BackTo::LastGood => from.last_good.min(now),
+        BackTo::LastGood if from.last_good < now => from.last_good,
+        // What is in force now is what was found good: there is nothing to go back to.
+        BackTo::LastGood => Percent::ZERO,
     };
     Position {
         percent: Some(percent),

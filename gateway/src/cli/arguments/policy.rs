@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 #[derive(Args, Clone, Debug, Default)]
 #[group(id = "policy", required = true, multiple = true)]
 pub struct PolicyArgs {
-    /// Per cent of subjects on the gRPC side, step by step: 1,5,25,50,100.
+    /// Per cent of subjects on the gRPC side, step by step: 1,5,25,50,100. It ends at the last one; `promote` goes beyond.
     #[arg(long, value_name = "PERCENT,..", value_delimiter = ',', num_args = 1..)]
     pub steps: Vec<Percent>,
     /// A step lasts at least so many seconds.
@@ -35,7 +35,7 @@ pub struct PolicyArgs {
     /// Whether it rolls back by itself.
     #[arg(long, value_name = "BOOL")]
     pub roll_back: Option<bool>,
-    /// Where it rolls back to.
+    /// Where it rolls back to: nobody, or the last lower percentage found good.
     #[arg(long, value_enum)]
     pub back_to: Option<BackToArg>,
     /// gRPC's failures may be this times legacy's rate; harmful from --errors-harm on.

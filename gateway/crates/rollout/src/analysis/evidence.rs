@@ -94,6 +94,8 @@ pub enum Hold {
         /// How many it takes.
         needed: u64,
     },
+    /// The step is good, and the policy has none after it.
+    LastStep,
     /// Enough traffic, but no evidence strong enough yet.
     Undecided,
     /// Something speaks against gRPC, though not enough.
@@ -176,6 +178,9 @@ impl fmt::Display for Hold {
             Self::TooFew { requests, needed } => {
                 write!(f, "undecided: {requests} of {needed} requests")
             }
+            Self::LastStep => f.write_str(
+                "last step: it is good, and the policy goes no further; promote by hand to go on",
+            ),
             Self::Undecided => f.write_str("undecided: the evidence is not strong enough yet"),
             Self::Suspicious => {
                 f.write_str("undecided: something speaks against gRPC, though not enough")

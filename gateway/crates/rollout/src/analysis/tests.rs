@@ -12,6 +12,8 @@ mod traffic;
 #[path = "../../examples/simulate/world.rs"]
 mod world;
 
+mod steps;
+
 use world::World;
 
 fn percent(value: u16) -> Percent {
@@ -357,26 +359,4 @@ proptest! {
         };
         prop_assert_eq!(judged(&merged), judged(&whole));
     }
-}
-
-#[test]
-fn only_stretches_that_could_roll_back_spend_of_the_probability() {
-    let policy = policy();
-    let mut analysis = Analysis::new(&policy, Stage::Shadow, Percent::ZERO, 0);
-    let needed = |analysis: &Analysis| analysis.evidence(&policy)[0].ln_against_needed;
-    let whole = needed(&analysis);
-    for (stage, value) in [(Stage::Shadow, 0), (Stage::Split, 0), (Stage::Split, 1)] {
-        analysis.step(stage, percent(value), 0);
-        assert!((needed(&analysis) - whole).abs() < 1e-9, "at {value} %");
-    }
-    // However little was seen there: a step may be left because of how it looks.
-    analysis.step(Stage::Split, percent(5), 0);
-    let later = needed(&analysis);
-    assert!(later > whole, "{later} after {whole}");
-    for value in [100, 1] {
-        analysis.step(Stage::Split, percent(value), 0);
-    }
-    let last = needed(&analysis);
-    analysis.step(Stage::Split, percent(5), 0);
-    assert!(last > later && needed(&analysis) > last);
 }

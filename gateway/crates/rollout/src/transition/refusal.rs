@@ -51,6 +51,11 @@ pub enum Refusal {
         /// Where to.
         stage: Stage,
     },
+    /// The steps of the policy end here.
+    LastStep {
+        /// What is in force.
+        percent: Percent,
+    },
     /// The policy is paused.
     Paused,
     /// Gradual migration is switched off.
@@ -75,6 +80,7 @@ impl Refusal {
             Self::NoWayBack => "NO_WAY_BACK",
             Self::AtTheEnd => "AT_THE_END",
             Self::ByHand { .. } => "BY_HAND",
+            Self::LastStep { .. } => "LAST_STEP",
             Self::Paused => "PAUSED",
             Self::Disabled => "MIGRATION_DISABLED",
             Self::ForcedWithoutReason => "FORCED_WITHOUT_REASON",
@@ -143,6 +149,10 @@ impl fmt::Display for Refusal {
             Self::ByHand { stage } => {
                 write!(f, "the policy never enters stage {stage}: promote by hand")
             }
+            Self::LastStep { percent } => write!(
+                f,
+                "no step of the policy is above {percent} per cent: promote by hand to go on"
+            ),
             Self::Paused => f.write_str("the policy is paused: resume it"),
             Self::Disabled => {
                 f.write_str("gradual migration is switched off: switch it on before going forward")

@@ -128,6 +128,55 @@ fn the_policy_goes_by_steps_and_never_to_the_last_stage() {
 }
 
 #[test]
+fn the_policy_ends_at_its_last_step_and_people_go_beyond() {
+    let steps = [1, 5, 10].map(percent);
+    let calm = calm(&steps);
+    let next = "split 10 by by-subject, good 5";
+    check(at(Stage::Split, 5), Command::Advance, &calm, next);
+    for value in [10, 20] {
+        let last = at(Stage::Split, value);
+        check(last, Command::Advance, &calm, "LAST_STEP");
+        let everybody = "split 100 by by-subject, good 0";
+        check(last, Command::Promote, &calm, everybody);
+    }
+    let refusal = Refusal::LastStep {
+        percent: percent(10),
+    };
+    assert_eq!(
+        refusal.to_string(),
+        "no step of the policy is above 10 per cent: promote by hand to go on"
+    );
+    check(at(Stage::Split, 100), Command::Promote, &calm, "ONE_WAY");
+}
+
+#[test]
+fn to_roll_back_is_to_go_lower() {
+    let steps = steps();
+    let keeps = Circumstances {
+        legacy_keeps_ids: true,
+        ..calm(&steps)
+    };
+    let good = |stage, good, value| Position {
+        last_good: percent(good),
+        ..at(stage, value)
+    };
+    let nobody = "split 0 by by-subject, good 0 paused halted";
+    for command in [Command::RollBack, Command::Abort] {
+        let back = command(BackTo::LastGood);
+        check(good(Stage::Split, 5, 5), back, &keeps, nobody);
+        check(good(Stage::Split, 25, 5), back, &keeps, nobody);
+        check(good(Stage::Split, 100, 100), back, &keeps, nobody);
+        let lower = "split 5 by by-subject, good 5 paused";
+        check(good(Stage::Split, 5, 6), back, &keeps, lower);
+    }
+    // In the last stage everybody is on gRPC, whatever the percentage was when it was entered.
+    let last = good(Stage::Grpc, 50, 0);
+    let back = Command::Abort(BackTo::LastGood);
+    let half = "split 50 by by-subject, good 50 paused";
+    check(last, back, &keeps, half);
+}
+
+#[test]
 fn rolling_back_halts_at_nought_and_pauses() {
     let steps = steps();
     let calm = calm(&steps);

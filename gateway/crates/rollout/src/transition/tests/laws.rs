@@ -61,9 +61,10 @@ proptest! {
     #[test]
     fn wherever_a_rollout_comes_to_stand_the_rules_hold(
         from in positions(), command in commands(), follower in followers(), weaker in prop::option::of(0..=100u16),
+        steps in prop::collection::btree_set(1..=100u16, 1..5),
         [enabled, comparable, legacy_keeps_ids, confirmed, forced] in any::<[bool; 5]>(),
     ) {
-        let steps = steps();
+        let steps: Vec<Percent> = steps.into_iter().map(percent).collect();
         let weaker = Percentages { file: weaker.map(percent), ..Percentages::default() };
         let forced_by = forced.then_some("a reason");
         let at = Circumstances {
@@ -94,10 +95,13 @@ proptest! {
                 if command == Command::Advance {
                     prop_assert!(ready && enabled);
                     prop_assert!(share(&to) > share(&from) || to.stage > from.stage);
+                    prop_assert!(steps.contains(&share(&to)));
                 }
                 if let Command::Abort(_) | Command::RollBack(_) = command {
                     prop_assert!(to.paused && to.stage <= from.stage);
-                    prop_assert!(from.stage != Stage::Split || share(&to) <= share(&from));
+                    let now = share(&from);
+                    prop_assert!(from.stage != Stage::Split || share(&to) < now || now == Percent::ZERO);
+                    prop_assert!(to.stage != Stage::Split || to.halted == (share(&to) == Percent::ZERO));
                 }
             }
         }

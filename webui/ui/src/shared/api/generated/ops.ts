@@ -886,7 +886,7 @@ export interface paths {
         /**
          * Goes one step further: from legacy to shadow, to the first percentage, to the next one, to everybody, and to stage grpc
          * @description Goes one step further: from legacy to shadow, to the first percentage, to the next one, to everybody, and to stage
-         *     grpc. Refused as SetRollout.
+         *     grpc. After the last step of the policy comes everybody. Refused as SetRollout.
          */
         post: operations["RolloutService_PromoteRollout"];
         delete?: never;
@@ -2840,7 +2840,7 @@ export interface components {
          * @description How the automatic analysis goes on.
          */
         "banyan.rollout.v1.RolloutPolicy": {
-            /** @description Percentages in the order taken. */
+            /** @description Percentages in the order taken. The analysis goes no further than the last; PromoteRollout does. */
             steps?: number[];
             /**
              * @description At least this long at each step.
@@ -2878,7 +2878,7 @@ export interface components {
             advance?: boolean;
             /** @description Whether it rolls back by itself. */
             rollBack?: boolean;
-            /** @description Whether it rolls back to the last percentage found good, instead of to nobody. */
+            /** @description Whether it rolls back to the last lower percentage found good, if any, instead of to nobody. */
             backToLastGood?: boolean;
             /** @description How many more of gRPC's answers may be failures. */
             errors?: components["schemas"]["banyan.rollout.v1.RateBound"];
@@ -5171,7 +5171,7 @@ export interface operations {
                     reason?: string;
                     /** @description Only if the rollout still has this etag; unchecked where empty. */
                     etag?: string;
-                    /** @description Back to the last percentage that the policy found good, instead of to nobody. */
+                    /** @description Back to the last lower percentage that the policy found good, if any, instead of to nobody. */
                     toLastGood?: boolean;
                 };
             };
