@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use banyan_gateway::{rollouts::Definition, store::Action};
-use banyan_mesh::testing::TestDatabase;
+use banyan_gateway::{
+    rollouts::{Definition, Operator},
+    store::{Action, Store},
+};
+use banyan_mesh::{database::DatabaseSettings, testing::TestDatabase};
 use banyan_rollout::{Policy, Side};
 use http::StatusCode;
 
-use crate::rollouts_support::{Replica, movies, operator, percent, user};
+use crate::rollouts_support::{Log, Replica, movies, operator, percent, user};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -92,5 +95,78 @@ async fn nothing_moves_while_paused() {
     }
     assert!(replica.movies().verdict.starts_with("paused; roll back"));
     assert_eq!(replica.in_force(), "50 operator v1");
+    replica.stop().await;
+}
+
+/// Good traffic until the policy says this.
+async fn good_until(replica: &Replica, said: &str) {
+    let begun = Instant::now();
+    while !replica.movies().verdict.starts_with(said) {
+        traffic(replica, false);
+        assert!(begun.elapsed() < PATIENCE, "{:?}", replica.movies());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_policy_ends_at_its_last_step_and_says_so() {
+    let database = TestDatabase::sqlite();
+    let mut definitions = quick();
+    if let Some(policy) = &mut definitions[0].policy {
+        policy.steps = vec![percent("1"), percent("50")];
+    }
+    let replica = Replica::start_with(&database.url, definitions).await;
+    let set = replica
+        .rollouts
+        .set_percent("movies", percent("50"), operator("half"));
+    set.await.unwrap();
+    good_until(&replica, "hold: last step").await;
+    assert_eq!(replica.in_force(), "50 operator v1");
+    let promote = [banyan_rollout::Command::Promote];
+    let promoted = replica
+        .rollouts
+        .command("movies", Action::Promote, &promote, operator("all"));
+    promoted.await.unwrap();
+    assert_eq!(replica.in_force(), "100 operator v2");
+    replica.stop().await;
+}
+
+#[tokio::test]
+async fn a_step_that_is_refused_reads_as_a_hold_and_is_logged_once() {
+    let log = Log::capture();
+    let database = TestDatabase::sqlite();
+    let followed = Definition {
+        has_follower: true,
+        ..quick().remove(0)
+    };
+    let replica = Replica::start_with(&database.url, vec![followed]).await;
+    let forced = Operator {
+        is_forced: true,
+        ..operator("half")
+    };
+    let set = replica
+        .rollouts
+        .set_percent("movies", percent("50"), forced);
+    set.await.unwrap();
+    let hold = "hold: the follower cannot be asked how far it is";
+    good_until(&replica, hold).await;
+    assert!(replica.movies().verdict.contains("; errors harmless"));
+    assert_eq!(replica.in_force(), "50 operator v1");
+
+    // It was tried again meanwhile, and said no more.
+    let process = banyan_mesh::process::Process::new();
+    let settings = DatabaseSettings::new(&database.url);
+    let store = Store::open(&process, &settings).await.unwrap();
+    let decided = async || store.analyses().await.unwrap()["movies"].until;
+    let (first, begun) = (decided().await, Instant::now());
+    while decided().await < first + Duration::from_secs(11) {
+        assert!(begun.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(replica.movies().verdict.starts_with(hold));
+    let text = log.text();
+    let said = text.matches("A rollout cannot be moved by its policy");
+    assert_eq!(said.count(), 1, "{text}");
+    process.stop(Duration::from_secs(5)).await.unwrap();
     replica.stop().await;
 }

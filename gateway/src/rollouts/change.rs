@@ -7,7 +7,9 @@ mod error;
 
 use std::sync::Arc;
 
-use banyan_rollout::{Circumstances, Command, Follower, Percent, Refusal, Stage, transition};
+use banyan_rollout::{
+    Circumstances, Command, Follower, Percent, Position, Refusal, Stage, transition,
+};
 use jiff::Timestamp;
 use serde_json::json;
 use tracing::info;
@@ -262,9 +264,17 @@ fn moved(state: &State, wanted: &Wanted<'_>, told: Told, now: Timestamp) -> Resu
     if position == state.position {
         return Ok(state.clone());
     }
+    let stopped = Position {
+        paused: true,
+        ..state.position
+    };
     Ok(State {
         position,
-        step_since: now,
+        // Who only stops the policy has come nowhere.
+        step_since: match position == stopped {
+            true => state.step_since,
+            false => now,
+        },
         ..state.clone()
     })
 }

@@ -6,15 +6,21 @@
 //! where the last one stopped. A holder that does not know that its lease is over does no harm: its change names the
 //! version that it saw.
 //!
+//! What was counted belongs to one coming to a stage and a percentage ([`State::step_since`](crate::store::State)). Where
+//! somebody has come back since, to the same place too, or has resumed, the analysis begins anew there: what spoke against
+//! a release that was rolled back says nothing about the one that was mended. Of the probability of a false rollback it
+//! goes on with what is left.
+//!
 //! While the store is away nothing moves by itself; what was counted meanwhile is lost, which only makes the analysis
 //! slower.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{BTreeMap, HashMap},
+    error::Error,
+    sync::Arc,
     time::Duration,
 };
 
@@ -59,18 +65,19 @@ impl Rollouts {
         let (rollouts, shutdown) = (self.clone(), process.shutdown().clone());
         let replica = Uuid::new_v4().simple().to_string();
         process.spawn("rollouts' policies", async move {
-            let decider = Decider {
+            let mut decider = Decider {
                 rollouts,
                 store,
                 replica,
-                had_lease: AtomicBool::new(false),
+                had_lease: false,
+                refused: HashMap::new(),
             };
             tokio::select! {
                 () = decider.run() => {}
                 () = shutdown.cancelled() => {}
             }
             // Another replica need not wait for its end.
-            if decider.had_lease.load(Ordering::Relaxed) {
+            if decider.had_lease {
                 let _ = decider.store.give_back(NAME, &decider.replica).await;
             }
             Ok(())
@@ -91,11 +98,13 @@ struct Decider {
     rollouts: Rollouts,
     store: Store,
     replica: String,
-    had_lease: AtomicBool,
+    had_lease: bool,
+    /// Why what a rollout's policy wants is not done, as it was last said.
+    refused: HashMap<String, String>,
 }
 
 impl Decider {
-    async fn run(&self) {
+    async fn run(&mut self) {
         if !self.store.ready().await {
             return;
         }
@@ -107,7 +116,7 @@ impl Decider {
             let result = self.round(from, now).await;
             match (&result, is_away) {
                 (Err(error), false) => warn!(
-                    error = error as &dyn std::error::Error,
+                    error = error as &dyn Error,
                     "Nothing moves by itself: a round of the policies failed"
                 ),
                 (Ok(()), true) => info!("Policies decide again"),
@@ -118,7 +127,7 @@ impl Decider {
         }
     }
 
-    async fn round(&self, from: Timestamp, now: Timestamp) -> Result<(), DeciderError> {
+    async fn round(&mut self, from: Timestamp, now: Timestamp) -> Result<(), DeciderError> {
         let with_policy = self.rollouts.with_policy();
         for live in self.rollouts.configured() {
             if live.current().state.policy().is_none() {
@@ -134,7 +143,7 @@ impl Decider {
         let lease = self.store.lease(NAME, &self.replica, now, LEASE).await?;
         let mut stored = self.store.analyses().await?;
         if lease.holder == self.replica {
-            self.had_lease.store(true, Ordering::Relaxed);
+            self.had_lease = true;
             for (live, policy) in &with_policy {
                 let before = stored.remove(live.name());
                 let after = self.decide(live, policy, before, now).await?;
@@ -167,7 +176,7 @@ impl Decider {
 
     /// Adds what has come since to the analysis of a rollout, and does what it says.
     async fn decide(
-        &self,
+        &mut self,
         live: &Live,
         policy: &Policy,
         before: Option<StoredAnalysis>,
@@ -192,17 +201,23 @@ impl Decider {
             let fresh = Analysis::new(policy, position.stage, percent, since_ms);
             (fresh, now.checked_sub(ARRIVAL).unwrap_or(now))
         });
-        if analysis.percent() != percent || analysis.stage() != position.stage {
+        let place = (position.stage, percent, since_ms);
+        if (analysis.stage(), analysis.percent(), analysis.since_ms()) != place {
             analysis.step(position.stage, percent, since_ms);
         }
+        // What was counted before is not read, however long ago that was.
+        let from = from.max(current.state.step_since);
         let until = now.checked_sub(ARRIVAL).unwrap_or(from).max(from);
         for window in self.windows(live.name(), from, until).await? {
             analysis.observe(policy, &window);
         }
         let verdict = analysis.judge(policy, ms(now));
-        let words = match position.paused {
-            true => format!("paused; {}", in_words(&verdict)),
-            false => in_words(&verdict),
+        let words = if position.paused {
+            format!("paused; {}", in_words(&verdict))
+        } else if let Err(refused) = self.act(live, &verdict, current.version).await {
+            with_metrics(format!("hold: {}", innermost(&refused)), &verdict)
+        } else {
+            in_words(&verdict)
         };
         let stored = StoredAnalysis {
             until,
@@ -211,9 +226,6 @@ impl Decider {
             verdict: json!({"words": words, "evidence": verdict.evidence}).to_string(),
         };
         self.store.put_analysis(live.name(), &stored).await?;
-        if !position.paused {
-            self.act(live, &verdict, current.version).await;
-        }
         Ok(Some(stored))
     }
 
@@ -246,9 +258,46 @@ impl Decider {
         Ok(slots.into_values().collect())
     }
 
-    async fn act(&self, live: &Live, verdict: &Verdict, version: u64) {
+    /// Does what the verdict says.
+    ///
+    /// # Errors
+    /// What stands against it; it is in the log once, until something else does or nothing any more.
+    async fn act(
+        &mut self,
+        live: &Live,
+        verdict: &Verdict,
+        version: u64,
+    ) -> Result<(), ChangeError> {
+        let done = self.try_to(live, verdict, version).await;
+        let reason = done.as_ref().err().map(|error| match error {
+            // Not its text, which may say by how much.
+            ChangeError::Refused { source, .. } => source.as_str().to_owned(),
+            error => innermost(error),
+        });
+        let before = match &reason {
+            Some(reason) => self.refused.insert(live.name().to_owned(), reason.clone()),
+            None => self.refused.remove(live.name()),
+        };
+        if let Err(error) = &done
+            && before != reason
+        {
+            warn!(
+                rollout = live.name(),
+                error = error as &dyn Error,
+                "A rollout cannot be moved by its policy: it stays until that is over"
+            );
+        }
+        done
+    }
+
+    async fn try_to(
+        &self,
+        live: &Live,
+        verdict: &Verdict,
+        version: u64,
+    ) -> Result<(), ChangeError> {
         let (action, command) = match verdict.outcome {
-            Outcome::Hold(_) => return,
+            Outcome::Hold(_) => return Ok(()),
             Outcome::Advance => (Action::Advance, Command::Advance),
             Outcome::RollBack(to) => (Action::RollBack, Command::RollBack(to)),
         };
@@ -264,17 +313,13 @@ impl Decider {
             .command_with(live.name(), action, &[command], operator, evidence)
             .await;
         match changed {
-            Ok(_) => {}
+            Ok(_) => Ok(()),
             // Somebody was faster: the next round looks at what is now.
             Err(ChangeError::Change {
                 source: StoreError::Changed { .. },
                 ..
-            }) => {}
-            Err(error) => warn!(
-                rollout = live.name(),
-                error = &error as &dyn std::error::Error,
-                "A rollout could not be moved by its policy"
-            ),
+            }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }
@@ -298,6 +343,10 @@ fn in_words(verdict: &Verdict) -> String {
         Outcome::Hold(hold) => format!("hold: {hold}"),
         outcome => outcome.as_str().replace('_', " "),
     };
+    with_metrics(outcome, verdict)
+}
+
+fn with_metrics(outcome: String, verdict: &Verdict) -> String {
     let metrics = verdict
         .evidence
         .iter()
@@ -307,6 +356,13 @@ fn in_words(verdict: &Verdict) -> String {
         .chain(metrics)
         .collect::<Vec<_>>()
         .join("; ")
+}
+
+/// What it all comes from.
+fn innermost(error: &ChangeError) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn ms(time: Timestamp) -> u64 {

@@ -26,7 +26,7 @@ pub struct State {
     /// What operators and the policy decided.
     #[serde(default)]
     pub position: Position,
-    /// Since when the position is what it is; what was counted before says nothing about it.
+    /// Since when the position is what it is, or since it was last resumed; what was counted before says nothing about it.
     #[serde(default)]
     pub step_since: Timestamp,
     /// What the weaker sources say.
@@ -136,7 +136,7 @@ impl State {
     }
 
     /// The state once this is configured, as far as the follower lets it be. What is counted begins anew at `now` where
-    /// another percentage is in force.
+    /// another percentage is in force, or migration was switched on or off.
     #[must_use]
     pub fn configured_by(
         &self,
@@ -150,7 +150,7 @@ impl State {
             configured: configured.clone(),
             ..self.clone()
         };
-        if after.in_force() != self.in_force() {
+        if after.in_force() != self.in_force() || is.enabled != was.enabled {
             after.step_since = now;
         }
         after
@@ -306,6 +306,24 @@ mod tests {
             state,
             "{json}"
         );
+    }
+
+    #[test]
+    fn what_is_counted_begins_anew_where_migration_is_switched_off_or_on() {
+        let on = State::new("movies", Position::default(), Configured::default());
+        let off = Configured {
+            enabled: false,
+            ..Configured::default()
+        };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let off = on.configured_by(&off, Follower::None, at(5));
+        assert_eq!(off.step_since, at(5));
+        assert_eq!(
+            off.configured_by(&off.configured, Follower::None, at(6)),
+            off
+        );
+        let again = off.configured_by(&on.configured, Follower::None, at(7));
+        assert_eq!(again.step_since, at(7));
     }
 
     #[test]
