@@ -54,6 +54,7 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use banyan_mesh::process::Process;
 use banyan_rollout::Percent;
+use futures::future::join_all;
 use http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
@@ -129,12 +130,12 @@ impl Rollouts {
         process: &Process,
     ) -> Self {
         let metrics = process.metrics().register(Metrics::register);
+        let mounted = join_all(definitions.iter().map(mounted_percent)).await;
         let all: BTreeMap<_, _> = definitions
             .into_iter()
-            .map(|definition| {
-                let definition = definition.steered(&steering);
-                let mounted = mounted_percent(&definition);
-                let live = Live::new(definition, mounted, &metrics);
+            .zip(mounted)
+            .map(|(definition, mounted)| {
+                let live = Live::new(definition.steered(&steering), mounted, &metrics);
                 (live.name().to_owned(), Arc::new(live))
             })
             .collect();
@@ -272,9 +273,10 @@ impl Rollouts {
 }
 
 /// What the mounted file says at the start; one that says something else than a percentage says nothing, aloud.
-fn mounted_percent(definition: &Definition) -> Option<Percent> {
-    let path = definition.percent_file.as_ref()?;
-    mounted::read(path).unwrap_or_else(|error| {
+async fn mounted_percent(definition: &Definition) -> Option<Percent> {
+    let path = definition.percent_file.clone()?;
+    let read = mounted::read_first(path).await;
+    read.unwrap_or_else(|error| {
         tracing::warn!(
             rollout = definition.name,
             error = &error as &dyn std::error::Error,

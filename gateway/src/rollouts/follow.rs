@@ -19,7 +19,7 @@ use super::{
     FIRST_READING, Rollouts,
     definition::weaker_setting,
     live::{Current, Live, PENDING_MAX, Taken},
-    mounted::{self, MountedError},
+    mounted::{self, Heard, MountedError, Readings},
     snapshot::switch_ignored,
 };
 use crate::store::{Store, StoreError, Stored};
@@ -166,46 +166,37 @@ impl Rollouts {
         let rollouts = self.clone();
         let shutdown = process.shutdown().clone();
         process.spawn("rollouts' files", async move {
-            let mut refused = HashMap::new();
+            let mut readings: HashMap<String, Readings> = HashMap::new();
             loop {
                 tokio::select! {
                     () = tokio::time::sleep(mounted::READ_EVERY) => {}
                     () = shutdown.cancelled() => return Ok(()),
                 }
                 for live in rollouts.configured() {
-                    rollouts.read_file(&live, &mut refused).await;
+                    let readings = readings.entry(live.name().to_owned()).or_default();
+                    rollouts.read_file(&live, readings).await;
                 }
             }
         });
     }
 
-    async fn read_file(&self, live: &Arc<Live>, refused: &mut HashMap<String, String>) {
+    async fn read_file(&self, live: &Arc<Live>, readings: &mut Readings) {
         let Some(path) = live.definition().percent_file.clone() else {
             return;
         };
-        // A mounted folder may be a network's: nothing else waits for it.
-        let read = tokio::task::spawn_blocking(move || mounted::read(&path)).await;
-        match read {
-            Ok(Ok(percent)) => {
-                refused.remove(live.name());
-                // What it said before may have been overtaken by another replica's: only news counts.
-                if live.mounted() == percent {
-                    return;
-                }
+        match readings.hear(mounted::read_aside(path).await) {
+            // What it said before may have been overtaken by another replica's: only news counts.
+            Heard::Says(percent) if live.mounted() != percent => {
                 if live.configure(percent) {
                     self.hear(live);
                 }
             }
-            Ok(Err(error)) => self.refuse(live, &error, refused),
-            Err(_) => {}
+            Heard::Refused(error) => self.refuse(live, &error),
+            Heard::Says(_) | Heard::Unsure | Heard::StillRefused => {}
         }
     }
 
-    fn refuse(&self, live: &Live, error: &MountedError, refused: &mut HashMap<String, String>) {
-        let why = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
-        if refused.get(live.name()) == Some(&why) {
-            return;
-        }
+    fn refuse(&self, live: &Live, error: &MountedError) {
         self.inner.metrics.percent_refused(live.name());
         warn!(
             rollout = live.name(),
@@ -213,7 +204,6 @@ impl Rollouts {
             error = error as &dyn std::error::Error,
             "Refused what a file says about a rollout: what was in force stays"
         );
-        refused.insert(live.name().to_owned(), why);
     }
 }
 

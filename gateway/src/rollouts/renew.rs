@@ -61,12 +61,7 @@ async fn mounted(live: Option<&Live>, definition: &Definition) -> Option<Percent
     let known = live.filter(|live| live.definition().percent_file == definition.percent_file);
     match known {
         Some(live) => live.mounted(),
-        None => {
-            let definition = definition.clone();
-            // A mounted folder may be a network's: nothing else waits for it.
-            let read = tokio::task::spawn_blocking(move || mounted_percent(&definition));
-            read.await.ok().flatten()
-        }
+        None => mounted_percent(definition).await,
     }
 }
 
