@@ -29,7 +29,8 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn new(address: SocketAddr) -> Peer {
         Peer {
-            address: text(address.ip().to_string()),
+            // A socket that hears both kinds of addresses spells `1.2.3.4` as `::ffff:1.2.3.4`.
+            address: text(address.ip().to_canonical().to_string()),
             alarms: Alarms::default(),
         }
     }
@@ -89,10 +90,13 @@ impl Context {
         }
     }
 
-    /// The client's own address: the first of those that are believed.
+    /// The client's own address: what the trusted proxy saw, which is the last that it was told or has added; whatever
+    /// stands before that anybody may have written. Without a proxy, the other end of the connection.
     pub(crate) fn client_address(&self) -> Option<&str> {
         let all = self.forwarded_for.to_str().ok()?;
-        all.split(',').next().map(str::trim)
+        let mut hops = all.rsplit(',').map(str::trim);
+        let peer = hops.next()?;
+        Some(hops.find(|hop| !hop.is_empty()).unwrap_or(peer))
     }
 }
 
@@ -149,17 +153,12 @@ mod tests {
     use super::*;
 
     fn context(headers: &[(&'static str, &'static str)], trust_forwarded: bool) -> Context {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| {
-                (
-                    HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                )
-            })
-            .collect();
+        let mut all = HeaderMap::new();
+        for (name, value) in headers {
+            all.append(*name, HeaderValue::from_static(value));
+        }
         Context::of(
-            &headers,
+            &all,
             None,
             &Peer::new(SocketAddr::from(([10, 0, 0, 7], 1234))),
             trust_forwarded,
@@ -176,6 +175,35 @@ mod tests {
             let id = context(&[("x-request-id", bad)], false).request_id;
             assert_eq!(id.len(), 36, "{id:?}");
         }
+    }
+
+    #[test]
+    fn the_clients_address_is_what_the_trusted_proxy_saw() {
+        let address = |values: &[&'static str], trust_forwarded| {
+            let headers: Vec<_> = values.iter().map(|it| ("x-forwarded-for", *it)).collect();
+            let context = context(&headers, trust_forwarded);
+            context.client_address().map(str::to_owned)
+        };
+        for (values, want) in [
+            (&["1.2.3.4"][..], "1.2.3.4"),
+            // The proxy has appended to what the client made up.
+            (&["6.6.6.6, 1.2.3.4"], "1.2.3.4"),
+            (&["6.6.6.6", "7.7.7.7,1.2.3.4 "], "1.2.3.4"),
+            (&["1.2.3.4, "], "1.2.3.4"),
+            (&[""], "10.0.0.7"),
+            (&[], "10.0.0.7"),
+        ] {
+            assert_eq!(address(values, true).as_deref(), Some(want), "{values:?}");
+            assert_eq!(address(values, false).as_deref(), Some("10.0.0.7"));
+        }
+    }
+
+    #[test]
+    fn an_address_is_spelt_alike_whatever_the_gateway_listens_on() {
+        let peer = Peer::new("[::ffff:1.2.3.4]:80".parse().unwrap());
+        let context = Context::of(&HeaderMap::new(), None, &peer, false);
+        assert_eq!(context.client_address(), Some("1.2.3.4"));
+        assert_eq!(context.forwarded_for, "1.2.3.4");
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub struct ListenerConfig {
     /// Requests in work at once; further ones are answered 503 before anything is parsed.
     pub concurrency_max: usize,
     /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` of a request are believed: only behind a proxy that sets them.
-    /// `GATEWAY_TRUST_FORWARDED`.
+    /// The client's address is the last one in `X-Forwarded-For`, which that proxy has set or appended; those before it
+    /// may be the client's invention. `GATEWAY_TRUST_FORWARDED`.
     pub trust_forwarded: bool,
 }
 
