@@ -20,6 +20,8 @@ use super::{
 const ACTOR_CHARS_MAX: usize = 100;
 const REASON_CHARS_MAX: usize = 500;
 const SUBJECT_CHARS_MAX: usize = 500;
+/// All that a client keeps of pins or marks, as one header.
+const SIGNED_BYTES_MAX: usize = 2_048;
 const FACTS_MAX: usize = 20;
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
@@ -138,14 +140,16 @@ impl Check {
         }
     }
 
-    /// One of a side, or as a gateway signed it: `1.g.1763712345678.KvVJBNQ0IU8uoyq-5HnXBQ`.
+    /// One of a side, or as a gateway signed them: `3.g.1763712345678.1763712375678.-1o6Nflw1wE.8PmRQjrdJ5Ggk4T6qbgeFA`.
     pub(super) fn signed(&mut self, field: &str, text: String) -> Option<String> {
-        let is_sign = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
+        let is_sign = |char: char| char.is_ascii_alphanumeric() || "._-, ".contains(char);
         match text.as_str() {
             "" => None,
             "legacy" | "grpc" => Some(text),
             signed
-                if signed.contains('.') && signed.chars().all(is_sign) && signed.len() <= 200 =>
+                if signed.contains('.')
+                    && signed.chars().all(is_sign)
+                    && signed.len() <= SIGNED_BYTES_MAX =>
             {
                 Some(text)
             }

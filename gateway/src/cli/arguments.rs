@@ -226,7 +226,7 @@ pub enum RolloutCommand {
         #[command(flatten)]
         change: ChangeArgs,
     },
-    /// Roll back at once, to nobody on gRPC, and pause the policy.
+    /// Roll back at once, to nobody on gRPC, also of those who have written there, and pause the policy.
     Abort {
         /// The rollout, such as `movies`.
         rollout: String,
@@ -342,8 +342,8 @@ fn interval(text: &str) -> Result<f64, &'static str> {
 /// What a request said about its side. Where it is not given the answer says what it would change.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CarriedArgs {
-    /// With this pin, as it came in `x-banyan-pin` or the cookie: says whether it holds at that moment. Or `legacy` or
-    /// `grpc`, for one that does.
+    /// With this pin, or several with commas, as in `x-banyan-pin` or the cookies: says whether it holds at that moment and
+    /// is of the subject. Or `legacy` or `grpc`, for one that does and is.
     #[arg(long, value_name = "PIN")]
     pub pin: Option<String>,
     /// Asking for this side with `x-banyan-force-side` and the token, `legacy` or `grpc`: says whether that was allowed.

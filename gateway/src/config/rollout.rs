@@ -52,8 +52,8 @@ pub struct RolloutConfig {
     #[serde(default, skip_serializing_if = "is_false")]
     pub shares_data: bool,
     /// What becomes of subjects when the percentage falls below them: `return` sends them back to legacy,
-    /// `stay-with-writer` keeps those on gRPC that have written there and bring the mark that they were given for it, a
-    /// cookie and the header `x-banyan-wrote`.
+    /// `stay-with-writer` keeps clients on gRPC that have written there and bring the mark that they were given for it, a
+    /// cookie and the header `x-banyan-wrote`, unless the rollout is halted. What stands in path, query or body returns.
     #[serde(default)]
     pub going_down: GoingDown,
     /// Exceptions from the percentage; the first that matches counts.

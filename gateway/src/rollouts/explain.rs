@@ -89,6 +89,7 @@ impl Rollouts {
             pins: &live.pins,
             keys: &keys,
             going_down: current.decides_by.going_down,
+            subject: (current.decides_by.algorithm).hash(&current.decides_by.salt, subject.value()),
             steering,
             today: self.inner.steering.terms(),
             is_past: moment.is_past,
@@ -97,9 +98,9 @@ impl Rollouts {
         let request = Request {
             safe: !question.is_write,
             forced: heard.forced,
-            pin: heard.pin,
+            pins: &heard.pins,
             following,
-            wrote_on: heard.wrote_on,
+            marks: &heard.marks,
             facts: &facts,
             now_ms,
             ..Request::of(&subject)

@@ -2,18 +2,22 @@
 //!
 //! A *pin* keeps reads with the side that took a write which the other side does not know yet; it lasts seconds, and beyond
 //! them until the follower has passed the write ([`banyan_rollout::Pin`]), which is why its cookie is kept for longer and
-//! taken back when it is of no use any more. A *mark* says for long that a subject has written on gRPC; it is given only where the rollout lets writers stay there when the
-//! percentage falls. A pin's cookie is named after the pin: what takes it back, an answer that may have been long on its way,
-//! takes back no other, which a write may have given meanwhile; and a new one takes the place of those that came with the
-//! write. Both are signed, so that nobody but a gateway makes one, and both work over every replica.
+//! taken back when it is of no use any more. A *mark* says for long that a client has written on gRPC; it is given only where
+//! the rollout lets writers stay there when the percentage falls. Both are of one subject, and a client holds several, of
+//! several subjects: each in a cookie of its own, and all in one header, separated by commas; the latest [`HELD_MAX`].
+//!
+//! A mark's cookie is named after its subject. A pin's is named after the pin: what takes it back, an answer that may have
+//! been long on its way, takes back no other, which a write may have given meanwhile; and a new one takes the place of those
+//! of its subject that came with the write. All are signed, so that nobody but a gateway makes one, and work over every
+//! replica.
 //!
 //! Replicas sign with the same key: the one of the settings, or one that the first of them made and the others found in
 //! the store. Until the store was read for the first time a replica signs with a key of its own, whose pins no other
 //! replica knows.
 
-use std::time::Duration;
+use std::{cmp::Reverse, iter::once, time::Duration};
 
-use banyan_rollout::{KEY_BYTES_MIN, Keys, Pin, Side};
+use banyan_rollout::{KEY_BYTES_MIN, Keys, Pin};
 use http::{HeaderName, HeaderValue, header::SET_COOKIE};
 
 use super::request::Asked;
@@ -25,9 +29,12 @@ pub(crate) const WROTE: HeaderName = HeaderName::from_static("x-banyan-wrote");
 /// A mark outlives most rollouts.
 pub(super) const MARK: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// Cookies that one answer takes back; a client that writes several times at once has several. The next answer takes back
-/// what is left.
-const TAKEN_BACK_MAX: usize = 32;
+/// As many of a kind a client keeps, which are less than 2 KiB of cookies; who writes for more subjects loses the oldest.
+const HELD_MAX: usize = 16;
+
+/// As many are read of each header and of all cookies; a client that writes several times at once has some more than it is to
+/// keep.
+const READ_MAX: usize = 2 * HELD_MAX;
 
 /// The two kinds, of one rollout.
 #[derive(Debug)]
@@ -43,8 +50,25 @@ pub(super) struct Kind {
     cookie: String,
     /// What they are signed for.
     purpose: String,
-    /// Whether the cookie of each has a name of its own, that begins with `cookie`.
+    /// Whether the cookie of each has a name of its own, rather than one for all of its subject.
     is_named: bool,
+}
+
+/// What a request carries of one kind, verified, the latest first; some may have run out.
+#[derive(Debug, Default)]
+pub(super) struct Held<'a> {
+    pub(super) pins: Vec<Pin>,
+    /// The name of the cookie that each came in; none for those of the header.
+    cookies: Vec<Option<&'a str>>,
+}
+
+/// What becomes of it.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// The names of the cookies of those that are of no more use.
+    spent: Vec<String>,
+    /// Those of the header that are, which go back with a new one.
+    kept: Vec<Pin>,
 }
 
 impl Pins {
@@ -67,60 +91,94 @@ impl Pins {
 }
 
 impl Kind {
-    /// The latest that a request carries, verified; it may have run out.
-    pub(super) fn read(&self, asked: &Asked<'_>, keys: &Keys) -> Option<Pin> {
+    /// What a request carries.
+    pub(super) fn read<'a>(&self, asked: &Asked<'a>, keys: &Keys) -> Held<'a> {
         let headers = asked.headers.get_all(&self.header).iter();
         let headers = headers.filter_map(|value| value.to_str().ok());
-        headers
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-            .chain(cookies::find_family(asked.headers, &self.cookie).map(|(_, value)| value))
-            .filter_map(|text| Pin::verify(keys, &self.purpose, text))
-            .max_by_key(|pin| pin.until_ms)
+        let headers = headers.flat_map(|value| value.split(','));
+        let headers = headers.map(|text| (text.trim(), None)).take(READ_MAX);
+        let mut cookies: Vec<_> = cookies::find_family(asked.headers, &self.cookie).collect();
+        // Browsers send the oldest first (RFC 6265 section 5.4).
+        cookies.drain(..cookies.len().saturating_sub(READ_MAX));
+        let cookies = cookies.into_iter().map(|(name, text)| (text, Some(name)));
+        let mut came: Vec<_> = headers
+            .chain(cookies)
+            .filter_map(|(text, cookie)| Some((Pin::verify(keys, &self.purpose, text)?, cookie)))
+            .collect();
+        came.sort_by_key(|(pin, _)| Reverse(pin.until_ms));
+        let (pins, cookies) = came.into_iter().unzip();
+        Held { pins, cookies }
     }
 
-    /// The headers of an answer that give a pin to the client, who keeps it for a while.
+    /// The headers of an answer that give a pin to the client, who keeps it for a while, and take back what it had before.
     pub(super) fn give(
         &self,
         pin: Pin,
         kept: Duration,
+        rest: &Rest,
         keys: &Keys,
-    ) -> [Option<(HeaderName, HeaderValue)>; 2] {
-        let text = pin.sign(keys, &self.purpose);
-        let cookie = match self.is_named {
-            true => cookie(&format!("{}.{}", self.cookie, pin.until_ms), &text, kept),
-            false => cookie(&self.cookie, &text, kept),
+    ) -> Vec<(HeaderName, HeaderValue)> {
+        let signed = |pin: &Pin| pin.sign(keys, &self.purpose);
+        let name = match self.is_named {
+            true => format!("{}.{}.{}", self.cookie, pin.until_ms, pin.subject),
+            false => format!("{}.{}", self.cookie, pin.subject),
         };
+        let all: Vec<_> = once(&pin).chain(&rest.kept).map(signed).collect();
+        let given = [
+            (self.header.clone(), all.join(", ")),
+            (SET_COOKIE, cookie(&name, &all[0], kept)),
+        ];
         // A name that no cookie can have leaves the header.
-        [(self.header.clone(), text), (SET_COOKIE, cookie)]
-            .map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)))
+        let given = given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)));
+        let replaced = rest.taken_back(&name).map(|cookie| (SET_COOKIE, cookie));
+        given.chain(replaced).collect()
+    }
+}
+
+impl Held<'_> {
+    /// What becomes of it once a request is answered: what a write is given takes the place of what is its subject's own.
+    pub(super) fn answered(
+        &self,
+        is_safe: bool,
+        is_own: impl Fn(&Pin) -> bool,
+        holds: impl Fn(&Pin) -> bool,
+    ) -> Rest {
+        match is_safe {
+            true => self.rest(HELD_MAX, |pin| !holds(pin)),
+            false => self.rest(HELD_MAX - 1, |pin| !holds(pin) || is_own(pin)),
+        }
     }
 
-    /// The cookies that take back those that a request carries: all of them, or else those of which another one of the same
-    /// side lasts longer.
-    pub(super) fn take_back(
-        &self,
-        asked: &Asked<'_>,
-        keys: &Keys,
-        are_over: bool,
-    ) -> Vec<HeaderValue> {
-        let carried = cookies::find_family(asked.headers, &self.cookie);
-        let mut carried: Vec<(&str, Pin)> = carried
-            .filter_map(|(name, text)| Some((name, Pin::verify(keys, &self.purpose, text)?)))
-            .collect();
-        if !are_over {
-            carried.sort_by_key(|(_, pin)| std::cmp::Reverse(pin.until_ms));
-            for side in [Side::Legacy, Side::Grpc] {
-                if let Some(latest) = carried.iter().position(|(_, pin)| pin.side == side) {
-                    carried.remove(latest);
-                }
+    /// What becomes of it, where as many as there is room for are kept, the latest. Of no use is also one that another of
+    /// its subject outlasts, on the same side.
+    fn rest(&self, room: usize, is_spent: impl Fn(&Pin) -> bool) -> Rest {
+        let (mut rest, mut kept) = (Rest::default(), Vec::<Pin>::new());
+        for (pin, cookie) in self.pins.iter().zip(&self.cookies) {
+            let is_twice = kept.contains(pin);
+            let outlasts = |it: &Pin| it != pin && it.subject == pin.subject && it.side == pin.side;
+            let is_full = kept.len() == room && !is_twice;
+            if is_spent(pin) || is_full || kept.iter().any(outlasts) {
+                rest.spent.extend(cookie.map(str::to_owned));
+                continue;
+            }
+            if !is_twice {
+                kept.push(*pin);
+            }
+            if cookie.is_none() && !rest.kept.contains(pin) {
+                rest.kept.push(*pin);
             }
         }
-        carried
-            .into_iter()
-            .filter_map(|(name, _)| HeaderValue::try_from(cookie(name, "", Duration::ZERO)).ok())
-            .take(TAKEN_BACK_MAX)
-            .collect()
+        rest
+    }
+}
+
+impl Rest {
+    /// Cookies that take back what is of no use any more, except one of this name.
+    pub(super) fn taken_back(&self, except: &str) -> impl Iterator<Item = HeaderValue> {
+        let spent = self.spent.iter().filter(move |name| *name != except);
+        spent.filter_map(|name| HeaderValue::try_from(cookie(name, "", Duration::ZERO)).ok())
     }
 }
 
@@ -146,6 +204,7 @@ pub(super) fn fresh_secret() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use banyan_rollout::{Algorithm, Side};
     use http::{HeaderMap, header::COOKIE};
 
     use super::*;
@@ -160,41 +219,110 @@ mod tests {
         headers
     }
 
+    fn pin(subject: &str, side: Side, until_ms: u64) -> Pin {
+        Pin {
+            side,
+            since_ms: 1,
+            until_ms,
+            subject: Algorithm::default().hash("movies", subject),
+        }
+    }
+
+    /// Name and value of the cookie that gives one.
+    fn given(kind: &Kind, pin: Pin, keys: &Keys) -> (String, String) {
+        let given = kind.give(pin, Duration::from_secs(9), &Rest::default(), keys);
+        let cookie = given[1].1.to_str().unwrap();
+        let (pair, rest) = cookie.split_once(';').unwrap();
+        assert_eq!(rest, " Path=/; Max-Age=9; HttpOnly; SameSite=Lax");
+        let (name, value) = pair.split_once('=').unwrap();
+        (name.to_owned(), value.to_owned())
+    }
+
+    fn taken_back(rest: &Rest) -> Vec<String> {
+        let cookies = rest
+            .taken_back("")
+            .map(|it| it.to_str().unwrap().to_owned());
+        let end = "=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax";
+        cookies
+            .map(|it| it.strip_suffix(end).unwrap().to_owned())
+            .collect()
+    }
+
     #[test]
     fn only_what_came_is_taken_back() {
         let keys = keys_of("secret").unwrap();
         let kind = Pins::of("movies").pin;
-        let given = |until_ms| {
-            let pin = Pin {
-                side: Side::Legacy,
-                since_ms: 1,
-                until_ms,
-            };
-            let [_, cookie] = kind.give(pin, Duration::from_secs(9), &keys);
-            let cookie = cookie.unwrap().1.to_str().unwrap().to_owned();
-            let (pair, rest) = cookie.split_once(';').unwrap();
-            assert_eq!(rest, " Path=/; Max-Age=9; HttpOnly; SameSite=Lax");
-            let (name, value) = pair.split_once('=').unwrap();
-            (name.to_owned(), value.to_owned())
-        };
-        let (first, second) = (given(10), given(20));
-        assert_eq!(first.0, "banyan_pin_movies.10");
+        let alice = |until_ms| pin("alice", Side::Legacy, until_ms);
+        let [first, second] = [10, 20].map(|until_ms| given(&kind, alice(until_ms), &keys));
+        assert_eq!(first.0, "banyan_pin_movies.10.-1o6Nflw1wE");
+        let old = "1.g.1763712345678.KvVJBNQ0IU8uoyq-5HnXBQ";
         let headers = carrying(&[
             (&first.0, &first.1),
             ("banyan_pin_movies.30", "forged"),
+            ("banyan_pin_movies.40", old),
             ("banyan_pin_movies_too.10", &first.1),
         ]);
-        let asked = Asked::of(&headers);
-        assert_eq!(kind.read(&asked, &keys).unwrap().until_ms, 10);
-        let taken_back = kind.take_back(&asked, &keys, true);
-        let want = "banyan_pin_movies.10=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax";
-        assert_eq!(taken_back, [want]);
+        let held = kind.read(&Asked::of(&headers), &keys);
+        assert_eq!(held.pins, [alice(10)]);
+        assert_eq!(taken_back(&held.rest(9, |_| true)), [first.0.as_str()]);
 
-        // A client with both goes by the later one.
+        // Of two of one subject and side the later one is enough.
         let headers = carrying(&[(&second.0, &second.1), (&first.0, &first.1)]);
-        let asked = Asked::of(&headers);
-        assert_eq!(kind.read(&asked, &keys).unwrap().until_ms, 20);
-        assert_eq!(kind.take_back(&asked, &keys, true).len(), 2);
-        assert_eq!(kind.take_back(&asked, &keys, false), [want]);
+        let held = kind.read(&Asked::of(&headers), &keys);
+        assert_eq!(held.pins, [alice(20), alice(10)]);
+        assert_eq!(taken_back(&held.rest(9, |_| true)).len(), 2);
+        assert_eq!(taken_back(&held.rest(9, |_| false)), [first.0.as_str()]);
+    }
+
+    #[test]
+    fn pins_of_several_subjects_are_held_at_once_and_the_oldest_are_given_up() {
+        let keys = keys_of("secret").unwrap();
+        let kind = Pins::of("movies").pin;
+        let of = |n: u64| pin(&format!("screening {n}"), Side::Grpc, 100 + n);
+        let cookies: Vec<_> = (0..40).map(|n| given(&kind, of(n), &keys)).collect();
+        let cookies: Vec<_> = cookies
+            .iter()
+            .map(|it| (it.0.as_str(), it.1.as_str()))
+            .collect();
+        let mut headers = carrying(&cookies);
+        let held = kind.read(&Asked::of(&headers), &keys);
+        let latest: Vec<_> = (8..40).rev().map(of).collect();
+        assert_eq!(held.pins, latest);
+        let rest = held.rest(HELD_MAX, |_| false);
+        let oldest: Vec<_> = cookies[8..24].iter().rev().map(|it| it.0).collect();
+        assert_eq!(taken_back(&rest), oldest);
+        let kept: Vec<_> = cookies
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .collect();
+        assert!(kept[..HELD_MAX].iter().sum::<usize>() < 2_048);
+
+        // As a header they come back in one, with the new one before them.
+        let old = [of(1), of(2)]
+            .map(|pin| pin.sign(&keys, "movies"))
+            .join(", ");
+        headers.clear();
+        headers.insert(PIN, old.parse().unwrap());
+        let rest = kind
+            .read(&Asked::of(&headers), &keys)
+            .rest(9, |pin| *pin == of(1));
+        let header = &kind.give(of(3), Duration::from_secs(9), &rest, &keys)[0];
+        headers.insert(header.0.clone(), header.1.clone());
+        let held = kind.read(&Asked::of(&headers), &keys);
+        assert_eq!(held.pins, [of(3), of(2)]);
+    }
+
+    #[test]
+    fn a_mark_takes_the_place_of_the_one_before_and_takes_nothing_back_by_its_own_name() {
+        let keys = keys_of("secret").unwrap();
+        let kind = Pins::of("movies").mark;
+        let mark = |until_ms| pin("alice", Side::Grpc, until_ms);
+        let (name, value) = given(&kind, mark(10), &keys);
+        assert_eq!(name, "banyan_wrote_movies.-1o6Nflw1wE");
+        let headers = carrying(&[(&name, &value)]);
+        let rest = kind.read(&Asked::of(&headers), &keys).rest(9, |_| true);
+        assert_eq!(taken_back(&rest), [name]);
+        let given = kind.give(mark(20), Duration::from_secs(9), &rest, &keys);
+        assert_eq!(given.len(), 2, "{given:?}");
     }
 }

@@ -8,15 +8,15 @@ use std::{
 
 use banyan_rollout::{
     Attempt, Bucket, Decision, Failure, Following, GoingDown, NoFallback, Owner, Pin, PinState,
-    Policy, Reason, Request, Shadow, Side, Subject, decide,
+    Policy, Reason, Request, Shadow, Side, Subject, SubjectKind, decide,
 };
-use http::{HeaderName, HeaderValue, StatusCode, header::SET_COOKIE};
+use http::{HeaderName, HeaderValue, StatusCode};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use super::{
     Live, Steering,
-    pins::MARK,
+    pins::{Held, MARK, Rest},
     request::{Asked, FORCE_SIDE, FORCE_TOKEN},
 };
 use crate::sent::Unseen;
@@ -42,14 +42,15 @@ pub struct Ruling {
     pub shadow: Option<Shadow>,
     /// `Set-Cookie` for the answer, where the client brought no subject and was given one.
     pub set_cookie: Option<HeaderValue>,
-    /// Take back the cookies of pins that have ended, or that another takes the place of.
-    taken_back: Vec<HeaderValue>,
+    /// What becomes of the pins that came with it, and of the marks once it is given one.
+    pins: Rest,
+    marks: Rest,
     decision: Decision,
     rollout: Arc<Live>,
     writes: Owner,
     has_fallback: bool,
     honours_request_ids: bool,
-    pin: Option<Pin>,
+    kind: SubjectKind,
     is_safe: bool,
     /// How gRPC failed, where legacy answers for it.
     fell_back: Option<Failure>,
@@ -72,18 +73,13 @@ impl Ruling {
         let state = &current.decides_by;
         let keys = steering.keys.load();
         let now_ms = now_ms();
-        let pin = rollout.pins.pin.read(asked, &keys);
-        let following = pin.and_then(|_| rollout.passed.following(steering.pin_max));
-        let taken_back = match pin.map(|pin| seen(&rollout, pin, now_ms, following)) {
-            None => Vec::new(),
-            Some(PinState::Young | PinState::Waiting) if asked.is_safe => {
-                rollout.pins.pin.take_back(asked, &keys, false)
-            }
-            Some(_) => rollout.pins.pin.take_back(asked, &keys, true),
-        };
-        let wrote = match state.going_down {
+        let pins = rollout.pins.pin.read(asked, &keys);
+        let following = rollout.passed.following(steering.pin_max);
+        let following = following.filter(|_| !pins.pins.is_empty());
+        look(&rollout, &pins.pins, now_ms, following);
+        let marks = match state.going_down {
             GoingDown::StayWithWriter => rollout.pins.mark.read(asked, &keys),
-            GoingDown::Return => None,
+            GoingDown::Return => Held::default(),
         };
         let is_sampled = state.shadow > banyan_rollout::Percent::ZERO;
         let decision = decide(
@@ -93,16 +89,21 @@ impl Ruling {
                 safe: asked.is_safe,
                 comparable: asked.is_comparable,
                 forced: forced(asked, steering),
-                pin,
+                pins: &pins.pins,
                 following,
-                wrote_on: wrote
-                    .filter(|mark| mark.holds(now_ms, None))
-                    .map(|mark| mark.side),
+                marks: &marks.pins,
                 facts: asked,
                 now_ms,
                 chance: is_sampled.then(chance).unwrap_or_default(),
             },
         );
+        let kind = subject.kind();
+        let is_own = |pin: &Pin| pin.subject == decision.subject;
+        let is_given = kind == SubjectKind::Given;
+        let holds = |pin: &Pin| pin.holds(now_ms, following);
+        let pins = pins.answered(asked.is_safe, is_own, holds);
+        let holds = |mark: &Pin| mark.holds(now_ms, None);
+        let marks = marks.answered(asked.is_safe, |mark| is_given || is_own(mark), holds);
         let (version, writes, has_fallback) = (current.version, state.writes, current.has_fallback);
         let honours_request_ids = current.honours_request_ids;
         drop(current);
@@ -113,13 +114,14 @@ impl Ruling {
             version,
             shadow: decision.shadow,
             set_cookie,
-            taken_back,
+            pins,
+            marks,
             decision,
             rollout,
             writes,
             has_fallback,
             honours_request_ids,
-            pin: pin.filter(|pin| pin.holds(now_ms, following)),
+            kind,
             is_safe: asked.is_safe,
             fell_back: None,
             unseen,
@@ -149,8 +151,8 @@ impl Ruling {
     /// What the answer brings whatever becomes of it.
     pub(crate) fn cookies(&self) -> Vec<HeaderValue> {
         // Not with a write, which may not be done: its answer takes back what it brings another one for.
-        let ended = self.taken_back.iter().filter(|_| self.is_safe);
-        self.set_cookie.iter().chain(ended).cloned().collect()
+        let ended = self.pins.taken_back("").filter(|_| self.is_safe);
+        self.set_cookie.iter().cloned().chain(ended).collect()
     }
 
     /// Whether a body has to be kept, so that legacy could answer for gRPC.
@@ -187,23 +189,25 @@ impl Ruling {
             safe: self.is_safe,
             request_id_honoured: has_request_id && self.honours_request_ids,
             writes: self.writes,
-            pinned: self.pin.map(|pin| pin.side),
+            pinned: self.decision.pinned,
             repeated: self.fell_back.is_some(),
             answer_begun: false,
             too_late: false,
         }
     }
 
-    /// Whether subjects that write on this side are told so.
+    /// Whether who writes on this side is told so. What many clients write to stays for none of them.
     pub(crate) fn marks_writers(&self) -> bool {
         let state = self.rollout.current();
-        self.side == Side::Grpc && state.decides_by.going_down == GoingDown::StayWithWriter
+        self.side == Side::Grpc
+            && self.kind != SubjectKind::Entity
+            && state.decides_by.going_down == GoingDown::StayWithWriter
     }
 
     /// Headers for the answer to a write that succeeded. `is_known`: whether the other side knows of it.
     ///
-    /// Where nobody follows, a write that went by a pin against the percentage gives no new one: else who writes often would
-    /// never be moved.
+    /// Where nobody follows, a write that a pin alone has kept with its side gives no new one: else who writes often would
+    /// never be moved. A client that shows no subject gets one: it would be anybody else with the next request.
     #[must_use]
     pub fn after_write(
         &self,
@@ -216,27 +220,24 @@ impl Ruling {
             side: self.side,
             since_ms: now_ms,
             until_ms: now_ms.saturating_add(millis(duration)),
+            subject: self.decision.subject,
         };
         let following = self.rollout.passed.following(steering.pin_max);
-        let went_by_pin = self.reason == Reason::Pin && !self.decision.dealt;
-        let is_last = went_by_pin && following.is_none();
-        let is_pinned = !is_known && !is_last;
-        let pin = is_pinned.then(|| {
+        let is_last = self.decision.moved && self.kind != SubjectKind::Given && following.is_none();
+        let pin = (!is_known && !is_last).then(|| {
             self.rollout.pinned();
-            let pin = lasting(steering.pin);
             let kept = match following.filter(|_| self.side == Side::Legacy) {
                 Some(_) => steering.pin_max,
                 None => steering.pin,
             };
-            pins.pin.give(pin, kept, &keys)
+            let pin = lasting(steering.pin);
+            pins.pin.give(pin, kept, &self.pins, &keys)
         });
-        let mark = self
-            .marks_writers()
-            .then(|| pins.mark.give(lasting(MARK), MARK, &keys));
-        let given = pin.into_iter().chain(mark).flatten();
-        let taken_back = self.taken_back.iter().filter(|_| is_pinned);
-        let taken_back = taken_back.map(|cookie| (SET_COOKIE, cookie.clone()));
-        given.flatten().chain(taken_back).collect()
+        let mark = self.marks_writers().then(|| {
+            let mark = lasting(MARK);
+            pins.mark.give(mark, MARK, &self.marks, &keys)
+        });
+        pin.into_iter().chain(mark).flatten().collect()
     }
 
     /// What is to be compared with the answer, where anything is. A request that fell back has been asked on both sides
@@ -312,16 +313,15 @@ impl Comparison {
     }
 }
 
-/// What has become of a pin. What is still missing to say that it has ended is asked for, off the way of requests.
-fn seen(rollout: &Live, pin: Pin, now_ms: u64, following: Option<Following>) -> PinState {
-    if pin.asks(now_ms, following) {
+/// Looks at what has become of pins. What is still missing to say that they have ended is asked for, off the way of requests.
+fn look(rollout: &Live, pins: &[Pin], now_ms: u64, following: Option<Following>) {
+    if pins.iter().any(|pin| pin.asks(now_ms, following)) {
         rollout.passed.want();
     }
-    let state = pin.state(now_ms, following);
-    if state == PinState::GivenUp {
+    let is_given_up = |pin: &Pin| pin.state(now_ms, following) == PinState::GivenUp;
+    if pins.iter().any(is_given_up) {
         rollout.metrics.pin_given_up(rollout.name());
     }
-    state
 }
 
 /// The side that somebody asks for who may.
@@ -362,5 +362,6 @@ fn mint(cookie: &str) -> (Subject, Option<HeaderValue>) {
     let header =
         format!("{cookie}={subject}; Path=/; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Lax");
     // A cookie's name is a token and the value is hexadecimal, so this is always a header.
-    (Subject::new(subject), HeaderValue::try_from(header).ok())
+    let subject = Subject::of(subject, SubjectKind::Given);
+    (subject, HeaderValue::try_from(header).ok())
 }

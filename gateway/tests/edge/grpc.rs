@@ -1,6 +1,7 @@
 //! gRPC and gRPC-Web clients on the port of the REST routes.
 
 mod calls;
+mod entities;
 mod legacy;
 mod limits;
 mod own;

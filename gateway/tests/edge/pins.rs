@@ -322,3 +322,58 @@ async fn where_nobody_follows_every_write_is_pinned_unless_data_are_shared() {
     let called_back = called(&world, &on_side("grpc")).await;
     assert!(!called_back.metadata().contains_key("x-banyan-pin"));
 }
+
+#[tokio::test]
+async fn a_pinned_write_is_pinned_again_unless_the_pin_alone_keeps_a_known_subject_there() {
+    let world = World::with(|config| {
+        let items = config.rollouts.get_mut("items").unwrap();
+        items.follow = None;
+        items.rules = vec![
+            serde_json::from_value(json!({"name": "early", "user_agent": "early", "side": "grpc"}))
+                .unwrap(),
+        ];
+        config.steering.pin_s = 3_600;
+    })
+    .await;
+    set_percent(&world, 0).await;
+    let writes = |user: Option<&str>, agent: &str, pin: Option<&str>| {
+        let item = json!({"title": "Tea", "price": 1});
+        let headers = [
+            ("x-user-id", user),
+            ("user-agent", Some(agent)),
+            ("x-banyan-pin", pin),
+        ];
+        let write =
+            headers
+                .into_iter()
+                .fold(world.post("/api/items", &item), |it, (name, value)| {
+                    value
+                        .into_iter()
+                        .fold(it, |it, value| it.header(name, value))
+                });
+        async move {
+            let written = write.send().await.unwrap();
+            (side(&written), header(&written, "x-banyan-pin"))
+        }
+    };
+    let user = on_side("grpc");
+    // The rule has it there anyhow.
+    let (first, pin) = writes(Some(&user), "early", None).await;
+    let (again, new) = writes(Some(&user), "early", pin.as_deref()).await;
+    assert_eq!((first.as_str(), again.as_str()), ("grpc", "grpc"));
+    assert!(new.is_some(), "the next read is to find this write");
+
+    let (first, nobody) = writes(None, "late", None).await;
+    let (_, known) = writes(Some(&user), "late", None).await;
+    assert_eq!(first, "legacy");
+    set_percent(&world, 100).await;
+    eventually("the change is in force", || async {
+        reads_on(&world, &user, None).await == "grpc"
+    })
+    .await;
+    // Known by nothing but the pin: without a new one the next request would be anybody's.
+    let (again, new) = writes(None, "late", nobody.as_deref()).await;
+    assert_eq!((again.as_str(), new.is_some()), ("legacy", true));
+    let (again, new) = writes(Some(&user), "late", known.as_deref()).await;
+    assert_eq!((again.as_str(), new), ("legacy", None));
+}

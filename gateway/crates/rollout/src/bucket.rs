@@ -15,6 +15,7 @@
 
 use std::fmt;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -25,6 +26,10 @@ pub const BUCKETS: u16 = 10_000;
 /// A subject's place in a rollout, 0 to 9,999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bucket(u16);
+
+/// Tells one subject from others without naming it: the 64 bits that its bucket is made of. As text, 11 characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SubjectHash(u64);
 
 /// How subjects are dealt; the rollout's for life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -50,12 +55,33 @@ impl Algorithm {
         (name == Self::Sha256V1.as_str()).then_some(Self::Sha256V1)
     }
 
-    /// Where `subject` stands in the rollout that has this `salt`.
+    /// What `subject` is in the rollout that has this `salt`.
     #[must_use]
-    pub fn bucket(self, salt: &str, subject: &str) -> Bucket {
+    pub fn hash(self, salt: &str, subject: &str) -> SubjectHash {
         match self {
-            Self::Sha256V1 => bucket(salt, subject),
+            Self::Sha256V1 => hash(salt, subject),
         }
+    }
+}
+
+impl SubjectHash {
+    /// Where the subject stands.
+    #[must_use]
+    pub fn bucket(self) -> Bucket {
+        Bucket(u16::try_from(self.0 % u64::from(BUCKETS)).unwrap_or_default())
+    }
+
+    /// The hash of its text; `None` for anything else.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        Some(Self(u64::from_be_bytes(bytes.try_into().ok()?)))
+    }
+}
+
+impl fmt::Display for SubjectHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&URL_SAFE_NO_PAD.encode(self.0.to_be_bytes()))
     }
 }
 
@@ -92,17 +118,18 @@ impl fmt::Display for Bucket {
 /// Where `subject` stands in the rollout that has this `salt`.
 #[must_use]
 pub fn bucket(salt: &str, subject: &str) -> Bucket {
+    hash(salt, subject).bucket()
+}
+
+fn hash(salt: &str, subject: &str) -> SubjectHash {
     let mut hash = Sha256::new();
     hash.update(salt);
     // Without it ("ab", "c") and ("a", "bc") would be one subject.
     hash.update([0]);
     hash.update(subject);
     let hash = hash.finalize();
-    let place = hash[..8]
-        .iter()
-        .fold(0u64, |sum, &byte| (sum << 8) | u64::from(byte))
-        % u64::from(BUCKETS);
-    Bucket(u16::try_from(place).unwrap_or_default())
+    let first = hash[..8].iter();
+    SubjectHash(first.fold(0u64, |sum, &byte| (sum << 8) | u64::from(byte)))
 }
 
 #[cfg(test)]
@@ -134,6 +161,16 @@ mod tests {
         ("movies", "Ада", 975),
         ("movies", LONG, 1563),
     ];
+
+    #[test]
+    fn a_hash_s_text_is_pinned_too() {
+        // Made with Python's hashlib and base64.
+        let alice = Algorithm::Sha256V1.hash("movies", "alice");
+        assert_eq!(alice.to_string(), "-1o6Nflw1wE");
+        for none in ["", "-1o6Nflw1w", "-1o6Nflw1wEE", "-1o6Nflw1w="] {
+            assert_eq!(SubjectHash::from_text(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn subjects_spread_evenly() {
@@ -168,6 +205,12 @@ mod tests {
         #[test]
         fn every_bucket_exists(salt in ".*", subject in ".*") {
             prop_assert!(bucket(&salt, &subject).index() < BUCKETS);
+        }
+
+        #[test]
+        fn a_hash_survives_its_travel(subject in ".*") {
+            let hash = hash("movies", &subject);
+            prop_assert_eq!(SubjectHash::from_text(&hash.to_string()), Some(hash));
         }
 
         #[test]

@@ -9,15 +9,16 @@
 //! 2. The stage. `legacy`, `shadow` and `grpc` decide for everybody; only in `split` the following matter.
 //! 3. The owner of writes, for a request that may change something, where the whole rollout has one owner.
 //! 4. The side that somebody asks for who is allowed to ([`Request::forced`]).
-//! 5. A pin, which keeps a subject with the side that took its last write until the other has caught up ([`Pin`]); none to
-//!    gRPC while the rollout is halted, when everybody has to come back.
+//! 5. A pin, which keeps a subject with the side that took its last write until the other has caught up ([`Pin`]); none of
+//!    another subject ([`heard`]), and none to gRPC while the rollout is halted, when everybody has to come back.
 //! 6. The first rule that matches.
-//! 7. The percentage. Who falls out of it and has written on gRPC stays there if the rollout says so.
+//! 7. The percentage. Who falls out of it and has written on gRPC stays there if the rollout says so and is not halted.
 //!
 //! A pin is heard for reads in the other stages too, so that "I find what I wrote" stays true while stages change; and
 //! a forced side in `shadow`, so that gRPC can be tried before anybody is sent there. Neither ever moves a write away
 //! from its owner.
 
+mod heard;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -27,8 +28,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bucket, Facts, Following, GoingDown, NoFacts, Owner, Percent, Pin, RolloutState, Stage,
-    Subject, Then,
+    Bucket, Facts, Following, NoFacts, Owner, Percent, Pin, RolloutState, Stage, Subject,
+    SubjectHash, Then,
 };
 
 /// Who serves a request.
@@ -87,12 +88,12 @@ pub struct Request<'a> {
     pub comparable: bool,
     /// The side asked for by somebody who is allowed to.
     pub forced: Option<Side>,
-    /// The pin that came with the request, verified.
-    pub pin: Option<Pin>,
+    /// The pins that came with the request, verified; of any subject, and whether or not they still hold.
+    pub pins: &'a [Pin],
     /// How far the follower of legacy is known to be, where there is one: a pin may hold until it has passed the write.
     pub following: Option<Following>,
-    /// The side that took the subject's last write, as far as the gateway remembers.
-    pub wrote_on: Option<Side>,
+    /// The marks that came with the request, likewise.
+    pub marks: &'a [Pin],
     /// What rules look at.
     pub facts: &'a dyn Facts,
     /// Unix time.
@@ -108,6 +109,8 @@ pub struct Decision {
     pub side: Side,
     /// The subject's place; known in every stage, so that a log tells where the subject would be.
     pub bucket: Bucket,
+    /// What the place is of.
+    pub subject: SubjectHash,
     /// Why that side.
     pub reason: Reason,
     /// The rule that matched, by its place in [`RolloutState::rules`].
@@ -115,6 +118,10 @@ pub struct Decision {
     /// Whether the percentage has the subject on that side, whoever else had a say: what is answered then stands for
     /// the side where both are compared.
     pub dealt: bool,
+    /// Whether a pin alone has the request on that side: without it the other one would serve it.
+    pub moved: bool,
+    /// The side that a pin keeps the request with, whoever else had a say.
+    pub pinned: Option<Side>,
     /// Whom to ask too, once the client has its answer.
     pub shadow: Option<Shadow>,
 }
@@ -131,29 +138,40 @@ pub struct Shadow {
 /// Decides who serves a request.
 #[must_use]
 pub fn decide(state: &RolloutState, request: &Request<'_>) -> Decision {
-    let bucket = state.algorithm.bucket(&state.salt, request.subject.value());
-    let (side, reason, rule) = place(state, request, bucket);
+    let subject = state.algorithm.hash(&state.salt, request.subject.value());
+    let pin = heard::pin(state, request, subject);
+    let decided = place(state, request, subject, pin);
+    let (side, reason, rule) = decided;
+    // Most pins change nothing, and a side is judged with the reads that follow writes, like the other one.
+    let unpinned = match reason {
+        Reason::Pin => place(state, request, subject, None),
+        _ => decided,
+    };
     Decision {
         side,
-        bucket,
+        bucket: subject.bucket(),
+        subject,
         reason,
         rule,
-        dealt: is_dealt(state, request, (side, reason, rule), bucket),
+        dealt: (unpinned.0, unpinned.1) == (side, Reason::Percent),
+        moved: unpinned.0 != side,
+        pinned: pin.map(|pin| pin.side),
         shadow: shadow(state, request, side),
     }
 }
 
 type Place = (Side, Reason, Option<usize>);
 
-fn place(state: &RolloutState, request: &Request<'_>, bucket: Bucket) -> Place {
+fn place(
+    state: &RolloutState,
+    request: &Request<'_>,
+    subject: SubjectHash,
+    pin: Option<Pin>,
+) -> Place {
     if !state.enabled {
         return (Side::Legacy, Reason::MigrationDisabled, None);
     }
-    let pinned = request
-        .pin
-        .filter(|pin| pin.holds(request.now_ms, request.following))
-        .filter(|pin| !(state.halted && pin.side == Side::Grpc))
-        .map(|pin| (pin.side, Reason::Pin, None));
+    let pinned = pin.map(|pin| (pin.side, Reason::Pin, None));
     let forced = request.forced.map(|side| (side, Reason::Forced, None));
     let read = |place: Option<Place>| place.filter(|_| request.safe);
     match state.stage {
@@ -164,7 +182,7 @@ fn place(state: &RolloutState, request: &Request<'_>, bucket: Bucket) -> Place {
         Stage::Split => write(state, request)
             .or(forced)
             .or(pinned)
-            .unwrap_or_else(|| split(state, request, bucket)),
+            .unwrap_or_else(|| split(state, request, subject)),
         Stage::Grpc => read(pinned).unwrap_or((Side::Grpc, Reason::StageGrpc, None)),
     }
 }
@@ -179,7 +197,7 @@ fn write(state: &RolloutState, request: &Request<'_>) -> Option<Place> {
     }
 }
 
-fn split(state: &RolloutState, request: &Request<'_>, bucket: Bucket) -> Place {
+fn split(state: &RolloutState, request: &Request<'_>, subject: SubjectHash) -> Place {
     let rule = state
         .rules
         .iter()
@@ -190,33 +208,14 @@ fn split(state: &RolloutState, request: &Request<'_>, bucket: Bucket) -> Place {
         Some(Then::Percent(percent)) => (percent, Reason::RulePercent),
         Some(Then::Side(Side::Grpc)) | None => (state.percent, Reason::Percent),
     };
-    let stays =
-        state.going_down == GoingDown::StayWithWriter && request.wrote_on == Some(Side::Grpc);
-    if percent.includes(bucket) && !state.halted {
+    if percent.includes(subject.bucket()) && !state.halted {
         (Side::Grpc, dealt, rule)
-    } else if stays {
+    } else if heard::stays(state, request, subject) {
         (Side::Grpc, Reason::StaysWithWriter, rule)
     } else if state.halted {
         (Side::Legacy, Reason::Halted, rule)
     } else {
         (Side::Legacy, dealt, rule)
-    }
-}
-
-/// Whether chance alone has the subject on this side. Most pins change nothing, and a side is judged with the reads that
-/// follow writes, like the other one.
-fn is_dealt(
-    state: &RolloutState,
-    request: &Request<'_>,
-    (side, reason, _): Place,
-    bucket: Bucket,
-) -> bool {
-    match reason {
-        Reason::Percent => true,
-        Reason::Pin if state.stage == Stage::Split => {
-            split(state, request, bucket) == (side, Reason::Percent, None)
-        }
-        _ => false,
     }
 }
 
@@ -241,9 +240,9 @@ impl<'a> Request<'a> {
             safe: true,
             comparable: false,
             forced: None,
-            pin: None,
+            pins: &[],
             following: None,
-            wrote_on: None,
+            marks: &[],
             facts: &NoFacts,
             now_ms: 0,
             chance: 0,
@@ -258,9 +257,9 @@ impl fmt::Debug for Request<'_> {
             .field("safe", &self.safe)
             .field("comparable", &self.comparable)
             .field("forced", &self.forced)
-            .field("pin", &self.pin)
+            .field("pins", &self.pins)
             .field("following", &self.following)
-            .field("wrote_on", &self.wrote_on)
+            .field("marks", &self.marks)
             .field("now_ms", &self.now_ms)
             .field("chance", &self.chance)
             .finish_non_exhaustive()

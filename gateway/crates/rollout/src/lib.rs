@@ -48,7 +48,7 @@ pub use analysis::{
     Analysis, Evidence, Hold, Judgement, Layout, MergeError, Metric, Outcome, Recorder, Verdict,
     Window,
 };
-pub use bucket::{Algorithm, BUCKETS, Bucket, bucket};
+pub use bucket::{Algorithm, BUCKETS, Bucket, SubjectHash, bucket};
 pub use decision::{Decision, Reason, Request, Shadow, Side, decide};
 pub use explain::{Explanation, Falling, Line, Term, Terms, explain};
 pub use fallback::{Attempt, Failure, NoFallback};
@@ -60,8 +60,8 @@ pub use rules::{Rule, RuleError, Then, When};
 pub use stage::{Owner, OwnerError, Stage};
 pub use state::{GoingDown, RolloutState};
 pub use subject::{
-    BODY_BYTES_MAX, Facts, NoFacts, ParseSubjectError, Reading, Subject, SubjectSource, Subjects,
-    field_of_body,
+    BODY_BYTES_MAX, Facts, NoFacts, ParseSubjectError, Reading, Subject, SubjectKind,
+    SubjectSource, Subjects, field_of_body,
 };
 pub use transition::{
     BackTo, Circumstances, Command, Declared, Follower, Moved, Position, Refusal, settle,

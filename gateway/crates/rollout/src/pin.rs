@@ -1,12 +1,14 @@
 //! The pin: reads stay with the side that took a subject's write until the other side has it.
 //!
 //! It travels with the client (as a cookie, and as a header for clients without cookies), so it works over any replica and
-//! needs no memory on any. It is signed because it overrides the percentage: nobody but a gateway may make one. It names
-//! no subject and no secret; whoever copies another's pin moves nothing but their own reads.
+//! needs no memory on any. It is signed because it overrides the percentage: nobody but a gateway may make one. It says
+//! which subject's write it was given for by a salted hash, the one that the subject's bucket is made of: a pin of one
+//! screening moves nothing of another ([`crate::decide`]).
 //!
 //! ```text
-//! 2.l.1763712345678.1763712375678.1DVXdVFcwLa77KYFmtK_3A
-//! | | |             |             ` HMAC-SHA-256 over rollout and all before it, first 128 bits, base64url
+//! 3.l.1763712345678.1763712375678.-1o6Nflw1wE.ZojjxSUfC_uv4akwX5RkHw
+//! | | |             |             |           ` HMAC-SHA-256 over rollout and all before it, first 128 bits, base64url
+//! | | |             |             ` the subject's hash, 64 bits, base64url
 //! | | |             ` until, Unix milliseconds
 //! | | ` since: when the write had been done, Unix milliseconds
 //! | ` side, l or g
@@ -15,25 +17,24 @@
 //!
 //! The rollout's name is under the signature, so a pin of one rollout is none of another. Several keys may be held, the
 //! first signs and all verify, so that keys can change while pins are about. The comparison takes the same time for
-//! right and wrong (RFC 2104; truncation to half as in RFC 4868).
+//! right and wrong (RFC 2104; truncation to half as in RFC 4868). The formats before this one name no subject: they say
+//! nothing.
 //!
 //! # How long it holds
 //!
 //! Until its time, whatever is known. After it for as long as the follower of legacy is not known to have passed the
 //! write ([`Following`]), but not for ever: a follower that never comes back would otherwise keep the subject's reads on
-//! legacy until the rollout is over. Nobody follows gRPC, so a pin to gRPC ends with its time. It does not say when the
-//! write was, and has the first format, `1.SIDE.UNTIL.SIGNATURE`, which releases before the second read too: a mark of
-//! somebody who writes on gRPC lasts for months. A pin to legacy that has the first format ends with its time as well.
+//! legacy until the rollout is over. Nobody follows gRPC, so a pin to gRPC ends with its time.
+//!
+//! A mark of somebody who writes on gRPC is the same, for another purpose and for months.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::Side;
+use crate::{Side, SubjectHash};
 
-const VERSION: &str = "2";
-/// Tells no moment of the write.
-const FIRST_VERSION: &str = "1";
+const VERSION: &str = "3";
 const TAG_BYTES: usize = 16;
 
 /// The clocks of two replicas may be this far apart, of which one took the write and another looks at the pin.
@@ -47,10 +48,12 @@ pub const KEY_BYTES_MIN: usize = 32;
 pub struct Pin {
     /// The side that took the write.
     pub side: Side,
-    /// Unix time in milliseconds at which the write had been done; 0 where the pin does not say, as none to gRPC does.
+    /// Unix time in milliseconds at which the write had been done.
     pub since_ms: u64,
     /// Unix time in milliseconds until which it holds whatever is known.
     pub until_ms: u64,
+    /// The subject that the write was decided for.
+    pub subject: SubjectHash,
 }
 
 /// What is known of the gRPC side where somebody adopts what legacy is told.
@@ -163,17 +166,23 @@ impl Pin {
 
     const fn is_ahead_of(self, following: Following) -> bool {
         matches!(self.side, Side::Legacy)
-            && self.since_ms > 0
             && following.passed_ms <= self.since_ms.saturating_add(CLOCKS_APART_MS)
     }
 
-    /// As it travels: at most 70 characters that a cookie and a header may have.
+    /// As it travels: 66 characters that a cookie and a header may have, until the year 2286.
     #[must_use]
     pub fn sign(self, keys: &Keys, rollout: &str) -> String {
-        let signed = match self.side {
-            Side::Legacy => format!("{VERSION}.l.{}.{}", self.since_ms, self.until_ms),
-            Side::Grpc => format!("{FIRST_VERSION}.g.{}", self.until_ms),
+        let Self {
+            side,
+            since_ms,
+            until_ms,
+            subject,
+        } = self;
+        let side = match side {
+            Side::Legacy => "l",
+            Side::Grpc => "g",
         };
+        let signed = format!("{VERSION}.{side}.{since_ms}.{until_ms}.{subject}");
         let tag = mac(&keys.0[0], rollout, &signed).finalize().into_bytes();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&tag[..TAG_BYTES]))
     }
@@ -182,17 +191,18 @@ impl Pin {
     #[must_use]
     pub fn verify(keys: &Keys, rollout: &str, text: &str) -> Option<Self> {
         let (signed, tag) = text.rsplit_once('.')?;
-        let (version, said) = signed.split_once('.')?;
-        let (side, times) = said.split_once('.')?;
-        let (since, until) = match version {
-            VERSION => times.split_once('.')?,
-            FIRST_VERSION => ("0", times),
-            _ => return None,
-        };
-        let side = match side {
+        let said = signed.strip_prefix(VERSION)?.strip_prefix('.')?;
+        let mut parts = said.splitn(4, '.');
+        let side = match parts.next()? {
             "l" => Side::Legacy,
             "g" => Side::Grpc,
             _ => return None,
+        };
+        let pin = Self {
+            side,
+            since_ms: parts.next()?.parse().ok()?,
+            until_ms: parts.next()?.parse().ok()?,
+            subject: SubjectHash::from_text(parts.next()?)?,
         };
         let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
         if tag.len() != TAG_BYTES {
@@ -203,12 +213,7 @@ impl Pin {
                 .verify_truncated_left(&tag)
                 .is_ok()
         };
-        keys.0.iter().any(right).then_some(())?;
-        Some(Self {
-            side,
-            since_ms: since.parse().ok()?,
-            until_ms: until.parse().ok()?,
-        })
+        keys.0.iter().any(right).then_some(pin)
     }
 }
 
@@ -226,56 +231,67 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Algorithm;
 
     fn keys(first: &[u8]) -> Keys {
         Keys::new(first.iter().map(|byte| [*byte; KEY_BYTES_MIN])).unwrap()
     }
 
-    const PIN: Pin = Pin {
-        side: Side::Legacy,
-        since_ms: 1_763_712_345_678,
-        until_ms: 1_763_712_375_678,
-    };
+    fn hash(subject: &str) -> SubjectHash {
+        Algorithm::Sha256V1.hash("movies", subject)
+    }
+
+    fn pin(side: Side) -> Pin {
+        Pin {
+            side,
+            since_ms: 1_763_712_345_678,
+            until_ms: 1_763_712_375_678,
+            subject: hash("alice"),
+        }
+    }
+
+    fn lasting(side: Side, since_ms: u64, lasts_ms: u64) -> Pin {
+        Pin {
+            since_ms,
+            until_ms: since_ms + lasts_ms,
+            ..pin(side)
+        }
+    }
 
     // The signatures were made with Python's hmac, not with this function.
 
     #[test]
     fn the_format_is_pinned() {
-        let text = PIN.sign(&keys(b"a"), "movies");
+        let text = pin(Side::Legacy).sign(&keys(b"a"), "movies");
         assert_eq!(
             text,
-            "2.l.1763712345678.1763712375678.1DVXdVFcwLa77KYFmtK_3A"
+            "3.l.1763712345678.1763712375678.-1o6Nflw1wE.ZojjxSUfC_uv4akwX5RkHw"
         );
-        assert_eq!(Pin::verify(&keys(b"a"), "movies", &text), Some(PIN));
+        let read = Pin::verify(&keys(b"a"), "movies", &text);
+        assert_eq!(read, Some(pin(Side::Legacy)));
     }
 
     #[test]
-    fn pins_of_the_first_format_hold_until_their_time_and_no_longer() {
-        let text = "1.g.1763712345678.KvVJBNQ0IU8uoyq-5HnXBQ";
-        let pin = Pin::verify(&keys(b"a"), "movies", text).unwrap();
-        assert_eq!((pin.side, pin.until_ms), (Side::Grpc, 1_763_712_345_678));
-        let behind = Some(Following {
-            passed_ms: 0,
-            pin_max_ms: u64::MAX,
-        });
-        for side in [Side::Grpc, Side::Legacy] {
-            let pin = Pin { side, ..pin };
-            assert!(pin.holds(pin.until_ms - 1, behind));
-            assert_eq!(pin.state(pin.until_ms, behind), PinState::Over);
-            assert!(!pin.asks(pin.until_ms, behind));
+    fn pins_that_name_no_subject_say_nothing() {
+        for old in [
+            "1.g.1763712345678.KvVJBNQ0IU8uoyq-5HnXBQ",
+            "2.l.1763712345678.1763712375678.1DVXdVFcwLa77KYFmtK_3A",
+        ] {
+            assert_eq!(Pin::verify(&keys(b"a"), "movies", old), None, "{old}");
         }
     }
 
     #[test]
     fn keys_can_change_while_pins_are_about() {
-        let old = PIN.sign(&keys(b"a"), "movies");
-        assert_eq!(Pin::verify(&keys(b"ba"), "movies", &old), Some(PIN));
+        let pin = pin(Side::Grpc);
+        let old = pin.sign(&keys(b"a"), "movies");
+        assert_eq!(Pin::verify(&keys(b"ba"), "movies", &old), Some(pin));
         assert_eq!(Pin::verify(&keys(b"b"), "movies", &old), None);
     }
 
     #[test]
     fn a_pin_of_one_rollout_is_none_of_another() {
-        let text = PIN.sign(&keys(b"a"), "movies");
+        let text = pin(Side::Legacy).sign(&keys(b"a"), "movies");
         assert_eq!(Pin::verify(&keys(b"a"), "bookings", &text), None);
     }
 
@@ -293,11 +309,12 @@ mod tests {
         #[test]
         fn a_pin_survives_its_travel(
             since_ms in any::<u64>(), until_ms in any::<u64>(), grpc in any::<bool>(), rollout in "[a-z-]{1,20}",
+            subject in ".*",
         ) {
-            let (side, since_ms) = if grpc { (Side::Grpc, 0) } else { (Side::Legacy, since_ms) };
-            let pin = Pin { side, since_ms, until_ms };
+            let side = if grpc { Side::Grpc } else { Side::Legacy };
+            let pin = Pin { side, since_ms, until_ms, subject: hash(&subject) };
             let text = pin.sign(&keys(b"k"), &rollout);
-            prop_assert!(text.len() <= 70, "{text}");
+            prop_assert!(text.len() <= 80, "{text}");
             prop_assert_eq!(Pin::verify(&keys(b"k"), &rollout, &text), Some(pin));
         }
 
@@ -307,7 +324,7 @@ mod tests {
             pin_max_ms in 0..40_000u64, grpc in any::<bool>(), is_followed in any::<bool>(),
         ) {
             let side = if grpc { Side::Grpc } else { Side::Legacy };
-            let pin = Pin { side, since_ms, until_ms: since_ms + lasts_ms };
+            let pin = lasting(side, since_ms, lasts_ms);
             let following = is_followed.then_some(Following { passed_ms, pin_max_ms });
             let is_young = now_ms < since_ms + lasts_ms;
             let is_behind = is_followed && !grpc && passed_ms <= since_ms + CLOCKS_APART_MS;
@@ -327,7 +344,7 @@ mod tests {
             since_ms in 1..20_000u64, lasts_ms in 0..5_000u64, now_ms in 0..60_000u64, later_ms in 0..60_000u64,
             passed_ms in 0..30_000u64, more_ms in 0..30_000u64,
         ) {
-            let pin = Pin { side: Side::Legacy, since_ms, until_ms: since_ms + lasts_ms };
+            let pin = lasting(Side::Legacy, since_ms, lasts_ms);
             let known = |passed_ms| Some(Following { passed_ms, pin_max_ms: 40_000 });
             let is_over = !pin.holds(now_ms, known(passed_ms));
             prop_assert!(!is_over || !pin.holds(now_ms + later_ms, known(passed_ms + more_ms)));
@@ -335,7 +352,7 @@ mod tests {
 
         #[test]
         fn whatever_is_altered_is_no_pin(at in any::<prop::sample::Index>(), with in "[ -~]") {
-            let mut text = PIN.sign(&keys(b"a"), "movies").into_bytes();
+            let mut text = pin(Side::Legacy).sign(&keys(b"a"), "movies").into_bytes();
             let at = at.index(text.len());
             prop_assume!(text[at] != with.as_bytes()[0]);
             text[at] = with.as_bytes()[0];

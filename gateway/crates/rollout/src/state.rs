@@ -12,8 +12,8 @@ pub enum GoingDown {
     /// They return to legacy.
     #[default]
     Return,
-    /// Those that have written on gRPC stay there, where their data are, as long as they bring the mark that they were given
-    /// for it (`x-banyan-wrote`, or its cookie); the others return.
+    /// Clients that have written on gRPC stay there, where their data are, as long as they bring the mark that they were given
+    /// for it (`x-banyan-wrote`, or its cookie) and the rollout is not halted; everybody and everything else returns.
     StayWithWriter,
 }
 

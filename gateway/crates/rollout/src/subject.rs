@@ -6,7 +6,8 @@
 //! that keeps cookies keeps its side.
 //!
 //! Only the value is hashed, not where it stood: a user is the same user by header or by cookie. A path parameter makes an
-//! entity the subject: with `path:id` all that concerns one screening is decided together, whoever asks.
+//! entity the subject: with `path:id` all that concerns one screening is decided together, whoever asks. What is told of a
+//! subject besides is whose it is ([`SubjectKind`]): what one client carries moves nothing that others share.
 
 mod body;
 mod source;
@@ -70,6 +71,18 @@ impl Facts for NoFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     value: String,
+    kind: SubjectKind,
+}
+
+/// Whose a subject is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// The client's, which shows it by its token, a header, a cookie or its address.
+    Client,
+    /// Something that many clients may ask for: it stands in the path, the query or the body.
+    Entity,
+    /// A client's that shows none: the gateway has just made it, and nobody else has it.
+    Given,
 }
 
 /// The sources of a rollout in the order tried; at least one is a cookie or the client's address.
@@ -90,10 +103,16 @@ pub struct Reading<'s> {
 }
 
 impl Subject {
-    /// A subject by its value: a user's id, a token.
+    /// A client by its value: a user's id, a token.
     pub fn new(value: impl Into<String>) -> Self {
+        Self::of(value, SubjectKind::Client)
+    }
+
+    /// A subject by its value.
+    pub fn of(value: impl Into<String>, kind: SubjectKind) -> Self {
         Self {
             value: value.into(),
+            kind,
         }
     }
 
@@ -101,6 +120,12 @@ impl Subject {
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub const fn kind(&self) -> SubjectKind {
+        self.kind
     }
 }
 
@@ -134,7 +159,7 @@ impl Subjects {
             .find_map(|(index, source)| Some((index, source, source.read(facts)?)));
         match found {
             Some((index, source, value)) => Reading {
-                subject: Some(Subject::new(value)),
+                subject: Some(Subject::of(value, source.kind())),
                 source: Some(source),
                 missing: &self.sources[..index],
             },
@@ -173,12 +198,9 @@ impl Subjects {
     /// Whether a subject may stand in what is asked: for a call without path, query and JSON, in its message.
     #[must_use]
     pub fn want_request(&self) -> bool {
-        self.sources.iter().any(|source| {
-            matches!(
-                source,
-                SubjectSource::Path(_) | SubjectSource::Query(_) | SubjectSource::Body(_)
-            )
-        })
+        self.sources
+            .iter()
+            .any(|source| source.kind() == SubjectKind::Entity)
     }
 
     /// The sources in the order tried.
@@ -257,6 +279,10 @@ mod tests {
         ];
         for (index, source) in all.into_iter().enumerate() {
             check(&all, &[(source, "v")], (Some("v"), Some(source), index));
+            let subject = subjects(&all).read(&Shown::new(&[(source, "v")])).unwrap();
+            let is_entity = ["path:id", "query:q", "body:guest.id"].contains(&source);
+            let kinds = [SubjectKind::Client, SubjectKind::Entity];
+            assert_eq!(subject.kind(), kinds[usize::from(is_entity)], "{source}");
         }
         check(&all, &[], (None, None, all.len()));
     }
@@ -294,10 +320,8 @@ mod tests {
             let reading = subjects.find(&shown);
             let first = there.iter().position(|there| *there);
             prop_assert_eq!(reading.missing.len(), first.unwrap_or(sources.len()));
-            prop_assert_eq!(
-                reading.subject,
-                first.map(|first| Subject::new(sources[first]))
-            );
+            let value = reading.subject.as_ref().map(Subject::value);
+            prop_assert_eq!(value, first.map(|first| sources[first]));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What a request said about its side: a pin, a writer's mark, a side that it asked for; and whether that was heard.
 //!
 //! Pins and marks are read by what reads them from requests. Whoever explains may also just name their side, as of one
-//! that holds.
+//! that holds and is of the subject.
 
-use banyan_rollout::{Following, GoingDown, Keys, Pin, PinState, Side, Term, Terms};
+use banyan_rollout::{Following, GoingDown, Keys, Pin, PinState, Side, SubjectHash, Term, Terms};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
@@ -17,9 +17,9 @@ use crate::{
 /// What a request said about its side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carried {
-    /// Its pin: a side, or as it came in `x-banyan-pin`.
+    /// Its pins: a side, or as they came in `x-banyan-pin`.
     pub pin: Option<String>,
-    /// Its mark: a side, or as it came in `x-banyan-wrote`.
+    /// Its marks: a side, or as they came in `x-banyan-wrote`.
     pub wrote: Option<String>,
     /// The side that it asked for, with the token where there was one.
     pub forced: Option<Side>,
@@ -30,6 +30,8 @@ pub(super) struct Ears<'a> {
     pub(super) pins: &'a Pins,
     pub(super) keys: &'a Keys,
     pub(super) going_down: GoingDown,
+    /// Whom the question is about.
+    pub(super) subject: SubjectHash,
     /// What requests could say then, where that is known.
     pub(super) steering: Option<SteeringTerms>,
     /// What they can say today.
@@ -42,20 +44,20 @@ pub(super) struct Ears<'a> {
 /// What of it decides.
 #[derive(Default)]
 pub(super) struct Heard {
-    pub(super) pin: Option<Pin>,
-    pub(super) wrote_on: Option<Side>,
+    pub(super) pins: Vec<Pin>,
+    pub(super) marks: Vec<Pin>,
     pub(super) forced: Option<Side>,
     pub(super) terms: Terms,
 }
 
 impl Carried {
     pub(super) fn heard(&self, ears: &Ears<'_>) -> Heard {
-        let (pin, pin_term) = ears.pin(self.pin.as_deref());
-        let (wrote_on, wrote_term) = ears.mark(self.wrote.as_deref());
+        let (pins, pin_term) = ears.pins(self.pin.as_deref());
+        let (marks, wrote_term) = ears.marks(self.wrote.as_deref());
         let (forced, forced_term) = ears.side(self.forced);
         Heard {
-            pin,
-            wrote_on,
+            pins,
+            marks,
             forced,
             terms: Terms {
                 pin: pin_term,
@@ -68,7 +70,7 @@ impl Carried {
 }
 
 impl Ears<'_> {
-    fn pin(&self, came: Option<&str>) -> (Option<Pin>, Term) {
+    fn pins(&self, came: Option<&str>) -> (Vec<Pin>, Term) {
         let SteeringTerms {
             pin_s, pin_max_s, ..
         } = self.steering.unwrap_or(self.today);
@@ -80,21 +82,30 @@ impl Ears<'_> {
             None => format!("how long one held is not recorded, {pin_s} s today"),
         };
         let Some(came) = came else {
-            return (None, Term::Heard(holds));
+            return (Vec::new(), Term::Heard(holds));
         };
         let lasts_ms = pin_s.saturating_mul(1_000);
-        let Some(pin) = self.read(&self.pins.pin, &PIN, came, lasts_ms) else {
-            return (None, unheard("what came", "no pin"));
-        };
-        if let Some(doubt) = self.doubt(pin, pin_max_s) {
-            return (None, doubt);
+        let mut pins = self.read(&self.pins.pin, &PIN, came, lasts_ms);
+        if pins.is_empty() {
+            return (pins, unheard("what came", "no pin"));
         }
-        let is_later = pin.until_ms > self.now_ms.saturating_add(lasts_ms);
-        let given = match is_later && self.steering.is_some() {
+        let mut doubt = None;
+        pins.retain(|pin| {
+            let doubted = self.doubt(*pin, pin_max_s);
+            let is_sure = doubted.is_none();
+            doubt = doubt.take().or(doubted);
+            is_sure
+        });
+        if let (true, Some(doubt)) = (pins.is_empty(), doubt) {
+            return (pins, doubt);
+        }
+        let later = |pin: &Pin| pin.until_ms > self.now_ms.saturating_add(lasts_ms);
+        let given = match pins.iter().any(later) && self.steering.is_some() {
             true => "it was given later than at this moment",
             false => &holds,
         };
-        (Some(pin), Term::Heard(given.to_owned()))
+        let given = Term::Heard(given.to_owned());
+        (pins, given)
     }
 
     /// A pin whose time was over may have held all the same at a moment that has been.
@@ -115,7 +126,7 @@ impl Ears<'_> {
         })
     }
 
-    fn mark(&self, came: Option<&str>) -> (Option<Side>, Term) {
+    fn marks(&self, came: Option<&str>) -> (Vec<Pin>, Term) {
         if self.going_down == GoingDown::Return {
             let why =
                 "marks of writers say nothing: who falls out of the percentage returns to legacy";
@@ -123,22 +134,27 @@ impl Ears<'_> {
                 side: None,
                 why: why.to_owned(),
             });
-            return (None, term);
+            return (Vec::new(), term);
         }
         let days = MARK.as_secs() / (24 * 60 * 60);
         let lasts = Term::Heard(format!("writers stay with gRPC, a mark lasts {days} days"));
         let Some(came) = came else {
-            return (None, lasts);
+            return (Vec::new(), lasts);
         };
         let lasts_ms = u64::try_from(MARK.as_millis()).unwrap_or(u64::MAX);
-        match self.read(&self.pins.mark, &WROTE, came, lasts_ms) {
-            Some(mark) if mark.holds(self.now_ms, None) => (Some(mark.side), lasts),
-            Some(mark) => {
-                let why = format!("the mark of {} had run out", mark.side);
-                (None, Term::Unheard { side: None, why })
-            }
-            None => (None, unheard("what came", "no mark")),
-        }
+        let mut marks = self.read(&self.pins.mark, &WROTE, came, lasts_ms);
+        let Some(latest) = marks.first().copied() else {
+            return (marks, unheard("what came", "no mark"));
+        };
+        marks.retain(|mark| mark.holds(self.now_ms, None));
+        let term = match marks.is_empty() {
+            true => Term::Unheard {
+                side: None,
+                why: format!("the mark of {} had run out", latest.side),
+            },
+            false => lasts,
+        };
+        (marks, term)
     }
 
     fn side(&self, came: Option<Side>) -> (Option<Side>, Term) {
@@ -158,18 +174,21 @@ impl Ears<'_> {
         }
     }
 
-    /// One of a side, or as it came.
-    fn read(&self, kind: &Kind, header: &HeaderName, came: &str, lasts_ms: u64) -> Option<Pin> {
+    /// One of a side, or as they came.
+    fn read(&self, kind: &Kind, header: &HeaderName, came: &str, lasts_ms: u64) -> Vec<Pin> {
         if let Some(side) = Side::from_name(came) {
-            return Some(Pin {
+            return vec![Pin {
                 side,
                 since_ms: self.now_ms,
                 until_ms: self.now_ms.saturating_add(lasts_ms),
-            });
+                subject: self.subject,
+            }];
         }
-        let value = HeaderValue::from_str(came).ok()?;
+        let Ok(value) = HeaderValue::from_str(came) else {
+            return Vec::new();
+        };
         let headers = HeaderMap::from_iter([(header.clone(), value)]);
-        kind.read(&Asked::of(&headers), self.keys)
+        kind.read(&Asked::of(&headers), self.keys).pins
     }
 }
 

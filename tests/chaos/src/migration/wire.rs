@@ -104,13 +104,11 @@ pub(super) async fn answer(
     }
 }
 
-/// `2.SIDE.SINCE.UNTIL.SIGNATURE`, or without `SINCE` in the first format; times are Unix milliseconds.
+/// `3.SIDE.SINCE.UNTIL.SUBJECT.SIGNATURE`; times are Unix milliseconds.
 pub(super) fn pin(text: &str, clock: Clock) -> Option<Pin> {
     let parts: Vec<&str> = text.split('.').collect();
-    let (side, since, until) = match parts[..] {
-        ["1", side, until, _] => (side, None, until),
-        ["2", side, since, until, _] => (side, Some(since), until),
-        _ => return None,
+    let ["3", side, since, until, _, _] = parts[..] else {
+        return None;
     };
     let when = |text: &str| Some(clock.when(text.parse().ok()?));
     Some(Pin {
@@ -120,10 +118,7 @@ pub(super) fn pin(text: &str, clock: Clock) -> Option<Pin> {
             "l" => Side::Legacy,
             _ => return None,
         },
-        since_us: match since {
-            Some(since) => Some(when(since)?),
-            None => None,
-        },
+        since_us: Some(when(since)?),
         until_us: when(until)?,
     })
 }

@@ -1,16 +1,20 @@
-//! The laws of a decision, and every reason for one.
+//! What decides, and requests for the laws of it.
+
+mod laws;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Rule, Source, When, testing::Shown};
+use crate::{Algorithm, GoingDown, Rule, Source, SubjectKind, When, testing::Shown};
+
+const SALT: &str = "movies";
 
 fn state(hundredths: u16) -> RolloutState {
     RolloutState {
         percent: Percent::from_hundredths(hundredths).unwrap(),
         source: Source::Operator,
         version: 1,
-        ..RolloutState::new("movies")
+        ..RolloutState::new(SALT)
     }
 }
 
@@ -167,9 +171,9 @@ pub(crate) struct Asked {
     safe: bool,
     comparable: bool,
     forced: Option<Side>,
-    pin: Option<Pin>,
+    pins: Vec<Pin>,
     following: Option<Following>,
-    wrote_on: Option<Side>,
+    marks: Vec<Pin>,
     now_ms: u64,
     chance: u32,
 }
@@ -181,20 +185,72 @@ impl Asked {
             safe: self.safe,
             comparable: self.comparable,
             forced: self.forced,
-            pin: self.pin,
+            pins: &self.pins,
             following: self.following,
-            wrote_on: self.wrote_on,
+            marks: &self.marks,
             facts: &self.shown,
             now_ms: self.now_ms,
             chance: self.chance,
         }
     }
+
+    fn own(&self) -> SubjectHash {
+        Algorithm::default().hash(SALT, self.subject.value())
+    }
+
+    /// The same without any pin.
+    fn unpinned(&self) -> Asked {
+        Asked {
+            pins: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// The same of a client that has written on gRPC.
+    fn of_a_writer(&self) -> Asked {
+        let mark = Pin {
+            side: Side::Grpc,
+            since_ms: 0,
+            until_ms: u64::MAX,
+            subject: self.own(),
+        };
+        Asked {
+            subject: Subject::new(self.subject.value()),
+            pins: Vec::new(),
+            marks: vec![mark],
+            ..self.clone()
+        }
+    }
+
+    /// The pin that the table of [`heard`] lets move it.
+    fn moving(&self, state: &RolloutState) -> Option<Pin> {
+        let is_heard = |pin: &&Pin| match (self.subject.kind(), self.safe) {
+            (SubjectKind::Given, _) | (SubjectKind::Client, true) => true,
+            (SubjectKind::Client, false) | (SubjectKind::Entity, true) => pin.subject == self.own(),
+            (SubjectKind::Entity, false) => false,
+        };
+        let held = self.pins.iter().filter(is_heard);
+        let held = held.filter(|pin| pin.holds(self.now_ms, self.following));
+        let held = held.filter(|pin| !(state.halted && pin.side == Side::Grpc));
+        held.copied().max_by_key(|pin| pin.until_ms)
+    }
+}
+
+/// Pins, and marks, of the subject and of another one.
+fn carried() -> impl Strategy<Value = Vec<(Side, u64, u64, bool)>> {
+    proptest::collection::vec((sides(), 1..9u64, 0..20u64, any::<bool>()), 0..4)
+}
+
+fn kinds() -> impl Strategy<Value = SubjectKind> {
+    let kinds = [SubjectKind::Client, SubjectKind::Entity, SubjectKind::Given];
+    prop::sample::select(kinds.to_vec())
 }
 
 prop_compose! {
     pub(crate) fn asked()(
-        subject in "[a-z]{1,2}", safe in any::<bool>(), comparable in any::<bool>(), forced in prop::option::weighted(0.2, sides()),
-        pin in prop::option::of((sides(), 1..9u64, 0..20u64)), following in prop::option::of((0..3_000u64, 0..20u64)), wrote_on in prop::option::of(sides()), app in any::<bool>(),
+        subject in "[a-z]{1,2}", kind in kinds(), safe in any::<bool>(), comparable in any::<bool>(),
+        forced in prop::option::weighted(0.2, sides()), pins in carried(),
+        following in prop::option::of((0..3_000u64, 0..20u64)), marks in carried(), app in any::<bool>(),
         country in prop::option::of("no|se"), now_ms in 0..20u64, chance in any::<u32>(),
     ) -> Asked {
         let mut shown = vec![];
@@ -204,154 +260,24 @@ prop_compose! {
         if let Some(country) = &country {
             shown.push(("header:x-country", country.as_str()));
         }
+        let hash = |own| Algorithm::default().hash(SALT, if own { &subject } else { "another" });
+        let signed = |all: Vec<(Side, u64, u64, bool)>| -> Vec<Pin> {
+            let pins = all.into_iter();
+            let pin = |(side, since_ms, until_ms, own)| Pin { side, since_ms, until_ms, subject: hash(own) };
+            pins.map(pin).collect()
+        };
+        let (pins, marks) = (signed(pins), signed(marks));
         Asked {
-            subject: Subject::new(subject),
+            subject: Subject::of(subject, kind),
             shown: Shown::new(&shown),
             safe,
             comparable,
             forced,
-            pin: pin.map(|(side, since_ms, until_ms)| Pin { side, since_ms, until_ms }),
+            pins,
             following: following.map(|(passed_ms, pin_max_ms)| Following { passed_ms, pin_max_ms }),
-            wrote_on,
+            marks,
             now_ms,
             chance,
         }
-    }
-}
-
-proptest! {
-    #[test]
-    fn raising_the_percentage_never_evicts_a_subject(
-        state in states(), asked in asked(), more in 0..=10_000u16
-    ) {
-        let low = state.percent.hundredths();
-        let high = RolloutState {
-            percent: Percent::from_hundredths(low.saturating_add(more).min(10_000)).unwrap(),
-            ..state.clone()
-        };
-        // `Grpc` is the greater: whoever was there stays there.
-        prop_assert!(decide(&state, &asked.request()).side <= decide(&high, &asked.request()).side);
-    }
-
-    #[test]
-    fn nought_and_a_hundred_are_nobody_and_everybody(subject in ".{0,40}", salt in ".{0,20}") {
-        let side = |hundredths| decide_for(&RolloutState { salt: salt.clone(), ..state(hundredths) }, &subject).side;
-        prop_assert_eq!(side(0), Side::Legacy);
-        prop_assert_eq!(side(10_000), Side::Grpc);
-    }
-
-    #[test]
-    fn a_write_never_leaves_its_owner(state in states(), asked in asked()) {
-        let asked = Asked { safe: false, ..asked };
-        let side = decide(&state, &asked.request()).side;
-        match state.writes {
-            _ if !state.enabled => prop_assert_eq!(side, Side::Legacy),
-            Owner::Legacy => prop_assert_eq!(side, Side::Legacy),
-            Owner::Grpc => prop_assert_eq!(side, Side::Grpc),
-            Owner::BySubject => {}
-        }
-    }
-
-    #[test]
-    fn where_the_subject_owns_writes_they_go_where_its_reads_go(state in states(), asked in asked()) {
-        let state = RolloutState { stage: Stage::Split, writes: Owner::BySubject, ..state };
-        let on = |safe| decide(&state, &Asked { safe, ..asked.clone() }.request()).side;
-        prop_assert_eq!(on(true), on(false));
-    }
-
-    #[test]
-    fn reads_stay_with_the_pin_whatever_changes_meanwhile(state in states(), asked in asked()) {
-        let asked = Asked { safe: true, forced: None, ..asked };
-        let decision = decide(&state, &asked.request());
-        let held = asked.pin.filter(|pin| pin.holds(asked.now_ms, asked.following));
-        let held = held.filter(|pin| !(state.halted && pin.side == Side::Grpc));
-        match held {
-            Some(pin) if state.enabled => prop_assert_eq!((decision.side, decision.reason), (pin.side, Reason::Pin)),
-            // One that has run out says nothing.
-            _ => {
-                let none = Asked { pin: None, following: None, ..asked.clone() };
-                prop_assert_eq!(decision, decide(&state, &none.request()));
-            }
-        }
-    }
-
-    #[test]
-    fn an_answer_stands_for_its_side_where_the_percentage_alone_has_the_subject_there(
-        state in states(), asked in asked()
-    ) {
-        let decision = decide(&state, &asked.request());
-        let free = Asked { safe: true, forced: None, pin: None, ..asked };
-        let dealt = decide(&state, &free.request());
-        if decision.dealt {
-            prop_assert_eq!((dealt.side, dealt.reason), (decision.side, Reason::Percent));
-        }
-        if decision.reason == Reason::Pin && state.stage == Stage::Split {
-            prop_assert_eq!(decision.dealt, (dealt.side, dealt.reason) == (decision.side, Reason::Percent));
-        }
-    }
-
-    #[test]
-    fn going_down_returns_or_stays_as_declared(state in states(), asked in asked(), less in 0..=10_000u16) {
-        let asked = Asked { forced: None, pin: None, wrote_on: Some(Side::Grpc), ..asked };
-        let before = RolloutState {
-            enabled: true, stage: Stage::Split, writes: Owner::BySubject, halted: false, rules: Vec::new(), ..state
-        };
-        prop_assume!(decide(&before, &asked.request()).side == Side::Grpc);
-        let percent = Percent::from_hundredths(before.percent.hundredths().saturating_sub(less)).unwrap();
-        let after = RolloutState { percent, ..before };
-        let decision = decide(&after, &asked.request());
-        match after.going_down {
-            GoingDown::StayWithWriter => prop_assert_eq!(decision.side, Side::Grpc),
-            GoingDown::Return => prop_assert_eq!(decision.side == Side::Grpc, percent.includes(decision.bucket)),
-        }
-    }
-
-    #[test]
-    fn who_may_force_a_side_gets_it_where_both_serve(state in states(), asked in asked(), side in sides()) {
-        let asked = Asked { forced: Some(side), ..asked };
-        let decision = decide(&state, &asked.request());
-        let both = matches!(state.stage, Stage::Shadow | Stage::Split);
-        let free = asked.safe || state.writes == Owner::BySubject;
-        if state.enabled && both && free {
-            prop_assert_eq!((decision.side, decision.reason), (side, Reason::Forced));
-        } else {
-            prop_assert_ne!(decision.reason, Reason::Forced);
-        }
-    }
-
-    #[test]
-    fn halted_means_nobody_is_sent_to_grpc(state in states(), asked in asked()) {
-        let asked = Asked { safe: true, forced: None, pin: None, wrote_on: None, ..asked };
-        let state = RolloutState { halted: true, stage: Stage::Split, ..state };
-        prop_assert_eq!(decide(&state, &asked.request()).side, Side::Legacy);
-    }
-
-    #[test]
-    fn a_shadow_is_the_other_side_and_never_repeats_an_effect(state in states(), asked in asked()) {
-        let decision = decide(&state, &asked.request());
-        if let Some(shadow) = decision.shadow {
-            prop_assert_eq!(shadow.side, decision.side.other());
-            prop_assert!(asked.comparable);
-        }
-    }
-
-    #[test]
-    fn the_first_rule_that_matches_is_the_one_told(state in states(), asked in asked()) {
-        let decision = decide(&state, &asked.request());
-        let first = state.rules.iter().position(|rule| rule.matches(&asked.subject, &asked.shown));
-        if matches!(decision.reason, Reason::Rule | Reason::RulePercent) {
-            prop_assert_eq!(decision.rule, first);
-            prop_assert!(first.is_some());
-        }
-        if decision.reason == Reason::Percent && !state.halted {
-            prop_assert_eq!(first, None);
-        }
-    }
-
-    #[test]
-    fn every_replica_decides_alike(state in states(), asked in asked(), version in any::<u64>()) {
-        // Two replicas hold equal states built apart; the version and whose word it is have no say.
-        let there = RolloutState { version, source: Source::File, ..state.clone() };
-        prop_assert_eq!(decide(&state, &asked.request()), decide(&there, &asked.clone().request()));
     }
 }

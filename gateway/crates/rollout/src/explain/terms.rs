@@ -2,7 +2,8 @@
 
 use super::{Line, line};
 use crate::{
-    Attempt, Decision, Failure, NoFallback, Pin, PinState, Request, RolloutState, Side, decide,
+    Attempt, Decision, Failure, NoFallback, Pin, PinState, Request, RolloutState, Side,
+    SubjectHash, SubjectKind, decide,
 };
 
 /// On what terms requests were heard about their side at the moment that is explained.
@@ -53,7 +54,8 @@ struct Kind<'a> {
     one: &'static str,
     /// What came and is heard.
     came: Option<String>,
-    with: &'a dyn Fn(Side) -> Request<'a>,
+    /// The decision with one of that side.
+    with: &'a dyn Fn(Side) -> Decision,
 }
 
 impl Terms {
@@ -63,51 +65,49 @@ impl Terms {
         request: &Request<'_>,
         decision: &Decision,
     ) -> impl Iterator<Item = Line> {
+        let own = decision.subject;
+        let one = |side| Pin {
+            side,
+            since_ms: request.now_ms,
+            until_ms: u64::MAX,
+            subject: own,
+        };
         let forced = self.forced.line(
-            state,
             decision,
             &Kind {
                 topic: "forced",
                 none: "no side was asked for",
                 one: "asking for",
                 came: request.forced.map(|side| format!("{side} was asked for")),
-                with: &|side| Request {
-                    forced: Some(side),
-                    ..*request
+                with: &|side| {
+                    let forced = Some(side);
+                    decide(state, &Request { forced, ..*request })
                 },
             },
         );
         let pin = self.pin.line(
-            state,
             decision,
             &Kind {
                 topic: "pin",
                 none: "none came",
                 one: "one to",
-                came: request.pin.map(|pin| held(pin, state, request)),
-                with: &|side| Request {
-                    pin: Some(Pin {
-                        side,
-                        since_ms: request.now_ms,
-                        until_ms: u64::MAX,
-                    }),
-                    ..*request
+                came: all(request.pins, |pin| held(pin, state, request, own)),
+                with: &|side| {
+                    let pins = &[one(side)];
+                    decide(state, &Request { pins, ..*request })
                 },
             },
         );
         let wrote = self.wrote.line(
-            state,
             decision,
             &Kind {
                 topic: "wrote",
                 none: "no mark came",
                 one: "one of",
-                came: request
-                    .wrote_on
-                    .map(|side| format!("its last write went to {side}")),
-                with: &|side| Request {
-                    wrote_on: Some(side),
-                    ..*request
+                came: all(request.marks, |mark| marked(mark, state, request, own)),
+                with: &|side| {
+                    let marks = &[one(side)];
+                    decide(state, &Request { marks, ..*request })
                 },
             },
         );
@@ -125,9 +125,6 @@ impl Terms {
         if decision.side == Side::Legacy {
             return None;
         }
-        let pin = request
-            .pin
-            .filter(|pin| pin.holds(request.now_ms, request.following));
         let attempt = |failure, request_id_honoured| {
             let attempt = Attempt {
                 allowed: falling.allowed,
@@ -135,7 +132,7 @@ impl Terms {
                 safe: request.safe,
                 request_id_honoured,
                 writes: state.writes,
-                pinned: pin.map(|pin| pin.side),
+                pinned: decision.pinned,
                 repeated: false,
                 answer_begun: false,
                 too_late: false,
@@ -162,10 +159,10 @@ impl Terms {
 }
 
 impl Term {
-    fn line(&self, state: &RolloutState, decision: &Decision, kind: &Kind<'_>) -> Option<Line> {
+    fn line(&self, decision: &Decision, kind: &Kind<'_>) -> Option<Line> {
         let would = |sides: &[Side]| {
             let other = sides.iter().find_map(|side| {
-                let with = decide(state, &(kind.with)(*side));
+                let with = (kind.with)(*side);
                 (with.side != decision.side).then_some((side, with))
             });
             match other {
@@ -197,9 +194,40 @@ impl Term {
     }
 }
 
-fn held(pin: Pin, state: &RolloutState, request: &Request<'_>) -> String {
-    let Pin { side, until_ms, .. } = pin;
+/// All that came of a kind, in words.
+fn all(came: &[Pin], say: impl Fn(&Pin) -> String) -> Option<String> {
+    let said: Vec<String> = came.iter().map(say).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// Why nothing that a client carries moves this request.
+fn unmoved(request: &Request<'_>) -> &'static str {
+    match request.subject.kind() {
+        SubjectKind::Entity => "what others ask for too goes where theirs goes",
+        SubjectKind::Client | SubjectKind::Given => "it is of another subject",
+    }
+}
+
+fn marked(mark: &Pin, state: &RolloutState, request: &Request<'_>, own: SubjectHash) -> String {
+    let said = format!("its last write went to {}", mark.side);
+    let why = match () {
+        () if !request.hears_mark(mark, own) => unmoved(request),
+        () if state.halted => "the rollout was rolled back, and nobody is kept there",
+        () => return said,
+    };
+    format!("{said}, and that is not heard: {why}")
+}
+
+fn held(pin: &Pin, state: &RolloutState, request: &Request<'_>, own: SubjectHash) -> String {
+    let Pin { side, until_ms, .. } = *pin;
     let now_ms = request.now_ms;
+    if !request.hears_pin(pin, own) {
+        let why = match pin.subject == own {
+            true => unmoved(request),
+            false => "it is of another subject",
+        };
+        return format!("to {side}, and not heard: {why}");
+    }
     if state.halted && side == Side::Grpc && pin.holds(now_ms, request.following) {
         return "to grpc, and not heard: the rollout was rolled back, and nobody is kept there"
             .to_owned();

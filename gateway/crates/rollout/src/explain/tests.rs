@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    GoingDown, Percent, Pin, Rule, Side, Source, Subject, Subjects, When,
+    Algorithm, GoingDown, Percent, Pin, Rule, Side, Source, Subject, SubjectHash, SubjectKind,
+    Subjects, When,
     decision::tests::{asked, states},
     testing::Shown,
 };
@@ -21,6 +22,10 @@ fn state() -> RolloutState {
         rules: vec![Rule::new("Norway", norway, Then::Percent(Percent::ZERO)).unwrap()],
         ..RolloutState::new("movies")
     }
+}
+
+fn hash(subject: &str) -> SubjectHash {
+    Algorithm::default().hash("movies", subject)
 }
 
 fn heard() -> Terms {
@@ -46,18 +51,22 @@ fn said(explanation: &Explanation, topic: &str) -> Vec<String> {
 #[test]
 fn a_pin_to_grpc_is_said_not_to_count_while_the_rollout_is_halted() {
     let subject = Subject::new("alice");
+    let pin = Pin {
+        side: Side::Grpc,
+        since_ms: 0,
+        until_ms: 3,
+        subject: hash("alice"),
+    };
     let request = Request {
-        pin: Some(Pin {
-            side: Side::Grpc,
-            since_ms: 0,
-            until_ms: 3,
-        }),
+        pins: &[pin],
+        marks: &[pin],
         now_ms: 1,
         ..Request::of(&subject)
     };
     let halted = RolloutState {
         stage: Stage::Split,
         halted: true,
+        going_down: GoingDown::StayWithWriter,
         ..state()
     };
     let said_of = |state: &RolloutState| {
@@ -80,6 +89,50 @@ fn a_pin_to_grpc_is_said_not_to_count_while_the_rollout_is_halted() {
     let (side, pin) = said_of(&on);
     assert_eq!(side, Side::Grpc);
     assert!(pin.contains("to grpc for 2 ms more"), "{pin}");
+
+    let wrote = |state: &RolloutState| {
+        said(&explain(state, &request, None, None, &heard()), "wrote").concat()
+    };
+    let halted = RolloutState { halted: true, ..on };
+    assert!(
+        wrote(&halted).contains("not heard: the rollout was rolled back"),
+        "{}",
+        wrote(&halted)
+    );
+}
+
+#[test]
+fn what_is_of_another_subject_is_said_not_to_be_heard() {
+    let pin = |subject| Pin {
+        side: Side::Legacy,
+        since_ms: 0,
+        until_ms: 3,
+        subject: hash(subject),
+    };
+    let (both, own) = (
+        [pin("screening 5"), pin("screening 7")],
+        [pin("screening 7")],
+    );
+    let screening = Subject::of("screening 7", SubjectKind::Entity);
+    let client = Subject::new("alice");
+    let another = "to legacy, and not heard: it is of another subject";
+    let shared = "to legacy, and not heard: what others ask for too goes where theirs goes";
+    let heard_too = "to legacy for 3 ms more";
+    for (subject, safe, pins, want) in [
+        (&screening, true, &both[..], vec![another, heard_too]),
+        (&screening, false, &own[..], vec![shared]),
+        (&client, false, &own[..], vec![another]),
+        (&client, true, &both[..], vec![heard_too, heard_too]),
+    ] {
+        let request = Request {
+            safe,
+            pins,
+            ..Request::of(subject)
+        };
+        let explanation = explain(&state(), &request, None, None, &heard());
+        let want = format!("{}; one holds 30 s", want.join("; "));
+        assert_eq!(said(&explanation, "pin"), [want]);
+    }
 }
 
 #[test]
@@ -92,11 +145,12 @@ fn everything_that_led_to_a_decision_is_said() {
     let request = Request {
         facts: &shown,
         safe: false,
-        pin: Some(Pin {
+        pins: &[Pin {
             side: Side::Legacy,
             since_ms: 1,
             until_ms: 3,
-        }),
+            subject: hash("alice"),
+        }],
         now_ms: 5,
         ..Request::of(reading.subject.as_ref().unwrap())
     };
@@ -184,16 +238,17 @@ fn what_could_have_come_is_said_with_what_it_would_change() {
 #[test]
 fn whether_legacy_would_answer_for_grpc_is_said() {
     let subject = Subject::new("alice");
-    let pinned = Some(Pin {
+    let pinned: &[Pin] = &[Pin {
         side: Side::Grpc,
         since_ms: 1,
         until_ms: 9,
-    });
-    for (safe, pin, allowed, honours_request_ids, want) in [
-        (true, None, true, None, "legacy answers if gRPC fails"),
+        subject: hash("alice"),
+    }];
+    for (safe, pins, allowed, honours_request_ids, want) in [
+        (true, &[][..], true, None, "legacy answers if gRPC fails"),
         (
             true,
-            None,
+            &[],
             false,
             None,
             "nobody answers if gRPC fails: the rollout does not let legacy answer for it",
@@ -207,14 +262,14 @@ fn whether_legacy_would_answer_for_grpc_is_said() {
         ),
         (
             false,
-            None,
+            &[],
             true,
             Some(false),
             "legacy answers if gRPC fails before anything was sent",
         ),
         (
             false,
-            None,
+            &[],
             true,
             None,
             "legacy answers if gRPC fails before anything was sent; whether legacy did what came with the same request \
@@ -223,7 +278,7 @@ fn whether_legacy_would_answer_for_grpc_is_said() {
     ] {
         let request = Request {
             safe,
-            pin,
+            pins,
             ..Request::of(&subject)
         };
         let terms = Terms {
@@ -252,14 +307,15 @@ proptest! {
 
     #[test]
     fn what_is_said_to_change_the_side_does(state in states(), asked in asked()) {
-        let request = Request { forced: None, pin: None, wrote_on: None, ..asked.request() };
+        let request = Request { forced: None, pins: &[], marks: &[], ..asked.request() };
         let explanation = explain(&state, &request, None, None, &heard());
         let other = explanation.decision.side.other();
-        let pin = Some(Pin { side: other, since_ms: 1, until_ms: u64::MAX });
+        let own = explanation.decision.subject;
+        let one = [Pin { side: other, since_ms: 1, until_ms: u64::MAX, subject: own }];
         for (topic, with) in [
             ("forced", Request { forced: Some(other), ..request }),
-            ("pin", Request { pin, ..request }),
-            ("wrote", Request { wrote_on: Some(other), ..request }),
+            ("pin", Request { pins: &one, ..request }),
+            ("wrote", Request { marks: &one, ..request }),
         ] {
             let would = decide(&state, &with).side;
             let told = said(&explanation, topic);

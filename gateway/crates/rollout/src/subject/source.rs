@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::Facts;
+use super::{Facts, SubjectKind};
 
 const NAME_BYTES_MAX: usize = 100;
 
@@ -51,6 +51,16 @@ pub enum ParseSubjectError {
 }
 
 impl SubjectSource {
+    /// Whose a subject is that stands there.
+    pub(super) const fn kind(&self) -> SubjectKind {
+        match self {
+            Self::Path(_) | Self::Query(_) | Self::Body(_) => SubjectKind::Entity,
+            Self::Claim(_) | Self::Header(_) | Self::Cookie(_) | Self::ClientAddress => {
+                SubjectKind::Client
+            }
+        }
+    }
+
     pub(super) fn read<'a>(&self, facts: &'a dyn Facts) -> Option<Cow<'a, str>> {
         let value = match self {
             Self::Claim(name) => facts.claim(name),
