@@ -15,7 +15,7 @@ use super::super::{
 use crate::domain::{
     agreement::Agreement,
     booking::{Booking, BookingKind, Item, State},
-    cell::{CellKey, Slot},
+    cell::{CellKey, CellRef, Slot},
     claim::{Claim, Stay},
     name::BookingId,
     refusal::{Denial, Reason},
@@ -90,16 +90,29 @@ pub(super) fn share(
     let wanted = |item: &&Item| slots.contains(&item.key.slot);
     let items = entry.items.iter().filter(wanted);
     let share: HashMap<CellKey, i64> = items.map(|it| (it.key, it.quantity)).collect();
-    let left = |slot: i64| {
-        let of_night = share.iter().filter(|(key, _)| key.slot == Slot(slot));
-        of_night.map(|(_, quantity)| *quantity).sum::<i64>()
+    let left = |date| {
+        let of_night = share
+            .iter()
+            .filter(|(key, _)| key.slot == Slot::of_night(date));
+        (date, of_night.map(|(_, quantity)| *quantity).sum::<i64>())
     };
-    let least = (slots.start.0..slots.end.0).map(left).min().unwrap_or(0);
-    if least < stay.rooms {
-        let message = format!("the block has {least} rooms left, {} wanted", stay.rooms);
-        return Err(Denial::new(Reason::CellUnavailable, message).into());
+    let nights: Vec<_> = stay.nights.iter().map(left).collect();
+    let least = nights.iter().map(|(_, left)| *left).min().unwrap_or(0);
+    if least >= stay.rooms {
+        return Ok(share);
     }
-    Ok(share)
+    let message = format!("the block has {least} rooms left, {} wanted", stay.rooms);
+    let lacking = nights.iter().filter(|(_, left)| *left < stay.rooms);
+    let cells = lacking.map(|(date, left)| {
+        let (room_type, date) = (stay.room_type.clone(), *date);
+        let why = format!("{left} left in the block, {} wanted", stay.rooms);
+        (CellRef::Night { room_type, date }, why)
+    });
+    let denial = Denial {
+        cells: cells.collect(),
+        ..Denial::new(Reason::CellUnavailable, message)
+    };
+    Err(denial.into())
 }
 
 /// Takes what is picked up out of a block.
@@ -240,5 +253,37 @@ mod tests {
             stay.nights = Nights::new(date(2026, 12, 1), date(2026, 12, 4)).unwrap();
         }
         assert_eq!(submit(&rig, longer).await, Err(Reason::CellUnavailable));
+    }
+
+    #[tokio::test]
+    async fn the_nights_that_a_block_lacks_are_named() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let group = submit(&rig, block(2, &rig)).await.unwrap();
+            let nights = |from, to, rooms| {
+                let mut command = picking_up(group, "banyan-suite", rooms);
+                if let Action::Hold(hold) = &mut command.action
+                    && let Ask::Claim(Claim::Stay(stay)) = &mut hold.claim
+                {
+                    stay.nights = Nights::new(from, to).unwrap();
+                }
+                command
+            };
+            let first = nights(date(2026, 12, 1), date(2026, 12, 2), 1);
+            submit(&rig, first).await.unwrap();
+            let lacking = nights(date(2026, 12, 1), date(2026, 12, 4), 2);
+            let refused = rig.inventory.submit(lacking).await;
+            let Err(Rejection::Refused(refusal)) = refused else {
+                panic!("{refused:?}")
+            };
+            assert_eq!(refusal.reason, Reason::CellUnavailable);
+            let unmet = refusal.unmet.iter();
+            let unmet: Vec<_> = unmet.map(|it| (&*it.label, &*it.description)).collect();
+            let want = [
+                ("2026-12-01", "1 left in the block, 2 wanted"),
+                ("2026-12-03", "0 left in the block, 2 wanted"),
+            ];
+            assert_eq!(unmet, want);
+        }
     }
 }
