@@ -6,8 +6,8 @@
 //! answered already needs nothing.
 //!
 //! A batch touches at most [`CELLS_MAX`] cells: as many of its commands are loaded as fit, at least one, and the others
-//! wait for the next batch. So does a batch with so many lapsed holds on its cells that ending them is work for a
-//! batch of its own.
+//! wait for the next batch. So do all of them where the holds that have run out on their cells are too much beside them:
+//! ending as many of those as fit, at least one, is then a batch of its own.
 
 pub(super) mod rooms;
 pub(super) mod waitlist;
@@ -113,16 +113,24 @@ async fn state(
     Arc::make_mut(catalogue).load(write, wanted).await?;
     ledger.catalogue = Arc::clone(catalogue);
 
-    let (fits, wanted) = fitting(&ledger, &needs);
-    let lapsed = cells(write, &mut ledger, wanted).await?;
-    let commands = match lapsed.len() {
-        LAPSED_MAX.. => 0,
-        _ => fits,
-    };
+    let Fitting {
+        commands,
+        count,
+        cells: wanted,
+    } = fitting(&ledger, &needs);
+    let mut lapsed = cells(write, &mut ledger, wanted).await?;
+    let mut all = lapsed.len() < LAPSED_MAX;
     bookings(write, &mut ledger, lapsed.clone(), false).await?;
+    let more: usize = items(&ledger, &lapsed).sum();
+    all &= more == 0 || count + more <= CELLS_MAX;
+    if !all {
+        let fit = as_many_as_fit(items(&ledger, &lapsed));
+        lapsed.truncate(fit);
+    }
     for id in lapsed {
         decide::expire(&mut ledger, id);
     }
+    let commands = if all { commands } else { 0 };
     let stays = rooms::stays(&needs);
     let lines = needs.into_iter().flat_map(|it| it.lines).collect();
     waitlist::lines(write, &mut ledger, catalogue, lines).await?;
@@ -152,8 +160,32 @@ pub(super) async fn bookings(
     Ok(())
 }
 
-/// How many of the commands fit into one batch, and the cells that they want with the capacity of new ones.
-fn fitting(ledger: &Ledger, needs: &[Needs<'_>]) -> (usize, Vec<(CellKey, i64)>) {
+/// How many cells bookings that are here hold.
+fn items(ledger: &Ledger, ids: &[BookingId]) -> impl Iterator<Item = usize> {
+    let entries = ids.iter().filter_map(|id| ledger.booking(*id));
+    entries.map(|it| it.items.len())
+}
+
+/// How many of these counts add up to no more than one batch may touch; at least one.
+fn as_many_as_fit(counts: impl Iterator<Item = usize>) -> usize {
+    let sums = counts.scan(0, |sum, count| {
+        *sum += count;
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= CELLS_MAX).count().max(1)
+}
+
+/// The commands that fit into one batch.
+struct Fitting {
+    /// How many, the first ones.
+    commands: usize,
+    /// How many cells they want and may give back.
+    count: usize,
+    /// Those that they want, with the capacity of new ones.
+    cells: Vec<(CellKey, i64)>,
+}
+
+fn fitting(ledger: &Ledger, needs: &[Needs<'_>]) -> Fitting {
     let (mut count, mut wanted) = (0, Vec::new());
     // Many may ask for the same hall as a whole; it counts once.
     let mut halls = HashSet::new();
@@ -165,14 +197,22 @@ fn fitting(ledger: &Ledger, needs: &[Needs<'_>]) -> (usize, Vec<(CellKey, i64)>)
                 ledger.catalogue.cells(ask, &mut wanted);
             }
         }
-        let entries = needs.bookings.iter().filter_map(|id| ledger.booking(*id));
-        count += wanted.len() - before + entries.map(|it| it.items.len()).sum::<usize>();
-        if count > CELLS_MAX && fits > 0 {
+        let more = wanted.len() - before + items(ledger, &needs.bookings).sum::<usize>();
+        if count + more > CELLS_MAX && fits > 0 {
             wanted.truncate(before);
-            return (fits, wanted);
+            return Fitting {
+                commands: fits,
+                count,
+                cells: wanted,
+            };
         }
+        count += more;
     }
-    (needs.len(), wanted)
+    Fitting {
+        commands: needs.len(),
+        count,
+        cells: wanted,
+    }
 }
 
 /// Loads the cells that are wanted; the holds that have run out on them.
@@ -192,4 +232,84 @@ async fn cells(
     }
     let limit = u64::try_from(LAPSED_MAX).unwrap_or(u64::MAX);
     write.lapsed_on(&touched, ledger.now, limit).await
+}
+
+#[cfg(test)]
+mod tests {
+    use banyan_mesh::testing::TestDatabase;
+    use jiff::{SignedDuration, ToSpan as _, civil::date};
+
+    use super::*;
+    use crate::{
+        domain::{
+            claim::{Ask, Claim, Nights},
+            name::RoomTypeId,
+        },
+        inventory::{
+            Action,
+            testing::{Rig, hold},
+        },
+    };
+
+    fn hold_of(room_type: &str, nights: i64) -> Command {
+        let mut command = hold(room_type, 1);
+        if let Action::Hold(hold) = &mut command.action
+            && let Ask::Claim(Claim::Stay(stay)) = &mut hold.claim
+        {
+            let first = date(2026, 12, 1);
+            stay.nights = Nights::new(first, first.saturating_add(nights.days())).unwrap();
+        }
+        command
+    }
+
+    async fn add_rooms(rig: &Rig, room_type: &str, floor: i64) {
+        let id = RoomTypeId::parse(&format!("hotels/banyan-bay/roomTypes/{room_type}")).unwrap();
+        let numbers = (0..13).map(|room| format!("{}", floor * 100 + room));
+        rig.inventory
+            .add_rooms(&id, numbers.collect())
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn holds_that_have_run_out_count_among_the_cells_of_a_batch() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            for (room_type, floor, holds) in [("garden-double", 8, 13), ("sea-view", 9, 20)] {
+                add_rooms(&rig, room_type, floor).await;
+                for _ in 0..holds {
+                    let held = rig.inventory.submit(hold_of(room_type, 365)).await;
+                    held.unwrap();
+                }
+            }
+            rig.advance(SignedDuration::from_mins(10));
+            for (room_type, nights, decided, ended) in [
+                ("garden-double", 2, 1, 13),
+                // They fit alone, but not beside what is asked for.
+                ("garden-double", 365, 0, 13),
+                ("sea-view", 2, 0, 13),
+            ] {
+                let write = rig.inventory.store().write().await.unwrap();
+                let command = hold_of(room_type, nights);
+                let now = rig.inventory.now();
+                let loaded = load(&write, &mut Arc::default(), now, &[&command], &[]).await;
+                let Loaded { ledger, commands } = loaded.unwrap();
+                let (changes, _) = ledger.into_changes();
+                let asked = (room_type, nights);
+                assert_eq!(commands, decided, "{asked:?}");
+                assert_eq!(changes.bookings_changed.len(), ended, "{asked:?}");
+                assert!(changes.items_released.len() <= CELLS_MAX);
+            }
+            // What has run out is sold all the same, to the first who asks.
+            for room_type in ["garden-double", "sea-view"] {
+                let mut all = hold_of(room_type, 365);
+                if let Action::Hold(hold) = &mut all.action
+                    && let Ask::Claim(Claim::Stay(stay)) = &mut hold.claim
+                {
+                    stay.rooms = 20;
+                }
+                rig.inventory.submit(all).await.unwrap();
+            }
+        }
+    }
 }
