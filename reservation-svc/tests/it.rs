@@ -25,6 +25,7 @@ mod it {
     mod front_desk;
     mod front_desk_rooms;
     mod hotel_rules;
+    mod late_payments;
     mod lists;
     mod lost_commits;
     mod refusals;

@@ -4,11 +4,12 @@
 //! same reference is the same success, however often a payment provider calls. Another reference would be a second
 //! payment for the same thing and is refused. A booking that was confirmed without one takes the first that comes.
 //!
-//! The one way in which money can come too late is a hold that ran out while the guest paid. The seats may be another's
-//! by then; so the booking stays expired and remembers that it is owed (REFUND_DUE). The refusal PAID_BUT_EXPIRED tells
-//! the payer's side to pay it back, each time it asks.
+//! Money comes too late if, while the guest paid, the hold ran out, its screening started, its stay was over, or the
+//! booking was cancelled by whoever may. The seats may be another's by then; so the booking stays what it is, a hold that can
+//! no longer be confirmed ends, and it remembers that it is owed (REFUND_DUE). The refusal PAID_BUT_EXPIRED tells the
+//! payer's side to pay it back, each time it asks. Who never came has no money to get back.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     booking::{Booking, State},
@@ -52,7 +53,7 @@ pub enum Payment {
     None,
     /// Under that reference.
     Paid(Reference),
-    /// Paid under that reference for a hold that had run out: to be paid back.
+    /// Paid under that reference when it was too late: to be paid back.
     RefundDue(Reference),
 }
 
@@ -95,24 +96,26 @@ pub enum Confirmation {
     Pay(Payment),
     /// It was confirmed with this very payment: the same success, and nothing changes.
     Repeat,
-    /// It has run out: that payment is remembered, and the caller is refused.
+    /// It is too late: that payment is remembered, a hold ends, and the caller is refused.
     Owe(Payment, Denial),
 }
 
-/// Decides a confirmation of a booking.
+/// Decides a confirmation of a booking. `today` is the day at the venue.
 pub fn confirm(
     booking: &Booking,
     now: Timestamp,
+    today: Date,
     etag: Option<&str>,
     reference: Option<&Reference>,
 ) -> Result<Confirmation, Denial> {
     let (state, payment) = (booking.state_at(now), &booking.agreement.payment);
     let Some(reference) = reference else {
         booking.confirmable(now, etag)?;
+        booking.ahead(now, today, "confirmed")?;
         return Ok(Confirmation::Confirm(payment.clone()));
     };
     match (state, payment.reference()) {
-        (State::Held, None) => {
+        (State::Held, None) if booking.ahead(now, today, "confirmed").is_ok() => {
             booking.unchanged_since(etag)?;
             Ok(Confirmation::Confirm(Payment::Paid(reference.clone())))
         }
@@ -120,9 +123,9 @@ pub fn confirm(
             booking.unchanged_since(etag)?;
             Ok(Confirmation::Pay(Payment::Paid(reference.clone())))
         }
-        (State::Expired, None) => {
+        (State::Held | State::Expired | State::Cancelled, None) => {
             let owed = Payment::RefundDue(reference.clone());
-            Ok(Confirmation::Owe(owed, paid_but_expired(booking)))
+            Ok(Confirmation::Owe(owed, paid_too_late(booking, state)))
         }
         // What a repetition saw before the first one has changed since, by that one: its etag is not asked for.
         (State::Confirmed | State::CheckedIn | State::Completed, Some(known))
@@ -130,8 +133,15 @@ pub fn confirm(
         {
             Ok(Confirmation::Repeat)
         }
-        (State::Expired, Some(known)) if known == reference => Err(paid_but_expired(booking)),
-        (State::Cancelled | State::NoShow, _) => Err(booking.wrong_state(state, "confirmed")),
+        (State::Expired | State::Cancelled, Some(known))
+            if known == reference && matches!(payment, Payment::RefundDue(_)) =>
+        {
+            Err(paid_too_late(booking, state))
+        }
+        (State::Cancelled, Some(_)) if matches!(payment, Payment::Paid(_)) => {
+            Err(booking.wrong_state(state, "confirmed"))
+        }
+        (State::NoShow, _) => Err(booking.wrong_state(state, "confirmed")),
         (_, Some(_)) => {
             let message = format!("{} is paid under another reference", booking.id);
             Err(Denial::new(Reason::PaymentReferenceMismatch, message))
@@ -139,24 +149,30 @@ pub fn confirm(
     }
 }
 
-fn paid_but_expired(booking: &Booking) -> Denial {
-    let message = format!(
-        "the hold of {} ran out before it was paid: pay it back",
-        booking.id
-    );
+/// All of it is paid back but for what cancelling has cost.
+fn paid_too_late(booking: &Booking, state: State) -> Denial {
+    let id = booking.id;
+    let message = match state {
+        State::Cancelled => format!("{id} was cancelled before it was paid: pay it back"),
+        State::Held => format!("{id} could no longer be confirmed when it was paid: pay it back"),
+        _ => format!("the hold of {id} ran out before it was paid: pay it back"),
+    };
+    let refund = booking.total.minor - booking.agreement.fee_minor;
     Denial::new(Reason::PaidButExpired, message)
-        .with("refund_minor", booking.total.minor)
+        .with("refund_minor", refund.max(0))
         .with("currency_code", booking.total.currency)
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::ToSpan as _;
+    use jiff::{ToSpan as _, civil::date};
 
     use super::*;
     use crate::domain::booking::tests::hold;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+    /// Before the stay.
+    const TODAY: Date = date(1970, 1, 1);
 
     fn booking(state: State, payment: &Payment) -> Booking {
         let mut booking = hold(NOW + 1.hours());
@@ -171,7 +187,8 @@ mod tests {
 
     fn ask(state: State, payment: &Payment, text: Option<&str>) -> Result<Confirmation, Reason> {
         let reference = text.map(reference);
-        let answer = confirm(&booking(state, payment), NOW, None, reference.as_ref());
+        let booking = booking(state, payment);
+        let answer = confirm(&booking, NOW, TODAY, None, reference.as_ref());
         answer.map_err(|denial| denial.reason)
     }
 
@@ -213,7 +230,7 @@ mod tests {
     fn money_for_a_hold_that_ran_out_is_owed() {
         let late = hold(NOW);
         let reference = reference("p1");
-        let answer = confirm(&late, NOW, Some("old"), Some(&reference)).unwrap();
+        let answer = confirm(&late, NOW, TODAY, Some("old"), Some(&reference)).unwrap();
         let Confirmation::Owe(owed, denial) = answer else {
             panic!("{answer:?}")
         };
@@ -228,18 +245,45 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_back_is_not_confirmed() {
-        for state in [State::Cancelled, State::NoShow] {
-            for payment in [Payment::None, paid("p1")] {
-                assert_eq!(ask(state, &payment, Some("p1")), Err(Reason::BookingState));
-            }
+    fn money_for_what_has_begun_or_was_cancelled_is_owed() {
+        let (reference, owed) = (reference("p1"), Payment::RefundDue(reference("p1")));
+        let over = date(2026, 1, 2);
+        let held = booking(State::Held, &Payment::None);
+        let unpaid = confirm(&held, NOW, over, None, None).unwrap_err();
+        assert_eq!(unpaid.reason, Reason::BookingState);
+        let mut cancelled = booking(State::Cancelled, &Payment::None);
+        cancelled.total.minor = 500;
+        cancelled.agreement.fee_minor = 150;
+        for (late, refund) in [(held, "1"), (cancelled, "350")] {
+            let answer = confirm(&late, NOW, over, None, Some(&reference)).unwrap();
+            let Confirmation::Owe(payment, denial) = answer else {
+                panic!("{answer:?}")
+            };
+            assert_eq!(payment, owed);
+            assert_eq!(denial.reason, Reason::PaidButExpired);
+            assert_eq!(denial.details[0], ("refund_minor", refund.into()));
+        }
+        let again = ask(State::Cancelled, &owed, Some("p1"));
+        assert_eq!(again, Err(Reason::PaidButExpired));
+        let other = ask(State::Cancelled, &owed, Some("p2"));
+        assert_eq!(other, Err(Reason::PaymentReferenceMismatch));
+    }
+
+    #[test]
+    fn what_was_paid_before_it_was_given_back_is_not_confirmed() {
+        for (state, payment) in [
+            (State::Cancelled, paid("p1")),
+            (State::NoShow, paid("p1")),
+            (State::NoShow, Payment::None),
+        ] {
+            assert_eq!(ask(state, &payment, Some("p1")), Err(Reason::BookingState));
         }
     }
 
     #[test]
     fn an_old_etag_confirms_nothing_new() {
         let held = booking(State::Held, &Payment::None);
-        let answer = confirm(&held, NOW, Some("0"), Some(&reference("p1")));
+        let answer = confirm(&held, NOW, TODAY, Some("0"), Some(&reference("p1")));
         assert_eq!(answer.unwrap_err().reason, Reason::EtagMismatch);
     }
 

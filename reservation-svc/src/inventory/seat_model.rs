@@ -247,13 +247,13 @@ impl Model {
     fn pay(&mut self, which: usize, reference: &Reference) -> Result<Vec<SeatId>, Wrong> {
         let is_over = self.lapsed(&self.bookings[which]);
         let known = &mut self.bookings[which];
-        if known.cancelled {
+        if known.cancelled && matches!(known.payment, Payment::Paid(_)) {
             return Err(Wrong::Refused(Reason::BookingState));
         }
         if known.payment.reference().is_some_and(|it| it != reference) {
             return Err(Wrong::Refused(Reason::PaymentReferenceMismatch));
         }
-        if is_over {
+        if is_over || known.cancelled {
             known.payment = Payment::RefundDue(reference.clone());
             return Err(Wrong::Refused(Reason::PaidButExpired));
         }

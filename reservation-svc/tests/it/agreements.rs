@@ -12,7 +12,11 @@ use tonic::{Code, Status};
 
 use super::support::*;
 
-async fn pay(service: &Service, name: &str, reference: &str) -> Result<v1::Booking, Status> {
+pub(crate) async fn pay(
+    service: &Service,
+    name: &str,
+    reference: &str,
+) -> Result<v1::Booking, Status> {
     let request = v1::ConfirmBookingRequest {
         name: name.to_owned(),
         payment_reference: reference.to_owned(),

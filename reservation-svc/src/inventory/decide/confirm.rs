@@ -1,5 +1,7 @@
 //! Makes a hold final, and remembers its payment; one that came too late, too.
 
+use jiff::civil::Date;
+
 use super::super::{command::Outcome, ledger::Ledger, stop::Stop};
 use crate::domain::{
     booking::State,
@@ -16,9 +18,10 @@ pub(super) fn decide(
     reference: Option<&Reference>,
 ) -> Result<Outcome, Stop> {
     let booking = &ledger.own(principal, id)?.booking;
-    match payment::confirm(booking, ledger.now, etag, reference)? {
+    // Venues do not go away; where one had, its stays could be confirmed for ever.
+    let today = ledger.today(&booking.venue).unwrap_or(Date::MIN);
+    match payment::confirm(booking, ledger.now, today, etag, reference)? {
         Confirmation::Confirm(paid) => {
-            super::ahead(ledger, booking, "confirmed")?;
             let previous = ledger.enter(id, State::Confirmed);
             pay(ledger, id, paid);
             ledger.changed(id, previous)
@@ -29,7 +32,7 @@ pub(super) fn decide(
         }
         Confirmation::Repeat => ledger.as_it_is(id),
         Confirmation::Owe(owed, denial) => {
-            super::expire(ledger, id);
+            super::expire::end(ledger, id);
             let previous = pay(ledger, id, owed);
             ledger.tell(id, previous);
             Err(denial.into())

@@ -9,9 +9,15 @@ pub(in crate::inventory) fn expire(ledger: &mut Ledger, id: BookingId) {
     let Some(entry) = ledger.booking(id) else {
         return;
     };
-    let lapsed = entry.booking.recorded_state == State::Held
-        && entry.booking.state_at(ledger.now) == State::Expired;
-    if lapsed {
+    if entry.booking.state_at(ledger.now) == State::Expired {
+        end(ledger, id);
+    }
+}
+
+/// Ends a hold that has run out or can no longer be confirmed; what is no hold stays as it is.
+pub(super) fn end(ledger: &mut Ledger, id: BookingId) {
+    let state = ledger.booking(id).map(|it| it.booking.recorded_state);
+    if state == Some(State::Held) {
         ledger.release(id);
         let previous = ledger.enter(id, State::Expired);
         ledger.tell(id, previous);

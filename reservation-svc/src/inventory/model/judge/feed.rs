@@ -128,10 +128,10 @@ impl Model {
 }
 
 fn payment(it: &Known) -> booking::PaymentState {
-    match (it.paid, it.state) {
+    match (it.paid, it.owed) {
         (None, _) => booking::PaymentState::None,
-        (Some(_), State::Expired) => booking::PaymentState::RefundDue,
-        (Some(_), _) => booking::PaymentState::Paid,
+        (Some(_), true) => booking::PaymentState::RefundDue,
+        (Some(_), false) => booking::PaymentState::Paid,
     }
 }
 

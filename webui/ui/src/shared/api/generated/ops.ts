@@ -1393,7 +1393,7 @@ export interface components {
          *     - `PAYMENT_STATE_UNSPECIFIED`: Not set.
          *     - `PAYMENT_STATE_NONE`: Nothing is known of a payment.
          *     - `PAYMENT_STATE_PAID`: Paid.
-         *     - `PAYMENT_STATE_REFUND_DUE`: Paid for a hold that had run out: pay it back.
+         *     - `PAYMENT_STATE_REFUND_DUE`: Paid when it was too late to confirm it: pay it back.
          * @enum {string}
          */
         "banyan.reservation.v1.Booking.PaymentState": "PAYMENT_STATE_UNSPECIFIED" | "PAYMENT_STATE_NONE" | "PAYMENT_STATE_PAID" | "PAYMENT_STATE_REFUND_DUE";
