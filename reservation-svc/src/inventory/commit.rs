@@ -1,12 +1,14 @@
 //! One transaction under the commit head: allots sequences and collects events, and ends with all of it durable.
 
+use std::{collections::HashSet, sync::Arc};
+
 use banyan_proto::reservation::v1;
 use jiff::Timestamp;
 use prost::Message as _;
 
-use super::command::Position;
+use super::{command::Position, decide, ledger::Ledger, load};
 use crate::{
-    domain::{cell::PoolId, event::Event},
+    domain::{cell::PoolId, event::Event, wait_entry::Line},
     store::{Head, StoreError, Write},
     wire,
 };
@@ -58,6 +60,22 @@ impl Commit {
         };
         self.events
             .push((self.head.sequence, encoded.encode_to_vec()));
+    }
+
+    /// Offers along a line what the change of the catalogue has made possible, before anybody new gets it.
+    pub(crate) async fn serve(&mut self, line: Line) -> Result<(), StoreError> {
+        // As it is with the change, which nobody else knows yet.
+        let mut catalogue = Arc::default();
+        let mut ledger = Ledger::new(self.head.clone(), self.now, Arc::clone(&catalogue));
+        let lines = HashSet::from([line]);
+        load::waitlist::lines(&self.write, &mut ledger, &mut catalogue, lines).await?;
+        load::rooms::plans(&self.write, &mut ledger, HashSet::new(), Vec::new()).await?;
+        ledger.cells.reopen_all();
+        decide::serve(&mut ledger);
+        let (changes, head) = ledger.into_changes();
+        self.write.apply(&changes).await?;
+        self.head = head;
+        Ok(())
     }
 
     /// Makes everything durable; the sequence of the last commit.

@@ -10,6 +10,7 @@ use crate::{
         name::{HotelId, RoomId, RoomTypeId},
         rate::Rate,
         restriction::Restriction,
+        wait_entry::Line,
     },
     store::Write,
 };
@@ -72,7 +73,7 @@ impl Inventory {
         Ok(room_type)
     }
 
-    /// Adds rooms to a room type, which sells so many more from today on.
+    /// Adds rooms to a room type, which sells so many more from today on. Who waits for one is offered it first.
     ///
     /// # Errors
     /// If the room type is not there, or the hotel has a room of one of these numbers.
@@ -102,6 +103,8 @@ impl Inventory {
         write.add_capacity(room_type.pool, more, today).await?;
         room_type.capacity += more;
         record(&mut turn.commit, &room_type);
+        let line = Line::RoomType(room_type.id.clone());
+        turn.commit.serve(line).await?;
         turn.finish().await?;
         Ok(room_type)
     }

@@ -236,9 +236,15 @@ impl Ledger {
         let (now, sequence) = (self.now, self.next_sequence());
         let entry = self.touch(id)?;
         let previous = entry.booking.recorded_state;
+        let certain = entry.booking.rooms.clone();
         change(&mut entry.booking);
         entry.booking.updated_at = now;
         entry.booking.updated_sequence = sequence;
+        // Where rooms are no longer certain, a stay may fit that did not.
+        let is_loose = !certain.is_empty() && entry.booking.rooms != certain;
+        let items = entry.items.iter().filter(|_| is_loose);
+        let keys = items.map(|it| it.key).collect();
+        self.cells.reopen(keys);
         Some(previous)
     }
 

@@ -10,7 +10,11 @@ use super::{
     support::{ALICE, BOB, SUITE, Service, by, cells, fact, fields, reason, stay, suites},
 };
 
-async fn pin(service: &Service, name: &str, rooms: &[&str]) -> Result<v1::Booking, Status> {
+pub(crate) async fn pin(
+    service: &Service,
+    name: &str,
+    rooms: &[&str],
+) -> Result<v1::Booking, Status> {
     let request = v1::PinRoomsRequest {
         name: name.into(),
         rooms: rooms.iter().map(|number| suite(number)).collect(),
@@ -20,7 +24,7 @@ async fn pin(service: &Service, name: &str, rooms: &[&str]) -> Result<v1::Bookin
     Ok(answer.into_inner().booking.unwrap())
 }
 
-async fn unpin(service: &Service, name: &str) -> Result<v1::Booking, Status> {
+pub(crate) async fn unpin(service: &Service, name: &str) -> Result<v1::Booking, Status> {
     let request = v1::UnpinRoomsRequest {
         name: name.into(),
         ..Default::default()
@@ -75,7 +79,7 @@ async fn room_of(service: &Service, name: &str) -> Vec<(String, bool)> {
 }
 
 /// 301 is certain early and 302 late, so that nobody can sleep through in 303 and another one beside.
-async fn fixed(service: &Service) -> [v1::Booking; 3] {
+pub(crate) async fn fixed(service: &Service) -> [v1::Booking; 3] {
     let early = booked(service, ALICE, "2026-12-01", "2026-12-03", 1).await;
     let late = booked(service, ALICE, "2026-12-03", "2026-12-05", 1).await;
     let long = booked(service, ALICE, "2026-12-01", "2026-12-05", 1).await;

@@ -11,7 +11,7 @@ use crate::{
 #[derive(Default)]
 pub(in crate::inventory) struct Cells {
     accounts: HashMap<CellKey, Account>,
-    /// Given back since somebody asked last.
+    /// Given back, or possible in another way, since somebody asked last.
     freed: Vec<CellKey>,
 }
 
@@ -73,7 +73,17 @@ impl Cells {
         self.freed.push(key);
     }
 
-    /// What was given back since this was asked last.
+    /// Takes note that these may be had now though nothing of them was given back.
+    pub(super) fn reopen(&mut self, keys: Vec<CellKey>) {
+        self.freed.extend(keys);
+    }
+
+    /// The same of every cell that is here.
+    pub(in crate::inventory) fn reopen_all(&mut self) {
+        self.freed.extend(self.accounts.keys());
+    }
+
+    /// What may be had again since this was asked last.
     pub(in crate::inventory) fn take_freed(&mut self) -> Vec<CellKey> {
         std::mem::take(&mut self.freed)
     }
