@@ -20,7 +20,7 @@ pub const ROOMS_MAX: i32 = 50;
 pub const SEATS_MAX: usize = 50;
 
 /// What is claimed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Claim {
     /// Nights.
     Stay(Stay),
@@ -29,7 +29,7 @@ pub enum Claim {
 }
 
 /// What is asked for: a claim, or one that is chosen at the moment of the decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ask {
     /// Exactly this.
     Claim(Claim),
@@ -38,7 +38,7 @@ pub enum Ask {
 }
 
 /// Seats to be chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BestSeats {
     /// At what.
     pub screening: ScreeningId,
@@ -80,7 +80,7 @@ impl BestSeats {
 }
 
 /// Nights of a room type.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stay {
     /// What to sleep in.
     pub room_type: RoomTypeId,
@@ -91,7 +91,7 @@ pub struct Stay {
 }
 
 /// Seats at a screening.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SeatSelection {
     /// Of what.
     pub screening: ScreeningId,

@@ -77,6 +77,8 @@ reasons! {
     AlreadyAvailable => "ALREADY_AVAILABLE",
     /// Too many wait already.
     WaitlistFull => "WAITLIST_FULL",
+    /// The guest has too many places in the line already.
+    WaitlistLimit => "WAITLIST_LIMIT",
     /// The place in line's state does not allow it.
     EntryState => "ENTRY_STATE",
     /// The hall shows something else at that time.

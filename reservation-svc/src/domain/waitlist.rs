@@ -10,6 +10,9 @@
 //! it is not waiting. What the same guest holds beside it does not matter.
 //!
 //! An entry is only looked at when a cell has become free that it could use: everything else it has been refused before.
+//! Of many who want the same one is refused for all, until something is taken.
+
+use std::{collections::HashSet, hash::Hash};
 
 use jiff::SignedDuration;
 
@@ -19,6 +22,8 @@ use super::cell::{CellKey, PoolId, Slot};
 pub const OFFER: SignedDuration = SignedDuration::from_mins(15);
 /// Most that wait for one room type or screening.
 pub const LINE_MAX: usize = 1000;
+/// Most places that one guest has among them.
+pub const GUEST_MAX: usize = 10;
 
 /// Where an entry is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,28 +97,44 @@ impl Reach {
 
 /// One who waits.
 #[derive(Clone, Debug)]
-pub struct Waiting<T> {
+pub struct Waiting<W, T> {
     /// Orders the line: the commit at which it was joined.
     pub sequence: i64,
     /// Which cells it could use.
     pub reach: Reach,
     /// What it waits for.
+    pub want: W,
+    /// Who waits.
     pub entry: T,
 }
 
 /// Offers what has become free along the line. `take` holds what an entry waits for, all of it, if it can be had right
 /// now; it is asked in the order of the line, and what it takes is gone for those behind. Returns what it took.
-pub fn offer<T, H>(
-    line: &[Waiting<T>],
+///
+/// What was refused is not asked for again before something else was taken. That may make it possible: where no single
+/// seat may be left, two of three fit once the third has gone.
+pub fn offer<W: Eq + Hash, T, H>(
+    line: &[Waiting<W, T>],
     freed: &[CellKey],
     mut take: impl FnMut(&T) -> Option<H>,
 ) -> Vec<H> {
-    let reached = |one: &&Waiting<T>| freed.iter().any(|cell| one.reach.includes(*cell));
-    let mut turn: Vec<&Waiting<T>> = line.iter().filter(reached).collect();
+    let reached = |one: &&Waiting<W, T>| freed.iter().any(|cell| one.reach.includes(*cell));
+    let mut turn: Vec<&Waiting<W, T>> = line.iter().filter(reached).collect();
     turn.sort_by_key(|one| one.sequence);
-    turn.into_iter()
-        .filter_map(|one| take(&one.entry))
-        .collect()
+    let (mut taken, mut refused) = (Vec::new(), HashSet::new());
+    for one in turn {
+        if refused.contains(&one.want) {
+            continue;
+        }
+        match take(&one.entry) {
+            Some(it) => {
+                taken.push(it);
+                refused.clear();
+            }
+            None => drop(refused.insert(&one.want)),
+        }
+    }
+    taken
 }
 
 #[cfg(test)]
@@ -149,10 +170,11 @@ mod tests {
         Some(want.number)
     }
 
-    fn line(wants: &[Want]) -> Vec<Waiting<Want>> {
+    fn line(wants: &[Want]) -> Vec<Waiting<(std::ops::Range<i64>, i64), Want>> {
         let waiting = |want: &Want| Waiting {
             sequence: i64::try_from(want.number).unwrap(),
             reach: Reach::Nights(PoolId(1), Slot(want.nights.start)..Slot(want.nights.end)),
+            want: (want.nights.clone(), want.rooms),
             entry: want.clone(),
         };
         // The order in which a line is handed over decides nothing.
@@ -193,6 +215,21 @@ mod tests {
         assert_eq!(asked, [1]);
         assert!(Reach::Screening(Slot(2)).includes(cell(2)));
         assert!(!Reach::Screening(Slot(3)).includes(cell(2)));
+    }
+
+    #[test]
+    fn of_many_who_want_the_same_one_is_refused_for_all() {
+        let mut wants: Vec<_> = (0..900).map(|number| want(number, 0..1, 2)).collect();
+        wants.push(want(900, 0..2, 1));
+        wants.extend((901..1000).map(|number| want(number, 0..1, 2)));
+        let mut asked = Vec::new();
+        let offers = offer(&line(&wants), &[cell(0)], |want| {
+            asked.push(want.number);
+            (want.number == 900).then_some(want.number)
+        });
+        assert_eq!(offers, [900]);
+        // Something was taken, which may have changed what is possible.
+        assert_eq!(asked, [0, 900, 901]);
     }
 
     #[test]

@@ -5,12 +5,12 @@ use banyan_proto::reservation::v1::{self, waitlist_entry::State};
 use jiff::SignedDuration;
 use tonic::{Code, Status};
 
-use super::support::{ALICE, BOB, SUITE, Service, by, fields, reason, stay, suites};
+use super::support::{ALICE, BOB, SUITE, Service, by, fact, fields, reason, stay, suites};
 
-const CAROL: &str = "carol-0123456789abcdef";
+pub(crate) const CAROL: &str = "carol-0123456789abcdef";
 const DAVE: &str = "dave-0123456789abcdef";
 
-fn rooms(check_in: &str, check_out: &str, rooms: i32) -> v1::JoinWaitlistRequest {
+pub(crate) fn rooms(check_in: &str, check_out: &str, rooms: i32) -> v1::JoinWaitlistRequest {
     let claim = v1::join_waitlist_request::Claim::Stay(stay(check_in, check_out, rooms));
     v1::JoinWaitlistRequest {
         claim: Some(claim),
@@ -32,7 +32,7 @@ fn together(screening: &str, count: i32) -> v1::JoinWaitlistRequest {
     }
 }
 
-async fn join(
+pub(crate) async fn join(
     service: &Service,
     guest: &str,
     request: v1::JoinWaitlistRequest,
@@ -64,12 +64,12 @@ async fn leave(service: &Service, guest: &str, name: &str) -> Result<v1::Waitlis
     Ok(answer.into_inner().entry.unwrap())
 }
 
-async fn state(service: &Service, guest: &str, name: &str) -> State {
+pub(crate) async fn state(service: &Service, guest: &str, name: &str) -> State {
     entry(service, guest, name).await.unwrap().state()
 }
 
 /// All three suites of a night, in two bookings: of one room and of two.
-async fn sell_out(service: &Service) -> [String; 2] {
+pub(crate) async fn sell_out(service: &Service) -> [String; 2] {
     let mut names = Vec::new();
     for rooms in [1, 2] {
         let held = service
@@ -224,6 +224,31 @@ async fn nobody_waits_for_what_is_free_or_past_or_unknown() {
         assert_eq!(state(&service, BOB, &waiting).await, State::Over);
         let over = leave(&service, BOB, &waiting).await.unwrap_err();
         assert_eq!(reason(&over), "ENTRY_STATE");
+    }
+}
+
+#[tokio::test]
+async fn nobody_fills_a_line_alone() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let [one, _] = sell_out(&service).await;
+        let night = || rooms("2026-12-01", "2026-12-02", 1);
+        let mut names = Vec::new();
+        for _ in 0..10 {
+            names.push(join(&service, BOB, night()).await.unwrap().name);
+        }
+        let refused = join(&service, BOB, night()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+        assert_eq!(reason(&refused), "WAITLIST_LIMIT");
+        assert_eq!(fact(&refused, "entries_max").unwrap(), "10");
+        let other = join(&service, CAROL, night()).await.unwrap().name;
+        leave(&service, BOB, &names[0]).await.unwrap();
+        join(&service, BOB, night()).await.unwrap();
+        // The line goes on as it was.
+        service.cancel(ALICE, &one).await.unwrap();
+        assert_eq!(state(&service, BOB, &names[1]).await, State::Offered);
+        assert_eq!(state(&service, BOB, &names[2]).await, State::Waiting);
+        assert_eq!(state(&service, CAROL, &other).await, State::Waiting);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::{
 /// Longest stay.
 pub const NIGHTS_MAX: i64 = 365;
 /// A run of 1 to [`NIGHTS_MAX`] nights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Nights {
     check_in: Date,
     check_out: Date,

@@ -17,13 +17,13 @@ use super::{
 };
 use crate::domain::{
     booking::{Contact, State},
-    cell::Slot,
+    cell::{Cell, CellKey, Slot},
     claim::{Ask, Claim},
     name::{BookingId, EntryId, ScreeningId},
     refusal::{Denial, Reason},
     request::Principal,
     wait_entry::{Line, WaitEntry},
-    waitlist::{self, EntryState, LINE_MAX, OFFER, Reach, Waiting},
+    waitlist::{self, EntryState, GUEST_MAX, LINE_MAX, OFFER, Reach, Waiting},
 };
 
 const ENTRY: &str = "reservation.banyan/WaitlistEntry";
@@ -44,6 +44,11 @@ pub(super) fn join(
         Err(stop) => return Err(stop),
     }
     let line = Line::of(ask);
+    if ledger.lines.places(&line, principal, ledger.now) >= GUEST_MAX {
+        let message = format!("a guest has at most {GUEST_MAX} places in the line for {line}");
+        let denial = Denial::new(Reason::WaitlistLimit, message);
+        return Err(denial.with("entries_max", GUEST_MAX).into());
+    }
     if ledger.lines.length(&line) >= LINE_MAX {
         let message = format!("{LINE_MAX} wait for {line} already");
         return Err(Denial::new(Reason::WaitlistFull, message).into());
@@ -112,16 +117,19 @@ pub(in crate::inventory) fn serve(ledger: &mut Ledger) {
     let line: Vec<_> = (0..)
         .zip(waiting)
         .filter_map(|(sequence, it)| {
-            let reach = reach(ledger, &it.ask)?;
-            let entry = it.clone();
+            let reach = reach(ledger, &it.ask).filter(|reach| has_room(ledger, &it.ask, reach))?;
             Some(Waiting {
                 sequence,
                 reach,
-                entry,
+                want: it.ask.clone(),
+                entry: it.id,
             })
         })
         .collect();
-    waitlist::offer(&line, &freed, |entry| offer(ledger, entry));
+    waitlist::offer(&line, &freed, |id| {
+        let entry = ledger.lines.entry(*id).cloned()?;
+        offer(ledger, &entry)
+    });
 }
 
 /// Ends the entries that wait for what is past.
@@ -205,4 +213,17 @@ fn reach(ledger: &Ledger, ask: &Ask) -> Option<Reach> {
         Ask::Claim(Claim::Seats(seats)) => Some(Reach::Screening(Slot(seats.screening.number))),
         Ask::Best(best) => Some(Reach::Screening(Slot(best.screening.number))),
     }
+}
+
+/// Whether every night has that many rooms, without which looking any closer is in vain.
+fn has_room(ledger: &Ledger, ask: &Ask, reach: &Reach) -> bool {
+    let (Ask::Claim(Claim::Stay(stay)), Reach::Nights(pool, nights)) = (ask, reach) else {
+        return true;
+    };
+    let cell = |slot| CellKey {
+        pool: *pool,
+        slot: Slot(slot),
+    };
+    let free = |slot| ledger.cells.get(cell(slot)).map_or(0, Cell::free);
+    (nights.start.0..nights.end.0).all(|slot| free(slot) >= stay.rooms)
 }

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use jiff::Timestamp;
+
 use crate::domain::{
     name::{BookingId, EntryId},
+    request::Principal,
     wait_entry::{Line, WaitEntry},
     waitlist::EntryState,
 };
@@ -46,6 +49,18 @@ impl Lines {
     /// How many wait in a line.
     pub(in crate::inventory) fn length(&self, line: &Line) -> usize {
         self.waiting().filter(|it| it.line() == *line).count()
+    }
+
+    /// How many places that are not past a guest has in a line.
+    pub(in crate::inventory) fn places(
+        &self,
+        line: &Line,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> usize {
+        let own = |it: &&WaitEntry| it.principal == *principal && it.ends_at > now;
+        let own = self.waiting().filter(own);
+        own.filter(|it| it.line() == *line).count()
     }
 
     /// Every offer that is open, as far as the batch knows, and whose it is.

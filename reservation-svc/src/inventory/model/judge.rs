@@ -27,6 +27,8 @@ pub(super) use rules::{items, price};
 
 /// Minutes that an offer is held.
 const OFFER: i64 = 15;
+/// Most places in one line of the one guest that there is.
+const PLACES: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum State {
@@ -48,6 +50,8 @@ pub(super) struct Known {
     pub(super) what: Want,
     fee: i64,
     paid: Option<u8>,
+    /// Whether that came too late.
+    owed: bool,
     terms: Terms,
     /// The sequence of its last change.
     changed: i64,
@@ -251,6 +255,7 @@ impl Model {
             }
             Ask::Join(want) => match self.fits(want, None) {
                 Ok(()) => Err(Reason::AlreadyAvailable.into()),
+                Err(_) if self.places(want) >= PLACES => Err(Reason::WaitlistLimit.into()),
                 Err(_) => Ok(()),
             },
             Ask::Leave(which) => match self.line[*which].place {
@@ -304,15 +309,18 @@ impl Model {
         match ask {
             Ask::Confirm(which, Some(payment)) => {
                 let it = &self.bookings[*which];
-                let is_late = it.state == State::Expired || it.has_lapsed(self.minute);
+                let is_late = matches!(it.state, State::Expired | State::Cancelled)
+                    || it.has_lapsed(self.minute);
                 if !is_late || it.paid.is_some() {
                     return;
                 }
                 if it.state == State::Held {
                     self.enter(*which, State::Expired);
                 }
-                self.bookings[*which].paid = Some(*payment);
-                self.tell(*which, Some(State::Expired));
+                let it = &mut self.bookings[*which];
+                (it.paid, it.owed) = (Some(*payment), true);
+                let state = it.state;
+                self.tell(*which, Some(state));
             }
             Ask::Leave(which) => {
                 if let Place::Offered(offer) = self.line[*which].place {
@@ -364,6 +372,7 @@ impl Model {
             what,
             fee: 0,
             paid: None,
+            owed: false,
             changed: 0,
         });
         let which = self.bookings.len() - 1;

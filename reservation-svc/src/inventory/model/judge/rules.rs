@@ -1,6 +1,8 @@
 //! What is free, what may be done, and what it costs.
 
-use super::{AISLE, Known, Model, Part, Reason, SEATS, Span, Spot, State, Terms, Want};
+use super::{
+    AISLE, Entry, Known, Model, Part, Place, Reason, SEATS, Span, Spot, State, Terms, Want,
+};
 use crate::inventory::model::{
     ask::Shown,
     world::{Fee, begins},
@@ -130,6 +132,15 @@ impl Model {
         }
     }
 
+    /// How many wait for the like of that.
+    pub(super) fn places(&self, want: &Want) -> usize {
+        let waits = |it: &&Entry| it.place == Place::Waiting;
+        let waiting = self.line.iter().filter(waits);
+        waiting
+            .filter(|it| is_stay(&it.want) == is_stay(want))
+            .count()
+    }
+
     /// Whether a booking still has something that it can give back.
     pub(super) fn live(&self, which: usize) -> Result<(), Reason> {
         match &self.bookings[which] {
@@ -155,9 +166,9 @@ impl Model {
         let it = &self.bookings[which];
         let is_other = it.paid.is_some_and(|paid| paid != payment);
         match it.state {
-            State::Cancelled => Err(Reason::BookingState),
+            State::Cancelled if it.paid.is_some() && !it.owed => Err(Reason::BookingState),
             _ if is_other => Err(Reason::PaymentReferenceMismatch),
-            State::Expired => Err(Reason::PaidButExpired),
+            State::Cancelled | State::Expired => Err(Reason::PaidButExpired),
             State::Held if it.has_lapsed(self.minute) => Err(Reason::PaidButExpired),
             State::Held | State::Confirmed => Ok(()),
         }

@@ -256,7 +256,8 @@ export interface paths {
         /**
          * Makes a hold final
          * @description Makes a hold final. HOLD_EXPIRED if it has run out, SCREENING_STARTED if its screening has started, BOOKING_STATE
-         *     if it is no hold (any more) or its stay is over.
+         *     if it is no hold (any more) or its stay is over. With a payment for what has run out, started, is over or was
+         *     cancelled: PAID_BUT_EXPIRED.
          */
         post: operations["BookingService_ConfirmBooking"];
         delete?: never;
@@ -480,7 +481,8 @@ export interface paths {
         /**
          * Joins the line
          * @description Joins the line. ALREADY_AVAILABLE if it could be held right now: hold it. NOT_SOLD, SCREENING_STARTED and the
-         *     restrictions of stays as of HoldBooking. WAITLIST_FULL if 1000 wait for the room type or the screening already.
+         *     restrictions of stays as of HoldBooking. WAITLIST_FULL if 1000 wait for the room type or the screening already,
+         *     WAITLIST_LIMIT if the guest has 10 places in that line (`entries_max` in the metadata).
          */
         post: operations["WaitlistService_JoinWaitlist"];
         delete?: never;
@@ -1839,7 +1841,7 @@ export interface components {
          *     - `PAYMENT_STATE_UNSPECIFIED`: Not set.
          *     - `PAYMENT_STATE_NONE`: Nothing is known of a payment.
          *     - `PAYMENT_STATE_PAID`: Paid.
-         *     - `PAYMENT_STATE_REFUND_DUE`: Paid for a hold that had run out: pay it back.
+         *     - `PAYMENT_STATE_REFUND_DUE`: Paid when it was too late to confirm it: pay it back.
          * @enum {string}
          */
         "banyan.reservation.v1.Booking.PaymentState": "PAYMENT_STATE_UNSPECIFIED" | "PAYMENT_STATE_NONE" | "PAYMENT_STATE_PAID" | "PAYMENT_STATE_REFUND_DUE";
@@ -3163,8 +3165,9 @@ export interface operations {
                     requestId?: string;
                     /**
                      * @description The payment that has been made for it, 1 to 200 visible ASCII characters. Confirming again with the same reference
-                     *     is granted again; with another it is PAYMENT_REFERENCE_MISMATCH. For a hold that has run out it is recorded, and
-                     *     refused with PAID_BUT_EXPIRED.
+                     *     is granted again; with another it is PAYMENT_REFERENCE_MISMATCH. For what can no longer be confirmed (it has run out,
+                     *     has started, is over or was cancelled unpaid) it is recorded, and refused with PAID_BUT_EXPIRED: `refund_minor` and
+                     *     `currency_code` in the metadata are what to pay back.
                      */
                     paymentReference?: string;
                 };
