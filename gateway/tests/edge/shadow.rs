@@ -204,9 +204,12 @@ async fn a_slow_or_dead_other_side_costs_the_client_nothing() {
     };
     let world = world(&old, "100", "0", &[]).await;
     let begun = Instant::now();
-    for _ in 0..300 {
-        let (status, item) = answer(world.get("/api/items?id=7")).await;
-        assert_eq!((status, &item["name"]), (200, &json!("found")));
+    for _ in 0..10 {
+        // Many at once, or on a slow machine the first give up before the last come.
+        let asked = (0..30).map(|_| answer(world.get("/api/items?id=7")));
+        for (status, item) in futures::future::join_all(asked).await {
+            assert_eq!((status, &item["name"]), (200, &json!("found")));
+        }
     }
     assert!(
         begun.elapsed() < Duration::from_secs(30),
