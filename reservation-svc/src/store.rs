@@ -45,7 +45,7 @@ pub(crate) use batch::{AnswerKey, BatchId, Changes, NewAnswer, NewEvent};
 pub use bookings::{BookingFilter, StoredBooking};
 pub use error::{Rule, StoreError};
 pub(crate) use followed_movies::FollowedMovies;
-pub(crate) use following::{Adoption, OwnCreate, Position};
+pub(crate) use following::{Adoption, Made, OwnCreate, Position};
 pub use head::Head;
 pub(crate) use movie_creates::{Busy, Earlier, Intent, Opened, Turn};
 pub use requests::StoredAnswer;

@@ -18,9 +18,8 @@
 //! | before the request is sent | a turn that stands still | waits for the lease, finds no movie, creates it | waits for the lease, begins |
 //! | the request is sent, and never carried out | the same | the same | the same |
 //! | the request is carried out, its answer lost | the same | waits for the lease, finds the movie, answers it | waits for the lease, begins; does not take the movie for its own unless its own answer is lost too, and then the repetition gets its own |
-//! | the answer is here, and not noted | the same | the same | the same |
-//! | the answer is noted, the movie not kept here | a create that is done | answers the movie, read through | begins, knows the movie for another's |
-//! | the movie is kept | the same | answers the movie | the same |
+//! | the answer is here, and the movie not kept | the same | the same | the same |
+//! | the movie is kept, which notes the answer | a create that is done | answers the movie | begins, knows the movie for another's |
 //!
 //! Whoever is not dead but was stopped for so long finds its mark gone when it writes, and begins again by asking what came
 //! of its create meanwhile.
@@ -36,6 +35,7 @@
 
 mod carry;
 pub(super) mod forget;
+mod keep;
 mod metrics;
 #[cfg(test)]
 mod testing;

@@ -64,6 +64,16 @@ impl Adoption {
     }
 }
 
+/// What came of keeping a movie that a create made at the monolith.
+#[derive(Debug)]
+pub(crate) enum Made {
+    Kept,
+    /// Following no longer stands where it stood when the monolith was asked.
+    Moved,
+    /// It is somebody else's turn by now.
+    TurnLost,
+}
+
 /// What came of a create at this side.
 #[derive(Debug)]
 pub(crate) enum OwnCreate {
@@ -102,12 +112,7 @@ impl FollowedMovies {
     ) -> Result<bool, StoreError> {
         let transaction = self.begin("begin to adopt movies").await?;
         let cursor = adoption.cursor.or_else(|| from.cursor.clone());
-        let taken = at(from)
-            .col_expr(entity::Column::Cursor, Expr::value(cursor))
-            .exec(&transaction)
-            .await
-            .during("move on in the monolith's feed")?;
-        if taken.rows_affected == 0 {
+        if !move_on(&transaction, from, cursor).await? {
             return Ok(false);
         }
         followed_movies::write(&transaction, &adoption.upserts, now).await?;
@@ -117,6 +122,26 @@ impl FollowedMovies {
         }
         commit(transaction).await?;
         Ok(true)
+    }
+
+    /// Keeps what the turn made at the monolith, and notes that it did, all or nothing.
+    pub(crate) async fn keep_made(
+        &self,
+        from: &Position,
+        turn: &Turn,
+        movie: &FollowedMovie,
+        now: Timestamp,
+    ) -> Result<Made, StoreError> {
+        let transaction = self.begin("begin to keep a movie").await?;
+        if !move_on(&transaction, from, from.cursor.clone()).await? {
+            return Ok(Made::Moved);
+        }
+        followed_movies::write(&transaction, std::slice::from_ref(movie), now).await?;
+        if !movie_creates::finish(&transaction, turn, movie.id, now).await? {
+            return Ok(Made::TurnLost);
+        }
+        commit(transaction).await?;
+        Ok(Made::Kept)
     }
 
     /// Gives a movie an id of this side, and notes what the turn made, all or nothing.
@@ -138,12 +163,14 @@ impl FollowedMovies {
     }
 
     /// Keeps a movie that was still created at the monolith when this side became the authority: under its id, or under
-    /// another one where this side has given that to another movie by now.
+    /// another one where this side has given that to another movie by now. Notes which one the turn made, all or nothing;
+    /// none, and nothing, if it is somebody else's turn by now.
     pub(crate) async fn keep_late(
         &self,
+        turn: &Turn,
         movie: FollowedMovie,
         now: Timestamp,
-    ) -> Result<FollowedMovie, StoreError> {
+    ) -> Result<Option<FollowedMovie>, StoreError> {
         let transaction = self.begin("begin to keep a movie").await?;
         let last = Expr::col(entity::Column::LastId);
         let higher = Expr::case(last.clone().lt(movie.id), movie.id).finally(last);
@@ -163,8 +190,11 @@ impl FollowedMovies {
                 movie
             }
         };
+        if !movie_creates::finish(&transaction, turn, kept.id, now).await? {
+            return Ok(None);
+        }
         commit(transaction).await?;
-        Ok(kept)
+        Ok(Some(kept))
     }
 
     /// Makes another side the authority, from `from` on. `last_id`: the highest id that the monolith has given. False if
@@ -203,6 +233,20 @@ impl FollowedMovies {
     async fn begin(&self, operation: &'static str) -> Result<DatabaseTransaction, StoreError> {
         self.connection()?.begin().await.during(operation)
     }
+}
+
+/// Takes the movies' row, if it is where it was; to where the monolith's feed is now.
+async fn move_on(
+    transaction: &DatabaseTransaction,
+    from: &Position,
+    cursor: Option<String>,
+) -> Result<bool, StoreError> {
+    let taken = at(from)
+        .col_expr(entity::Column::Cursor, Expr::value(cursor))
+        .exec(transaction)
+        .await
+        .during("move on in the monolith's feed")?;
+    Ok(taken.rows_affected > 0)
 }
 
 async fn commit(transaction: DatabaseTransaction) -> Result<(), StoreError> {

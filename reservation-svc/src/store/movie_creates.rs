@@ -212,18 +212,6 @@ impl FollowedMovies {
         finish(self.connection()?, turn, movie_id, now).await
     }
 
-    /// Notes that the movie of a create that is done has got another id.
-    pub(crate) async fn renumber_create(&self, turn: &Turn, id: i64) -> Result<(), StoreError> {
-        entity::Entity::update_many()
-            .filter(entity::Column::RequestId.eq(turn.request_id.as_str()))
-            .filter(entity::Column::State.eq(DONE))
-            .col_expr(entity::Column::MovieId, Expr::value(id))
-            .exec(self.connection()?)
-            .await
-            .during("note another id of a create")?;
-        Ok(())
-    }
-
     /// Gives the turn back: as if there had been none where nothing was attempted, else with what is known of it. Nothing
     /// if it is somebody else's by now.
     pub(crate) async fn put_create_back(

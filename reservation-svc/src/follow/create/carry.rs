@@ -14,8 +14,6 @@ use crate::{
 
 /// How often a create that was not carried out is repeated.
 const REPEATS_MAX: usize = 2;
-/// How often the authority may change hands while a movie is kept; then it is kept as it is.
-const MOVES_MAX: usize = 3;
 /// Nothing is sent in a turn that was renewed longer ago: who was stopped in between may have been taken for dead.
 const TURN_AGE_MAX: Duration = Duration::from_secs(1);
 
@@ -130,7 +128,7 @@ impl Creator {
         if turn.earlier != Earlier::Nothing {
             tracing::info!(movie.id, "Settled a create whose answer was lost");
         }
-        self.keep_made(follower, &turn, position, movie).await
+        Ok(self.keep_made(follower, turn, position, movie).await)
     }
 
     /// Looks for what earlier attempts made. The turn is fresh afterwards, so that what comes next has all of its time.
@@ -186,71 +184,8 @@ impl Creator {
         };
         tokio::time::timeout(self.patience.look, look).await.ok()
     }
-
-    /// The movie exists whether that can be noted and kept here or not. A failure must not be answered as one: a create
-    /// would be repeated and make a second movie. Later polls adopt it.
-    async fn keep_made(
-        &self,
-        follower: &Follower,
-        turn: &Turn,
-        position: &Position,
-        movie: FollowedMovie,
-    ) -> Result<Option<FollowedMovie>, CreateError> {
-        let finished = self.movies.finish_create(turn, movie.id, Timestamp::now());
-        match finished.await {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(error) => warn(&error, "Failed to note which movie a create made"),
-        }
-        let id = movie.id;
-        let kept = keep(follower, position, movie.clone()).await;
-        let kept = kept.unwrap_or_else(|error| {
-            warn(&error, "Left a movie to the next poll");
-            movie
-        });
-        if kept.id != id {
-            let renumbered = self.movies.renumber_create(turn, kept.id).await;
-            renumbered.map_err(CreateError::Store)?;
-        }
-        Ok(Some(kept))
-    }
 }
 
-async fn keep(
-    follower: &Follower,
-    position: &Position,
-    movie: FollowedMovie,
-) -> Result<FollowedMovie, StoreError> {
-    match follower.keep(position, &movie).await? {
-        true => Ok(movie),
-        false => keep_after_a_move(follower, movie).await,
-    }
-}
-
-/// What was adopted since the monolith was asked may be newer than its answer: its feed says. Or this side has become the
-/// authority, perhaps just while the monolith was read, which then was not: kept nowhere, its id would be given to another
-/// movie.
-async fn keep_after_a_move(
-    follower: &Follower,
-    movie: FollowedMovie,
-) -> Result<FollowedMovie, StoreError> {
-    for _ in 0..MOVES_MAX {
-        let before = follower.movies.position().await?;
-        if before.authority != Authority::Legacy {
-            break;
-        }
-        if let Err(error) = follower.catch_up().await {
-            warn(&error, "Kept a movie without the monolith's word");
-            break;
-        }
-        let after = follower.movies.position().await?;
-        if !after.changed_hands_since(&before) {
-            return Ok(movie);
-        }
-    }
-    follower.movies.keep_late(movie, Timestamp::now()).await
-}
-
-fn warn(error: &(dyn std::error::Error + 'static), what: &str) {
+pub(super) fn warn(error: &(dyn std::error::Error + 'static), what: &str) {
     tracing::warn!(error, "{what}");
 }

@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::{capabilities::Capabilities, follow::monolith::Monolith, migration::Migrator};
+use crate::{
+    capabilities::Capabilities, domain::followed_movie::Authority, follow::monolith::Monolith,
+    migration::Migrator,
+};
 
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(48);
@@ -152,6 +155,16 @@ impl Replica {
         created
     }
 
+    /// Makes this side the authority, which knows of no id that the monolith has given, and creates another movie.
+    pub(super) async fn create_another_here(&self, request_id: &str) -> FollowedMovie {
+        let movies = &self.creator.movies;
+        let position = movies.position().await.unwrap();
+        let handed = movies.hand_over(&position, Authority::Own, 0).await;
+        assert!(handed.unwrap());
+        let created = self.creator.create(Some(request_id.to_owned()), other());
+        created.await.unwrap()
+    }
+
     pub(super) async fn opened(&self, request_id: &str) -> Turn {
         let now = Timestamp::now();
         match self
@@ -171,7 +184,7 @@ pub(super) struct Pair {
     pub(super) first: Replica,
     pub(super) second: Option<Replica>,
     pub(super) legacy: Legacy,
-    _database: TestDatabase,
+    pub(super) database: TestDatabase,
 }
 
 impl Pair {
@@ -188,7 +201,7 @@ impl Pair {
                 first,
                 second,
                 legacy,
-                _database: database,
+                database,
             });
         }
         pairs
@@ -209,6 +222,13 @@ pub(super) fn roots() -> MovieDetails {
         description: String::new(),
         genres: vec!["drama".to_owned()],
         rating: 8.4,
+    }
+}
+
+pub(super) fn other() -> MovieDetails {
+    MovieDetails {
+        title: "Other".to_owned(),
+        ..roots()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{testing::*, *};
 use crate::{
     domain::followed_movie::Authority,
     follow::monolith::Monolith,
-    store::{Earlier, StoreError},
+    store::{Earlier, Position, StoreError, testing},
 };
 
 /// Begins a create at the first replica that dies once it has been sent, in a way that the answer does not come back.
@@ -67,19 +67,59 @@ async fn what_the_dead_have_made_is_not_taken_for_anothers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_died_before_the_movie_was_kept_is_answered_for() {
+async fn who_died_before_the_movie_was_kept_is_replaced() {
     for mut pair in Pair::each().await {
-        let turn = pair.first.opened("a").await;
+        pair.first.opened("a").await;
         let monolith = Monolith::new(&pair.legacy.url).unwrap();
         let made = monolith.create_movie(&roots()).await.unwrap();
-        let movies = &pair.first.creator.movies;
-        let finished = movies.finish_create(&turn, made.id, Timestamp::now()).await;
-        assert!(finished.unwrap());
         let next = pair.next();
         assert_eq!(next.create("a").await, made);
         let kept = next.creator.movies.find(made.id).await.unwrap();
         assert_eq!(kept, Some(made.clone()));
         assert_eq!(pair.legacy.ids().await, [made.id]);
+    }
+}
+
+/// Creates a movie at the monolith, whose id this side gives to another one before it is kept.
+async fn overtaken(replica: &Replica, legacy: &Legacy) -> (Turn, Position, FollowedMovie) {
+    let turn = replica.opened("a").await;
+    let position = replica.creator.movies.position().await.unwrap();
+    let another = replica.create_another_here("b").await;
+    let monolith = Monolith::new(&legacy.url).unwrap();
+    let made = monolith.create_movie(&roots()).await.unwrap();
+    assert_eq!(made.id, another.id);
+    (turn, position, made)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_movie_whose_id_was_given_away_is_kept_and_known_under_another() {
+    for mut pair in Pair::each().await {
+        let (turn, position, made) = overtaken(&pair.first, &pair.legacy).await;
+        let creator = &pair.first.creator;
+        let follower = creator.follower.as_ref().unwrap();
+        let kept = creator.keep_made(follower, turn, &position, made.clone());
+        let kept = kept.await.unwrap();
+        assert_ne!(kept.id, made.id);
+        assert_eq!(pair.next().create("a").await, kept);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_is_never_answered_with_anothers_movie_wherever_its_keeping_ends() {
+    for mut pair in Pair::each().await {
+        let (turn, position, made) = overtaken(&pair.first, &pair.legacy).await;
+        let creator = &pair.first.creator;
+        let follower = creator.follower.as_ref().unwrap();
+        let rename = "ALTER TABLE followed_movies RENAME TO away";
+        testing::run(&pair.database.url, rename).await;
+        let kept = creator.keep_made(follower, turn, &position, made.clone());
+        // Nobody is told of a failure: the movie is there.
+        assert_eq!(kept.await, Some(made.clone()));
+        let rename = "ALTER TABLE away RENAME TO followed_movies";
+        testing::run(&pair.database.url, rename).await;
+        let repeated = pair.next().create("a").await;
+        assert_ne!(repeated.id, made.id);
+        assert_eq!(pair.next().create("a").await, repeated);
     }
 }
 
@@ -160,11 +200,7 @@ async fn a_request_id_stands_for_one_movie_on_either_side() {
         assert_ne!(here.id, there.id);
         assert_eq!(replica.create("a").await, there);
         assert_eq!(replica.create("b").await, here);
-        let others = MovieDetails {
-            title: "Other".to_owned(),
-            ..roots()
-        };
-        let refused = replica.creator.create(Some("a".to_owned()), others).await;
+        let refused = replica.creator.create(Some("a".to_owned()), other()).await;
         assert!(matches!(refused, Err(CreateError::Reused)), "{refused:?}");
         assert_eq!(movies.list().await.unwrap(), [there, here]);
     }
