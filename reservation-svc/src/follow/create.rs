@@ -25,8 +25,9 @@
 //! of its create meanwhile.
 //!
 //! A create goes on when its caller stops waiting, so that a repetition finds out what came of it. An exchange that may
-//! still be going on is not repeated: its outcome is told to be unknown. A repetition repeats it only after the monolith
-//! has answered others for [a while](Patience::quiet) without the movie turning up.
+//! still be going on is not repeated: one without an answer in time, whose connection broke, or that somebody before the
+//! monolith has answered (502, 504). If its movie is not there at once its outcome is told to be unknown. A repetition
+//! repeats it only after the monolith has answered others for [a while](Patience::quiet) without the movie turning up.
 //!
 //! Limits: [`CREATES_MAX`] at once in a process; a turn is waited for at most [so long](Patience::wait); creates are
 //! forgotten after as many hours as other request ids ([`forget`]). What cannot be told apart: equal movies that somebody

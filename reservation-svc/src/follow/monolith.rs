@@ -1,8 +1,10 @@
 //! The cinema monolith's API for movies, as a client sees it: list, get, create; and where it can do more, put, delete
 //! and its feed of changes.
 //!
-//! An [`Error`] says whether a create may have happened: only a connection that never stood, and a 503, say that it did
-//! not. Writes are never repeated from here, because the monolith has no request ids.
+//! An [`Error`] says whether a create may have happened: only a connection that never stood, a fault found with the
+//! request, and a 503, say that it did not; and whether it may happen yet, which only the monolith's own answer rules out:
+//! a proxy before it may answer 502 or 504, or hang up, for what the monolith is still busy with. Writes are never repeated
+//! from here, because the monolith has no request ids.
 //!
 //! A server may close a kept connection at any moment, also just when a request is on its way (RFC 9112, section 9.3.1).
 //! So a read that a kept connection broke off is repeated once on a new one, and a write always takes a new one: it
@@ -87,17 +89,20 @@ impl Error {
         match self {
             Self::Unreachable(_) | Self::Refused { .. } | Self::NotOffered { .. } => false,
             Self::Failed { status } => {
-                status.is_server_error() && *status != StatusCode::SERVICE_UNAVAILABLE
+                !status.is_client_error() && *status != StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Broken(_) | Self::Slow | Self::Read(_) | Self::Malformed(_) => true,
         }
     }
-}
 
-impl Error {
-    /// Whether the exchange has ended, so that the monolith does nothing more about it.
+    /// Whether the monolith does nothing more about it: what it has done is there to be seen.
     pub(crate) fn is_over(&self) -> bool {
-        !matches!(self, Self::Slow)
+        match self {
+            Self::Broken(_) | Self::Slow => false,
+            // It was taken in to be done later, or it is not the monolith that speaks: its own failure is a 500.
+            Self::Failed { status } => !matches!(status.as_u16(), 202 | 501 | 502 | 504..),
+            _ => true,
+        }
     }
 }
 
@@ -278,10 +283,13 @@ impl Monolith {
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX)
             .collect()
             .await;
-        Ok(Answer {
-            status,
-            body: body.map_err(Error::Read)?.to_bytes(),
-        })
+        let body = match body {
+            Ok(body) => body.to_bytes(),
+            Err(error) if status.is_success() => return Err(Error::Read(error)),
+            // The status says it all.
+            Err(_) => Bytes::new(),
+        };
+        Ok(Answer { status, body })
     }
 }
 
@@ -347,18 +355,27 @@ mod tests {
     }
 
     #[test]
-    fn only_a_refusal_or_a_503_says_that_nothing_happened() {
-        let failed = |status| Error::Failed { status };
-        assert!(!failed(StatusCode::SERVICE_UNAVAILABLE).may_have_happened());
-        assert!(!failed(StatusCode::TOO_MANY_REQUESTS).may_have_happened());
-        assert!(
-            !Error::Refused {
-                message: String::new()
-            }
-            .may_have_happened()
-        );
-        assert!(failed(StatusCode::INTERNAL_SERVER_ERROR).may_have_happened());
-        assert!(failed(StatusCode::GATEWAY_TIMEOUT).may_have_happened());
-        assert!(Error::Slow.may_have_happened());
+    fn an_answer_says_whether_a_create_happened_and_whether_it_may_yet() {
+        let error = |status: u16| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let body = Bytes::new();
+            Answer { status, body }.into_error()
+        };
+        for (error, may_have_happened, is_over) in [
+            (error(202), true, false),
+            (error(303), true, true),
+            (error(400), false, true),
+            (error(408), false, true),
+            (error(429), false, true),
+            (error(500), true, true),
+            (error(502), true, false),
+            (error(503), false, true),
+            (error(504), true, false),
+            (error(520), true, false),
+            (Error::Slow, true, false),
+        ] {
+            assert_eq!(error.may_have_happened(), may_have_happened, "{error}");
+            assert_eq!(error.is_over(), is_over, "{error}");
+        }
     }
 }

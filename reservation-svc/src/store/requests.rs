@@ -20,7 +20,8 @@ pub struct StoredAnswer {
 impl Session {
     /// Whether there are answers given before that time.
     pub async fn has_answers_before(&self, time: Timestamp) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 AS found FROM request_ids WHERE created_at < $1 ORDER BY created_at LIMIT 1";
+        let sql =
+            "SELECT 1 AS found FROM request_ids WHERE created_at < $1 ORDER BY created_at LIMIT 1";
         let rows = self
             .select(sql, vec![micros(time).into()], "look for old request ids")
             .await?;

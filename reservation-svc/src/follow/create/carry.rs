@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Creator;
 use crate::{
     domain::followed_movie::{Authority, FollowedMovie, MovieDetails},
-    follow::{CreateError, Follower},
+    follow::{CreateError, Follower, monolith},
     store::{Earlier, OwnCreate, Position, StoreError, Turn},
 };
 
@@ -94,8 +94,9 @@ impl Creator {
         let mut failed = CreateError::Unsettled;
         let mut posts_left = 1 + REPEATS_MAX;
         let movie = loop {
-            match self.find_made(follower, &mut turn, details).await {
-                Ok(Found::Nothing) if posts_left > 0 => {}
+            let repeats = posts_left > 0;
+            match self.find_made(follower, &mut turn, details, repeats).await {
+                Ok(Found::Nothing) if repeats => {}
                 Ok(Found::Nothing | Found::Unknown) => return self.put_back(&turn, failed).await,
                 Ok(Found::Movie(movie)) => break movie,
                 Ok(Found::TurnLost) => return Ok(None),
@@ -108,13 +109,14 @@ impl Creator {
             match follower.monolith.create_movie(details).await {
                 Ok(movie) => break movie,
                 Err(error) if error.may_have_happened() => {
-                    turn.earlier = match error.is_over() {
-                        true => Earlier::Ended,
-                        false => Earlier::Unknown,
-                    };
-                    let is_over = error.is_over();
+                    let is_slow = matches!(error, monolith::Error::Slow);
+                    match error.is_over() {
+                        true => turn.earlier = Earlier::Ended,
+                        // It is looked for once, and repeated by a repetition: its caller does not wait for so long.
+                        false => (turn.earlier, posts_left) = (Earlier::Unknown, 0),
+                    }
                     failed = CreateError::Monolith(error);
-                    if !is_over {
+                    if is_slow {
                         return self.put_back(&turn, failed).await;
                     }
                     follower.metrics.lost_answer();
@@ -131,12 +133,14 @@ impl Creator {
         Ok(self.keep_made(follower, turn, position, movie).await)
     }
 
-    /// Looks for what earlier attempts made. The turn is fresh afterwards, so that what comes next has all of its time.
+    /// Looks for what earlier attempts made; if there is nothing, and the create is to be repeated, until there cannot be
+    /// any more. The turn is fresh afterwards, so that what comes next has all of its time.
     async fn find_made(
         &self,
         follower: &Follower,
         turn: &mut Turn,
         details: &MovieDetails,
+        repeats: bool,
     ) -> Result<Found, StoreError> {
         while turn.earlier != Earlier::Nothing {
             if !self.movies.renew_create(turn, Timestamp::now()).await? {
@@ -157,7 +161,7 @@ impl Creator {
             if !self.movies.renew_create(turn, Timestamp::now()).await? {
                 return Ok(Found::TurnLost);
             }
-            if turn.earlier == Earlier::Ended {
+            if turn.earlier == Earlier::Ended || !repeats {
                 break;
             }
             tokio::time::sleep(self.patience.quiet).await;

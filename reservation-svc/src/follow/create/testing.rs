@@ -9,7 +9,7 @@ use banyan_mesh::{
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
-    sync::{oneshot, watch},
+    sync::{Mutex, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -36,6 +36,10 @@ pub(super) enum Way {
     SwallowsRequests,
     /// It is carried out, and answered once the way is sound.
     HoldsAnswers,
+    /// It is carried out, and answered with that status.
+    Misreports(u16),
+    /// It is answered at once with that status, or by hanging up, and carried out once somebody has looked for it in vain.
+    CarriesOutLate(Option<u16>),
 }
 
 pub(super) struct Legacy {
@@ -85,8 +89,10 @@ impl Legacy {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let way = watch::Sender::new(Way::Sound);
         let (legacy, asked, how) = (self.url.clone(), Arc::clone(&self.asked), way.clone());
+        let late: Arc<Mutex<Vec<reqwest::RequestBuilder>>> = Arc::default();
         let carry = move |request: axum::extract::Request| {
             let (legacy, asked, how) = (legacy.clone(), Arc::clone(&asked), how.clone());
+            let late = Arc::clone(&late);
             async move {
                 let is_create = request.method() == http::Method::POST;
                 let now = *how.borrow();
@@ -100,13 +106,27 @@ impl Legacy {
                     .request(parts.method, format!("{legacy}{}", parts.uri))
                     .header("content-type", "application/json")
                     .body(body);
+                if let (true, Way::CarriesOutLate(told)) = (is_create, now) {
+                    late.lock().await.push(sent);
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    // Without an answer the connection ends with its task.
+                    let told = told.unwrap_or_else(|| std::panic::resume_unwind(Box::new("cut")));
+                    let answer = http::Response::builder().status(told);
+                    return answer.body(axum::body::Body::empty()).unwrap();
+                }
                 let answer = sent.send().await.unwrap();
+                for create in late.lock().await.drain(..) {
+                    create.send().await.unwrap().error_for_status().unwrap();
+                }
                 if is_create {
                     asked.fetch_add(1, Ordering::SeqCst);
-                    let is_sound = |way: &Way| *way == Way::Sound;
-                    how.subscribe().wait_for(is_sound).await.unwrap();
+                    let lets_go = |way: &Way| *way != Way::HoldsAnswers;
+                    how.subscribe().wait_for(lets_go).await.unwrap();
                 }
-                let status = answer.status();
+                let status = match now {
+                    Way::Misreports(status) if is_create => status,
+                    _ => answer.status().as_u16(),
+                };
                 let body = axum::body::Body::from(answer.bytes().await.unwrap());
                 http::Response::builder().status(status).body(body).unwrap()
             }

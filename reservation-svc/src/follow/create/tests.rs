@@ -124,6 +124,37 @@ async fn a_create_is_never_answered_with_anothers_movie_wherever_its_keeping_end
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_for_the_monolith_is_not_repeated_before_it_had_its_time() {
+    for told in [Some(502), Some(504), None] {
+        for mut pair in Pair::each().await {
+            pair.first.way.send_replace(Way::CarriesOutLate(told));
+            // A poll may have looked first; then the movie is there, and answered.
+            if let Err(doubted) = pair.first.begin("a").await.unwrap() {
+                let CreateError::Monolith(error) = &doubted else {
+                    panic!("{doubted:?}");
+                };
+                assert!(error.may_have_happened(), "{error:?}");
+            }
+            let movie = pair.next().create("a").await;
+            assert_eq!(pair.legacy.ids().await, [movie.id], "{told:?}");
+            assert_eq!(pair.legacy.asked(), 1, "{told:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_carried_out_and_misreported_is_found_at_once() {
+    for status in [500, 502, 504] {
+        for pair in Pair::each().await {
+            pair.first.way.send_replace(Way::Misreports(status));
+            let movie = pair.first.create("a").await;
+            assert_eq!(pair.legacy.ids().await, [movie.id], "{status}");
+            assert_eq!(pair.legacy.asked(), 1, "{status}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repetition_waits_for_the_first_that_is_still_under_way() {
     for pair in Pair::each().await {
         let other = pair.second.as_ref().unwrap_or(&pair.first);
