@@ -59,6 +59,8 @@ mod terms;
 #[cfg(test)]
 mod testing;
 mod timekeeper;
+#[cfg(test)]
+mod writers;
 
 use std::sync::{Arc, PoisonError};
 
@@ -96,8 +98,8 @@ const QUEUE_MAX: usize = 10_000;
 pub struct Inventory {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Waiting>,
-    /// Where the committer runs. Whatever takes the database's turn does so there, so that the connections that write
-    /// belong to its runtime and never wait behind the tasks of callers.
+    /// Where the committer runs. Whatever takes the database's turn does so there ([`write`](Self::write)), so that the
+    /// connections that write belong to its runtime and never wait behind the tasks of callers.
     apart: Handle,
 }
 
@@ -106,6 +108,7 @@ struct Shared {
     time: Timekeeper,
     /// The right to ask for the database's turn, and what only its holder needs.
     turn: Mutex<InTurn>,
+    contacts: contacts::Line,
     committed: watch::Sender<i64>,
     metrics: Metrics,
     /// How long an answer is kept under its request id, at least.
@@ -135,6 +138,7 @@ impl Inventory {
             store,
             time: Timekeeper::new(clock, &metrics),
             turn: Mutex::default(),
+            contacts: contacts::Line::default(),
             committed: watch::channel(0).0,
             metrics,
             answers_kept,
@@ -208,15 +212,20 @@ impl Inventory {
     /// Waits for this process's turn, then for the database's, to change the catalogue.
     pub(crate) async fn turn(&self) -> Result<Turn<'_>, StoreError> {
         let order = self.shared.turn().await;
-        let store = self.shared.store.clone();
-        let begun = self.apart.spawn(async move { store.write().await });
-        let write = begun.await.unwrap_or(Err(StoreError::NotReady))?;
+        let write = self.write().await?;
         let now = self.shared.decides_at(&write)?;
         Ok(Turn {
             commit: Commit::new(write, now),
             shared: &self.shared,
             _order: order,
         })
+    }
+
+    /// Waits for the database's turn, for whoever is not the committer.
+    pub(crate) async fn write(&self) -> Result<Write, StoreError> {
+        let store = self.shared.store.clone();
+        let begun = self.apart.spawn(async move { store.write().await });
+        begun.await.unwrap_or(Err(StoreError::NotReady))
     }
 }
 

@@ -83,7 +83,7 @@ impl Trimmer {
         let Some((trimmed, compaction)) = prepare(store, before).await? else {
             return Ok(Step::Moved(0));
         };
-        let write = store.write().await?;
+        let write = self.inventory.write().await?;
         if write.trimmed().await? != trimmed {
             return Ok(Step::Overtaken);
         }

@@ -3,16 +3,22 @@
 //! None of it is a decision about cells, and none of it enters the feed; it takes the commit head only so that nobody
 //! confirms an old contact while it is erased. Whatever was answered before under a request id is answered again without
 //! the contact that was erased: it is stored in one place only.
+//!
+//! Each change is a transaction of its own, so that many of them could keep those who buy from their turn. What can be
+//! refused is refused without a turn; of those who remain one at a time stands in line for it, [`WAITING_MAX`] wait for
+//! that, and more are turned away.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use banyan_mesh::process::Process;
 use jiff::SignedDuration;
+use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use tracing::{debug, warn};
 
 use super::{
-    Inventory, Position,
+    InTurn, Inventory, Position,
     rejection::{Refusal, Rejection},
+    sweeper::SWEEP_TIMEOUT,
 };
 use crate::{
     domain::{
@@ -21,16 +27,44 @@ use crate::{
         refusal::{Denial, Reason},
         request::Principal,
     },
-    store::{StoredBooking, Write},
+    store::{Session, StoredBooking, Write},
 };
 
 const BOOKING: &str = "reservation.banyan/Booking";
+/// Changes of contacts that wait for their turn; more are turned away.
+const WAITING_MAX: usize = 100;
+/// A change is given up after this long, but never while it is being committed: up to then nothing has been done.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Contacts looked at in one step of a pass.
 const STEP_MAX: u64 = 500;
 /// Between the steps of a pass, so that those who buy get their turn.
 const PAUSE: Duration = Duration::from_millis(100);
 /// From one pass to the next.
 const INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// Those who want to change contacts.
+#[derive(Debug)]
+pub(super) struct Line {
+    places: Semaphore,
+    /// Whose turn is next: between two of them everybody else gets theirs.
+    first: Mutex<()>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            places: Semaphore::new(WAITING_MAX),
+            first: Mutex::default(),
+        }
+    }
+}
+
+/// The turn of a change; given back before the next one may ask for it.
+struct ContactTurn<'a> {
+    _turn: MutexGuard<'a, InTurn>,
+    _first: MutexGuard<'a, ()>,
+    _place: SemaphorePermit<'a>,
+}
 
 impl Inventory {
     /// Replaces the contact of one of that principal's bookings.
@@ -44,20 +78,18 @@ impl Inventory {
         etag: Option<&str>,
         contact: Contact,
     ) -> Result<StoredBooking, Rejection> {
-        let _turn = self.shared.turn().await;
-        let write = self.store().write().await?;
-        let booking = existing(&write, id, Some(principal)).await?;
-        if let Err(denial) = booking.unchanged_since(etag) {
-            return Err(refused(&write, denial));
-        }
-        if write.contact_erased(id).await? {
-            let message = format!("the contact of {id} was erased");
-            let denial = Denial::new(Reason::BookingState, message);
-            return Err(refused(&write, denial));
-        }
-        write.replace_contact(id, &contact).await?;
-        let head = write.head().clone();
-        write.commit(&head).await?;
+        let session = self.store().read().await?;
+        replaceable(&session, id, principal, etag).await?;
+        drop(session);
+        let _turn = self.contact_turn().await?;
+        let changing = async {
+            let write = self.write().await?;
+            let booking = replaceable(&write, id, principal, etag).await?;
+            write.replace_contact(id, &contact).await?;
+            Ok((write, booking))
+        };
+        let (write, booking) = in_time(CHANGE_TIMEOUT, changing).await?;
+        commit(write).await?;
         Ok(StoredBooking {
             booking,
             contact: Some(contact),
@@ -73,13 +105,35 @@ impl Inventory {
         principal: Option<&Principal>,
         id: BookingId,
     ) -> Result<(), Rejection> {
-        let _turn = self.shared.turn().await;
-        let write = self.store().write().await?;
-        existing(&write, id, principal).await?;
-        write.erase_contacts(&[id]).await?;
-        let head = write.head().clone();
-        write.commit(&head).await?;
-        Ok(())
+        let session = self.store().read().await?;
+        existing(&session, id, principal).await?;
+        if session.contact_erased(id).await? {
+            return Ok(());
+        }
+        drop(session);
+        let _turn = self.contact_turn().await?;
+        let erasing = async {
+            let write = self.write().await?;
+            existing(&write, id, principal).await?;
+            write.erase_contacts(&[id]).await?;
+            Ok(write)
+        };
+        commit(in_time(CHANGE_TIMEOUT, erasing).await?).await
+    }
+
+    /// Waits for the turn to change one contact, unless too many do.
+    async fn contact_turn(&self) -> Result<ContactTurn<'_>, Rejection> {
+        let Line { places, first } = &self.shared.contacts;
+        let Ok(place) = places.try_acquire() else {
+            self.shared.metrics.decided(&Err(Rejection::Crowded));
+            return Err(Rejection::Crowded);
+        };
+        let first = first.lock().await;
+        Ok(ContactTurn {
+            _turn: self.shared.turn().await,
+            _first: first,
+            _place: place,
+        })
     }
 
     /// Erases contacts so many days after what they are for has ended, until the process ends.
@@ -94,7 +148,7 @@ impl Inventory {
                 .await
                 .is_some()
             {
-                match inventory.forget_contacts(days, after).await {
+                match inventory.forget_contacts(days, after, SWEEP_TIMEOUT).await {
                     Ok(next) => {
                         wait = if next.is_some() { PAUSE } else { INTERVAL };
                         after = next;
@@ -111,104 +165,100 @@ impl Inventory {
         });
     }
 
-    /// One step of a pass over all contacts, after that booking's; where the next one begins, if there is more.
+    /// One step of a pass over all contacts, after that booking's; where the next one begins, if there is more. Given up
+    /// after so long: a database that does not answer must not keep the turn for ever.
     pub(super) async fn forget_contacts(
+        &self,
+        days: NonZeroU32,
+        after: Option<BookingId>,
+        limit: Duration,
+    ) -> Result<Option<BookingId>, Rejection> {
+        in_time(limit, self.step(days, after)).await
+    }
+
+    async fn step(
         &self,
         days: NonZeroU32,
         after: Option<BookingId>,
     ) -> Result<Option<BookingId>, Rejection> {
         let kept = SignedDuration::from_hours(24 * i64::from(days.get()));
-        let before = self
-            .now()
-            .saturating_sub(kept)
-            .unwrap_or(jiff::Timestamp::MIN);
         let contacts = {
             let session = self.store().read().await?;
+            let (head, server_time) = session.head_and_time().await?;
+            // What is erased does not come back: not by a clock that is ahead.
+            let now = self.shared.time.decides_at(&head, server_time)?;
+            let before = now.saturating_sub(kept).unwrap_or(jiff::Timestamp::MIN);
             session.contacts_after(after, before, STEP_MAX).await?
         };
         let over = contacts.iter().filter(|it| it.is_over);
         let over: Vec<_> = over.map(|it| it.booking).collect();
         if !over.is_empty() {
             let _turn = self.shared.turn().await;
-            let write = self.store().write().await?;
+            let write = self.write().await?;
             let erased = write.erase_contacts(&over).await?;
-            let head = write.head().clone();
-            write.commit(&head).await?;
+            commit(write).await?;
             debug!(erased, "Erased old contacts");
         }
         Ok(contacts.last().map(|it| it.booking))
     }
 }
 
+async fn in_time<T>(
+    limit: Duration,
+    changing: impl Future<Output = Result<T, Rejection>>,
+) -> Result<T, Rejection> {
+    let changed = tokio::time::timeout(limit, changing).await;
+    changed.unwrap_or(Err(Rejection::TimedOut))
+}
+
+async fn commit(write: Write) -> Result<(), Rejection> {
+    let head = write.head().clone();
+    Ok(write.commit(&head).await?)
+}
+
 async fn existing(
-    write: &Write,
+    session: &Session,
     id: BookingId,
     principal: Option<&Principal>,
 ) -> Result<Booking, Rejection> {
-    let found = write.booking(id).await?;
+    let found = session.booking(id).await?;
     let is_own = |it: &Booking| principal.is_none_or(|principal| it.principal == *principal);
     let found = found.filter(is_own);
     found.ok_or_else(|| Rejection::not_found(BOOKING, id))
 }
 
-fn refused(write: &Write, denial: Denial) -> Rejection {
-    Rejection::Refused(Refusal {
+/// The booking, if its contact may be replaced.
+async fn replaceable(
+    session: &Session,
+    id: BookingId,
+    principal: &Principal,
+    etag: Option<&str>,
+) -> Result<Booking, Rejection> {
+    let booking = existing(session, id, Some(principal)).await?;
+    if let Err(denial) = booking.unchanged_since(etag) {
+        return Err(refused(session, denial).await?);
+    }
+    if session.contact_erased(id).await? {
+        let message = format!("the contact of {id} was erased");
+        let denial = Denial::new(Reason::BookingState, message);
+        return Err(refused(session, denial).await?);
+    }
+    Ok(booking)
+}
+
+async fn refused(session: &Session, denial: Denial) -> Result<Rejection, Rejection> {
+    let head = session.head().await?;
+    Ok(Rejection::Refused(Refusal {
         reason: denial.reason,
         message: denial.message,
         unmet: Vec::new(),
         details: Vec::new(),
         position: Position {
-            incarnation: write.head().incarnation.clone(),
-            sequence: write.head().sequence,
+            incarnation: head.incarnation,
+            sequence: head.sequence,
         },
-    })
+    }))
 }
 
 #[cfg(test)]
-mod tests {
-    use banyan_mesh::testing::TestDatabase;
-    use jiff::SignedDuration;
-
-    use super::*;
-    use crate::inventory::{
-        Action,
-        testing::{Rig, hold},
-    };
-
-    const DAYS: NonZeroU32 = NonZeroU32::new(30).unwrap();
-
-    async fn booked(rig: &Rig) -> BookingId {
-        let mut command = hold("banyan-suite", 1);
-        if let Action::Hold(hold) = &mut command.action {
-            hold.contact = Some(Contact::parse("Ada", "", "").unwrap());
-        }
-        let outcome = rig.inventory.submit(command).await.unwrap();
-        BookingId::parse(&outcome.booking.name).unwrap()
-    }
-
-    async fn has_contact(rig: &Rig, id: BookingId) -> bool {
-        let session = rig.inventory.store().read().await.unwrap();
-        session.contact(id).await.unwrap().is_some()
-    }
-
-    #[tokio::test]
-    async fn contacts_are_erased_so_many_days_after_the_stay() {
-        for database in TestDatabase::each() {
-            let rig = Rig::start(database).await;
-            let ids = [booked(&rig).await, booked(&rig).await];
-            // The stay ends on 3 December; it is noon of 20 November.
-            for (days, kept) in [(13 + 30, true), (2, false)] {
-                rig.advance(SignedDuration::from_hours(24 * days));
-                let mut after = None;
-                while let Some(next) = rig.inventory.forget_contacts(DAYS, after).await.unwrap() {
-                    after = Some(next);
-                }
-                for id in ids {
-                    assert_eq!(has_contact(&rig, id).await, kept, "{days}");
-                }
-            }
-            let session = rig.inventory.store().read().await.unwrap();
-            assert!(session.contact_erased(ids[0]).await.unwrap());
-        }
-    }
-}
+mod tests;

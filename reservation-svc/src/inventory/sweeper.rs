@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// Between sweeps when more is left than one may do; those who wait for their turn get it in between.
 const PAUSE: Duration = Duration::from_millis(50);
 /// A sweep is given up after this long.
-const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Holds of one sweep.
 const HOLDS_MAX: i64 = 100;
 /// Request ids of one sweep.
@@ -84,7 +84,7 @@ impl Inventory {
             return Ok(Swept::All);
         }
         let mut turn = self.shared.turn().await;
-        let write = self.store().write().await?;
+        let write = self.write().await?;
         let catalogue = &mut turn.catalogue;
         Catalogue::follow(catalogue, write.head());
         let clock = self.shared.decides_at(&write)?;

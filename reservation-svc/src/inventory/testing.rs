@@ -112,6 +112,10 @@ impl Rig {
         self.clock.time.fetch_add(by.as_secs(), Ordering::SeqCst);
     }
 
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
     /// Sets the clock, by that much off what it says.
     pub(super) fn jump(&self, by: SignedDuration) {
         self.clock.off.fetch_add(by.as_secs(), Ordering::SeqCst);

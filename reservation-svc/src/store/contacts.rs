@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     Session, StoreError, Write,
+    batch::rows::Rows,
     bookings::booking_id,
     error::During,
     rows::{day, micros},
@@ -85,17 +86,14 @@ impl Write {
 
     /// Erases the contacts of bookings for ever; how many there were.
     pub(crate) async fn erase_contacts(&self, ids: &[BookingId]) -> Result<u64, StoreError> {
-        let mut erased = 0;
-        for id in ids {
-            let id = id.0.to_string();
-            let sql = "DELETE FROM booking_contacts WHERE booking = $1";
-            erased += self
-                .execute(sql, vec![id.as_str().into()], "erase a contact")
-                .await?;
-            let sql = "UPDATE bookings SET contact_erased = TRUE WHERE id = $1";
-            self.execute(sql, vec![id.into()], "note that a contact was erased")
-                .await?;
-        }
-        Ok(erased)
+        let rows = || Rows::of(ids).text("booking", |id| id.0.to_string());
+        let sql = "WITH w ({names}) AS ({rows}) DELETE FROM booking_contacts \
+                   WHERE booking IN (SELECT booking FROM w) RETURNING booking";
+        let erased = self.select_by(sql, rows(), "erase contacts").await?;
+        let sql = "WITH w ({names}) AS ({rows}) UPDATE bookings SET contact_erased = TRUE FROM w \
+                   WHERE id = w.booking RETURNING id";
+        self.select_by(sql, rows(), "note that contacts were erased")
+            .await?;
+        Ok(erased.len() as u64)
     }
 }
