@@ -5211,7 +5211,7 @@ export interface operations {
                  */
                 facts?: string[];
                 /**
-                 * @description The request's pin as it came, in the header `x-banyan-pin` or the cookie `banyan_pin_{rollout}.{until}`, verified; or
+                 * @description The request's pin as it came, in the header `x-banyan-pin` or the cookie `banyan_pin_{rollout}.{until}.{hash}`, verified; or
                  *     `legacy` or `grpc`, as if one to that side had come just before. Where absent the answer says what one would change.
                  */
                 pin?: string;
@@ -5221,7 +5221,7 @@ export interface operations {
                  */
                 forceSide?: string;
                 /**
-                 * @description The mark of one who has written, as it came in the header `x-banyan-wrote` or the cookie `banyan_wrote_{rollout}`; or
+                 * @description The mark of one who has written, as it came in the header `x-banyan-wrote` or the cookie `banyan_wrote_{rollout}.{hash}`; or
                  *     the side, `legacy` or `grpc`. It counts where writers stay when the percentage falls.
                  */
                 wroteOn?: string;
