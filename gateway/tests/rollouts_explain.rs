@@ -42,8 +42,12 @@ async fn start(url: &str, definition: Definition, steering: &SteeringConfig) -> 
     let settings = DatabaseSettings::new(url);
     let store = Store::open(&process, &settings).await.unwrap();
     let steering = Steering::new(steering).unwrap();
-    let rollouts = Rollouts::start(vec![definition], Some(store), steering, &process).await;
-    Replica { process, rollouts }
+    let rollouts = Rollouts::start(vec![definition], Some(store.clone()), steering, &process).await;
+    Replica {
+        process,
+        rollouts,
+        store,
+    }
 }
 
 /// First as [`movies`] has it and at 0 per cent, then as [`other`] has it. Returns both moments.

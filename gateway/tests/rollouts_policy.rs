@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use banyan_gateway::{
     rollouts::{Definition, Operator},
-    store::{Action, Store},
+    store::Action,
 };
-use banyan_mesh::{database::DatabaseSettings, testing::TestDatabase};
+use banyan_mesh::testing::TestDatabase;
 use banyan_rollout::{Policy, Side};
 use http::StatusCode;
 
@@ -156,10 +156,7 @@ async fn a_step_that_is_refused_reads_as_a_hold_and_is_logged_once() {
     assert_eq!(replica.in_force(), "50 operator v1");
 
     // It was tried again meanwhile, and said no more.
-    let process = banyan_mesh::process::Process::new();
-    let settings = DatabaseSettings::new(&database.url);
-    let store = Store::open(&process, &settings).await.unwrap();
-    let decided = async || store.analyses().await.unwrap()["movies"].until;
+    let decided = async || replica.store.analyses().await.unwrap()["movies"].until;
     let (first, begun) = (decided().await, Instant::now());
     while decided().await < first + Duration::from_secs(11) {
         assert!(begun.elapsed() < PATIENCE);
@@ -169,6 +166,5 @@ async fn a_step_that_is_refused_reads_as_a_hold_and_is_logged_once() {
     let text = log.text();
     let said = text.matches("A rollout cannot be moved by its policy");
     assert_eq!(said.count(), 1, "{text}");
-    process.stop(Duration::from_secs(5)).await.unwrap();
     replica.stop().await;
 }

@@ -48,6 +48,7 @@ pub(crate) fn steering() -> Steering {
 pub(crate) struct Replica {
     pub(crate) process: Process,
     pub(crate) rollouts: Rollouts,
+    pub(crate) store: Store,
 }
 
 impl Replica {
@@ -60,8 +61,12 @@ impl Replica {
         let store = Store::open(&process, &DatabaseSettings::new(url))
             .await
             .unwrap();
-        let rollouts = Rollouts::start(definitions, Some(store), steering(), &process).await;
-        Self { process, rollouts }
+        let rollouts = Rollouts::start(definitions, Some(store.clone()), steering(), &process);
+        Self {
+            rollouts: rollouts.await,
+            process,
+            store,
+        }
     }
 
     pub(crate) fn movies(&self) -> Snapshot {
