@@ -227,13 +227,18 @@ mod tests {
 
     use super::*;
 
+    async fn open(database: &TestDatabase) -> (Process, Store) {
+        let process = Process::new();
+        let settings = DatabaseSettings::new(database.url.clone());
+        let store = Store::open(&process, &settings).await.unwrap();
+        assert!(store.ready().await);
+        (process, store)
+    }
+
     #[tokio::test]
     async fn what_one_replica_learned_the_others_know_and_a_restart_keeps() {
         for database in TestDatabase::each() {
-            let process = Process::new();
-            let settings = DatabaseSettings::new(database.url.clone());
-            let store = Store::open(&process, &settings).await.unwrap();
-            assert!(store.ready().await);
+            let (process, store) = open(&database).await;
             let place = place();
             let (one, other, now) = (Book::default(), Book::default(), Timestamp::now());
             let views = || vec![finding("movies[].views")];
@@ -262,10 +267,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_cleared_is_compared_again() {
         for database in TestDatabase::each() {
-            let process = Process::new();
-            let settings = DatabaseSettings::new(database.url.clone());
-            let store = Store::open(&process, &settings).await.unwrap();
-            assert!(store.ready().await);
+            let (process, store) = open(&database).await;
             let (book, now) = (Book::default(), Timestamp::now());
             let views = || vec![finding("movies[].views")];
             for _ in 0..3 {
@@ -286,10 +288,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_store_cannot_hold_stops_nothing_and_the_rest_has_a_limit() {
         for database in TestDatabase::each() {
-            let process = Process::new();
-            let settings = DatabaseSettings::new(database.url.clone());
-            let store = Store::open(&process, &settings).await.unwrap();
-            assert!(store.ready().await);
+            let (process, store) = open(&database).await;
             let book = Book::default();
             let at = |second| Timestamp::from_second(second).unwrap();
             let is_strict = store.is_shared();

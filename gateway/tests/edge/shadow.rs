@@ -118,6 +118,19 @@ async fn what_differs_is_found_by_path_unless_it_is_declared() {
     outcome(&lenient, "same", 1).await;
 }
 
+/// Legacy is this, answers everything, and is always asked again for what its own answers differ in.
+async fn asked_twice(legacy: Router) -> World {
+    let url = format!("http://{}", serve(legacy).await);
+    World::with(|config| {
+        config.set_upstream("old", url).unwrap();
+        let rollout = config.rollouts.get_mut("items").unwrap();
+        rollout.percent = Some(Percent::ZERO);
+        rollout.shadow.percent = Some(Percent::HUNDRED);
+        rollout.shadow.noise_percent = Some(Percent::HUNDRED);
+    })
+    .await
+}
+
 #[tokio::test]
 async fn what_a_side_cannot_repeat_itself_is_noise() {
     let calls = Arc::new(AtomicUsize::new(0));
@@ -126,18 +139,7 @@ async fn what_a_side_cannot_repeat_itself_is_noise() {
         let price = counting.fetch_add(1, Ordering::SeqCst);
         Json(json!({"name": "found", "price": 1_000 + price}))
     };
-    let url = format!(
-        "http://{}",
-        serve(Router::new().fallback(any(handler))).await
-    );
-    let world = World::with(|config| {
-        config.set_upstream("old", url).unwrap();
-        let rollout = config.rollouts.get_mut("items").unwrap();
-        rollout.percent = Some(Percent::ZERO);
-        rollout.shadow.percent = Some(Percent::HUNDRED);
-        rollout.shadow.noise_percent = Some(Percent::HUNDRED);
-    })
-    .await;
+    let world = asked_twice(Router::new().fallback(any(handler))).await;
     // Twice may be chance.
     for count in 1..=2 {
         answer(world.get("/api/items?id=7")).await;
@@ -159,18 +161,7 @@ async fn a_second_answer_that_failed_hides_no_status() {
             let status = StatusCode::from_u16(if is_again { again } else { 404 }).unwrap();
             (status, Json(json!({"name": "found", "price": 7})))
         };
-        let url = format!(
-            "http://{}",
-            serve(Router::new().fallback(any(handler))).await
-        );
-        let world = World::with(|config| {
-            config.set_upstream("old", url).unwrap();
-            let rollout = config.rollouts.get_mut("items").unwrap();
-            rollout.percent = Some(Percent::ZERO);
-            rollout.shadow.percent = Some(Percent::HUNDRED);
-            rollout.shadow.noise_percent = Some(Percent::HUNDRED);
-        })
-        .await;
+        let world = asked_twice(Router::new().fallback(any(handler))).await;
         for count in 1..=5 {
             answer(world.get("/api/items?id=7")).await;
             outcome(&world, "differs", count).await;

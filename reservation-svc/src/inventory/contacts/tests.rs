@@ -1,3 +1,5 @@
+//! Contacts are changed and forgotten in turn with the sales, and keep nobody from them.
+
 use banyan_mesh::testing::TestDatabase;
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
