@@ -121,23 +121,36 @@ impl Rollouts {
     /// Puts what the store has in force at its moment. Changes before it that were not heard of here, since they were made
     /// between two readings, are in force until then, as at every other replica; as far as the store can be read.
     pub(super) async fn take(&self, store: &Store, live: &Live, stored: Stored) -> Option<Taken> {
-        let (now, heard) = (Timestamp::now(), live.newest().version);
+        self.take_at(store, live, stored, Timestamp::now()).await
+    }
+
+    async fn take_at(
+        &self,
+        store: &Store,
+        live: &Live,
+        stored: Stored,
+        now: Timestamp,
+    ) -> Option<Taken> {
+        let heard = live.newest().version;
         let is_ahead = stored.change_time.is_some_and(|from| from > now);
         if is_ahead && heard + 1 < stored.version {
             let entries = store.entries(live.name(), Some(stored.version), PENDING_MAX as u64);
             let missed = entries.await.unwrap_or_default().into_iter().rev();
-            for missed in missed.filter(|it| it.number > heard && it.time > now) {
+            let missed: Vec<_> = missed.filter(|it| it.number > heard).collect();
+            // Of what is due by now only the last is in force, at once; what came before it would be so for a moment only.
+            let due = missed.iter().rposition(|it| it.time <= now);
+            for missed in missed.into_iter().skip(due.unwrap_or_default()) {
                 let missed = Stored {
                     state: missed.after,
                     version: missed.number,
                     change_time: Some(missed.time),
                 };
-                if let Some(Taken { before, after }) = live.take(missed) {
+                if let Some(Taken { before, after }) = live.take(missed, now) {
                     announce_change(live, &before, &after);
                 }
             }
         }
-        live.take(stored)
+        live.take(stored, now)
     }
 
     fn note(&self, last: Reading, result: Result<(), StoreError>) -> Reading {
@@ -267,5 +280,80 @@ pub(super) fn announce_change(live: &Live, before: &Current, current: &Current) 
     if current.state.ignores_switch() && !before.state.ignores_switch() {
         let (rollout, stage) = (live.name(), current.state.position.stage);
         warn!(rollout, %stage, "{}", switch_ignored(rollout));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use banyan_mesh::{database::DatabaseSettings, testing::TestDatabase};
+    use banyan_rollout::{Percent, Subjects};
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::{
+        config::SteeringConfig,
+        rollouts::{Definition, Steering},
+        store::{Action, NewEntry, State},
+    };
+
+    /// An operator's percentage, in the store only.
+    async fn set(store: &Store, live: &Live, percent: f64, now: Timestamp) -> Stored {
+        let entry = NewEntry {
+            rollout: live.name().to_owned(),
+            initial: live.initial(),
+            expected_version: None,
+            action: Action::Set,
+            actor: "ada".to_owned(),
+            reason: String::new(),
+            evidence: "{}".to_owned(),
+            now,
+        };
+        let set = |state: &State| {
+            let mut after = state.clone();
+            after.position.percent = Percent::try_from(percent).ok();
+            Ok::<_, Infallible>(after)
+        };
+        match store.change(entry, set).await.unwrap() {
+            Ok(stored) => stored,
+            Err(never) => match never {},
+        }
+    }
+
+    #[tokio::test]
+    async fn who_reads_late_goes_by_what_is_due_until_the_next_ones_moment() {
+        for database in TestDatabase::each() {
+            let process = Process::new();
+            let settings = DatabaseSettings::new(&database.url);
+            let store = Store::open(&process, &settings).await.unwrap();
+            assert!(store.ready().await);
+            let subjects = Subjects::new(vec!["cookie:c".parse().unwrap()]).unwrap();
+            let definition = Definition::new("movies", subjects);
+            let steering = Steering::new(&SteeringConfig::default()).unwrap();
+            // Nobody but the test reads the store for it.
+            let rollouts = Rollouts::start(vec![definition], None, steering, &process).await;
+            let live = rollouts.live("movies").unwrap();
+            // By the clocks of this machine nothing of it comes to be due meanwhile.
+            let ten = Timestamp::now() + SignedDuration::from_hours(1);
+            let at = |ms| ten + SignedDuration::from_millis(ms);
+
+            let known = set(&store, &live, 10.0, at(-5_000)).await;
+            rollouts.take_at(&store, &live, known, at(-5_000)).await;
+            assert_eq!(live.current().version, 1);
+
+            set(&store, &live, 15.0, at(-200)).await;
+            set(&store, &live, 20.0, at(0)).await;
+            set(&store, &live, 25.0, at(300)).await;
+            let last = set(&store, &live, 30.0, at(600)).await;
+            let taken = rollouts.take_at(&store, &live, last, at(100)).await;
+            assert_eq!(live.current().version, 3, "{database:?}");
+            let twenty = Percent::try_from(20.0).unwrap();
+            assert_eq!(live.current().decides_by.percent, twenty);
+            assert_eq!(live.newest().version, 5);
+            let taken = taken.unwrap();
+            assert_eq!((taken.before.version, taken.after.version), (4, 5));
+            process.stop(Duration::from_secs(5)).await.unwrap();
+        }
     }
 }

@@ -163,8 +163,7 @@ impl Live {
     /// Puts a state in force at the moment of its change, the same at every replica; at once if that has passed, or is
     /// further off than replicas agree on. What waits for an earlier moment is in force until then. Returns what is before
     /// and what comes, if that is something else.
-    pub(super) fn take(&self, stored: Stored) -> Option<Taken> {
-        let now = Timestamp::now();
+    pub(super) fn take(&self, stored: Stored, now: Timestamp) -> Option<Taken> {
         let before = self.current().clone();
         let from = stored.change_time.unwrap_or(now);
         if from <= now || from.duration_since(now) > AHEAD_MAX {
