@@ -258,7 +258,8 @@ pub enum RolloutCommand {
         /// The rollout, such as `movies`.
         rollout: String,
         /// The subject: a user's id, the value of a cookie, whatever the rollout keeps on its side. Where absent it is read
-        /// from the facts, in the order of the rollout's sources.
+        /// from the facts, in the order of the rollout's sources. What no fact shows is explained as a client: name an entity
+        /// by `--fact path:id=7`.
         #[arg(long, required_unless_present = "facts")]
         subject: Option<String>,
         /// At which moment, UTC: `2026-11-21 09:30:00` or `2026-11-21T09:30:00Z`. Now where absent.

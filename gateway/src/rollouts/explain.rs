@@ -25,7 +25,8 @@ use crate::store::SteeringTerms;
 /// What somebody wants to know.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
-    /// Of which subject; of the one that the facts show where absent.
+    /// Of which subject; of the one that the facts show where absent. Whose it is the facts say that show it; a client's
+    /// where none does.
     pub subject: Option<String>,
     /// At which moment; now where absent.
     pub time: Option<Timestamp>,
@@ -61,16 +62,20 @@ impl Rollouts {
         let current = &moment.current;
         let facts = Told(question.facts);
         let reading = match (&question.subject, moment.has_subjects()) {
+            (Some(value), _) => current.subjects.find_value(value, &facts),
             (None, true) => Some(current.subjects.find(&facts)),
             (None, false) => {
                 let name = name.to_owned();
                 return Err(ChangeError::Unrecorded { name });
             }
-            (Some(_), _) => None,
         };
-        let shown = || reading.as_ref()?.subject.clone();
-        let given = question.subject.map(Subject::new);
-        let subject = given.or_else(shown).ok_or_else(|| {
+        let taken = match (&reading, &question.subject) {
+            (None, Some(value)) => moment.taken_for_a_clients(value),
+            _ => None,
+        };
+        let shown = reading.as_ref().and_then(|it| it.subject.clone());
+        let given = || question.subject.map(Subject::new);
+        let subject = shown.or_else(given).ok_or_else(|| {
             let sources: Vec<_> = current
                 .subjects
                 .sources()
@@ -121,6 +126,7 @@ impl Rollouts {
             Some(&words),
             &terms,
         );
+        explanation.lines.extend(taken);
         explanation.lines.extend(moment.switch());
         explanation.lines.extend(moment.unknown());
         let is_stale = !moment.is_past && self.is_stale();
@@ -166,6 +172,19 @@ impl Moment {
     /// Whether it is known where the subject of a request stood.
     fn has_subjects(&self) -> bool {
         !self.is_past || self.current.state.configured.subjects.is_some()
+    }
+
+    /// That a subject was judged as a client, since no fact shows it, where it may be an entity: what one client carries
+    /// moves a client otherwise than what it shares with others.
+    fn taken_for_a_clients(&self, value: &str) -> Option<Line> {
+        let source = self.current.subjects.entities().next()?;
+        Some(Line {
+            topic: "subject",
+            text: format!(
+                "no fact shows `{value}`, so it was explained as a client's; \
+                 `--fact {source}={value}` explains the entity"
+            ),
+        })
     }
 
     /// That gradual migration was switched off to no effect.

@@ -171,6 +171,24 @@ impl Subjects {
         }
     }
 
+    /// The first source that names this subject, whatever stands before it, spelt as it is shown or as it is hashed; so whose
+    /// the subject is. `None` if none does.
+    #[must_use]
+    pub fn find_value(&self, value: &str, facts: &dyn Facts) -> Option<Reading<'_>> {
+        self.sources.iter().find_map(|source| {
+            let alone = Self {
+                sources: vec![source.clone()],
+            };
+            let subject = alone.read(facts)?;
+            let is_named = subject.value() == value || source.read(facts)? == value;
+            is_named.then_some(Reading {
+                subject: Some(subject),
+                source: Some(source),
+                missing: &[],
+            })
+        })
+    }
+
     /// The first subject that the request names, or `None` if it brings none and has to be given the [`Self::cookie`].
     #[must_use]
     pub fn read(&self, facts: &dyn Facts) -> Option<Subject> {
@@ -198,9 +216,13 @@ impl Subjects {
     /// Whether a subject may stand in what is asked: for a call without path, query and JSON, in its message.
     #[must_use]
     pub fn want_request(&self) -> bool {
-        self.sources
-            .iter()
-            .any(|source| source.kind() == SubjectKind::Entity)
+        self.entities().next().is_some()
+    }
+
+    /// The sources whose subjects are entities, in the order tried.
+    pub fn entities(&self) -> impl Iterator<Item = &SubjectSource> {
+        let is_entity = |source: &&SubjectSource| source.kind() == SubjectKind::Entity;
+        self.sources.iter().filter(is_entity)
     }
 
     /// The sources in the order tried.
@@ -304,6 +326,20 @@ mod tests {
             assert!(subjects(&[source, "cookie:c"]).want_request(), "{source}");
         }
         assert!(!subjects(&["header:id", "token:sub", "cookie:c"]).want_request());
+    }
+
+    #[test]
+    fn a_subject_that_is_known_is_whose_the_first_source_says_that_names_it() {
+        let subjects = subjects(&["header:h", "path:id", "cookie:c"]);
+        let shown = Shown::new(&[("header:h", "alice"), ("path:id", "7"), ("cookie:c", "7")]);
+        let found = |value| {
+            let reading = subjects.find_value(value, &shown)?;
+            Some((reading.source?.to_string(), reading.subject?.kind()))
+        };
+        let source = |name: &str, kind| Some((name.to_owned(), kind));
+        assert_eq!(found("alice"), source("header:h", SubjectKind::Client));
+        assert_eq!(found("7"), source("path:id", SubjectKind::Entity));
+        assert_eq!(found("8"), None);
     }
 
     proptest! {

@@ -2,8 +2,8 @@
 
 use banyan_mesh::{process::Process, settings::Secret};
 use banyan_rollout::{
-    Algorithm, GoingDown, Owner, Percent, Pin, Position, Rule, Side, Stage, SubjectHash, Subjects,
-    Term,
+    Algorithm, GoingDown, Owner, Percent, Pin, Position, Reason, Rule, Side, Stage, SubjectHash,
+    Subjects, Term,
 };
 use http::{HeaderMap, HeaderName};
 
@@ -243,6 +243,70 @@ async fn what_a_request_said_is_told_with_whether_it_was_heard() {
         told(&rollouts, "wrote", marked).await,
         "marks of writers say nothing: who falls out of the percentage returns to legacy"
     );
+}
+
+#[tokio::test]
+async fn a_subject_is_judged_as_whose_it_is_by_the_facts_that_show_it() {
+    let process = Process::new();
+    let split = (Stage::Split, Owner::BySubject);
+    let everybody = Percent::HUNDRED;
+    let screenings = Definition {
+        subjects: serde_json::from_str(r#"["query:id", "cookie:c"]"#).unwrap(),
+        ..kind("screenings", split, "[]", GoingDown::Return, everybody)
+    };
+    let rollouts = Rollouts::start(vec![screenings], None, steering(None), &process).await;
+    let live = rollouts.live("screenings").unwrap();
+    let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap();
+    let pin = Pin {
+        side: Side::Legacy,
+        since_ms: now_ms,
+        until_ms: now_ms + LONG_MS,
+        subject: hash("screenings", "7"),
+    };
+    let pin = pin.sign(&rollouts.steering().keys.load(), "screenings");
+    let explain = async |is_write, fact: &[&str]| {
+        let question = Question {
+            subject: Some("7".to_owned()),
+            is_write,
+            facts: fact
+                .iter()
+                .map(|name| ((*name).to_owned(), "7".to_owned()))
+                .collect(),
+            carried: Carried {
+                pin: Some(pin.clone()),
+                ..Carried::default()
+            },
+            ..Question::default()
+        };
+        let (explained, _) = rollouts.explain("screenings", question).await.unwrap();
+        explained
+    };
+    let doubt = "no fact shows `7`, so it was explained as a client's; `--fact query:id=7` explains the entity";
+    let doubts = |explained: &Explanation| explained.lines.iter().any(|line| line.text == doubt);
+    for (is_write, fact, want) in [
+        (false, "query:id", (Side::Legacy, Reason::Pin)),
+        (true, "query:id", (Side::Grpc, Reason::Percent)),
+        (true, "cookie:c", (Side::Legacy, Reason::Pin)),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(PIN.clone(), pin.parse().unwrap());
+        if fact == "cookie:c" {
+            headers.insert("cookie", "c=7".parse().unwrap());
+        }
+        let asked = Asked {
+            is_safe: !is_write,
+            query: (fact == "query:id").then_some("id=7"),
+            ..Asked::of(&headers)
+        };
+        let ruling = Ruling::new(Arc::clone(&live), &asked, rollouts.steering());
+        assert_eq!((ruling.side, ruling.reason), want, "{fact}");
+        let explained = explain(is_write, &[fact]).await;
+        let decision = explained.decision;
+        assert_eq!((decision.side, decision.reason), want, "{explained}");
+        assert_eq!(explained.source.as_deref(), Some(fact));
+        assert!(!doubts(&explained), "{explained}");
+    }
+    assert!(doubts(&explain(true, &[]).await));
 }
 
 #[test]
