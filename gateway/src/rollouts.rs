@@ -28,6 +28,7 @@ mod explain;
 mod follow;
 mod followers;
 mod found;
+mod good;
 mod history;
 mod live;
 mod metrics;

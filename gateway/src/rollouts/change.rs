@@ -18,6 +18,7 @@ pub use self::error::ChangeError;
 use super::{
     CHANGES_AHEAD, Rollouts, Snapshot,
     data::Told,
+    good::Good,
     live::{Live, Taken},
 };
 use crate::store::{Action, NewEntry, State, Store};
@@ -48,6 +49,8 @@ struct Wanted<'a> {
     evidence: String,
     /// Whether any request can be compared without effect.
     is_comparable: bool,
+    /// What is left behind by it, if that was found good.
+    good: Option<Good>,
 }
 
 impl Rollouts {
@@ -116,12 +119,17 @@ impl Rollouts {
             let follower = told.map_or(Follower::Unknown, |told| told.follower);
             evidence["follower"] = json!(format!("{follower:?}"));
         }
+        let good = self.found_good(&live, commands).await?;
+        if let Some(good) = &good {
+            evidence["found_good"] = good.evidence();
+        }
         let wanted = Wanted {
             action,
             commands,
             operator: &operator,
             evidence: evidence.to_string(),
             is_comparable: self.is_comparable(name),
+            good,
         };
         let changed = match self.try_to(&live, &wanted, told).await {
             // It would be more than before, or back from the last stage, which this replica may not have seen yet: that is
@@ -137,6 +145,24 @@ impl Rollouts {
         };
         let taken = changed?;
         Ok(self.put_in_force(&live, action, &operator, taken).await)
+    }
+
+    /// What the policy has found of the percentage that these commands may leave for more, if that is good.
+    async fn found_good(
+        &self,
+        live: &Live,
+        commands: &[Command],
+    ) -> Result<Option<Good>, ChangeError> {
+        let newest = live.newest();
+        let state = &newest.state;
+        if !commands.iter().any(|command| may_raise(command, state)) {
+            return Ok(None);
+        }
+        let found = Good::find(self.store()?, live.name(), state).await;
+        found.map_err(|source| ChangeError::Change {
+            name: live.name().to_owned(),
+            source,
+        })
     }
 
     /// Decides on what the store has, and writes that there.
@@ -240,6 +266,18 @@ fn wants_kept_ids(command: &Command) -> bool {
     }
 }
 
+/// Whether more subjects may be on gRPC after it than in this state; the policy, which may too, remembers by itself.
+fn may_raise(command: &Command, state: &State) -> bool {
+    let (now, _) = state.in_force();
+    match command {
+        Command::SetPercent(percent) => *percent > now,
+        Command::SetStage { stage, .. } => *stage == Stage::Grpc,
+        Command::UnsetPercent => state.weaker().in_force().0 > now,
+        Command::Promote => true,
+        _ => false,
+    }
+}
+
 /// The state after the commands. Where nothing is different the state is the same, the beginning of its step too.
 fn moved(state: &State, wanted: &Wanted<'_>, told: Told, now: Timestamp) -> Result<State, Refusal> {
     let usual: Vec<Percent> = STEPS
@@ -268,7 +306,7 @@ fn moved(state: &State, wanted: &Wanted<'_>, told: Told, now: Timestamp) -> Resu
         paused: true,
         ..state.position
     };
-    Ok(State {
+    let after = State {
         position,
         // Who only stops the policy has come nowhere.
         step_since: match position == stopped {
@@ -276,5 +314,9 @@ fn moved(state: &State, wanted: &Wanted<'_>, told: Told, now: Timestamp) -> Resu
             false => now,
         },
         ..state.clone()
+    };
+    Ok(match &wanted.good {
+        Some(good) => good.left(state, after),
+        None => after,
     })
 }

@@ -37,7 +37,7 @@ use crate::store::{Action, Store, StoreError, StoredAnalysis, Window};
 /// How long a window is, and how often a decision is made.
 const WINDOW: Duration = Duration::from_secs(5);
 /// A window of another replica is waited for so long after it began.
-const ARRIVAL: Duration = Duration::from_secs(15);
+pub(super) const ARRIVAL: Duration = Duration::from_secs(15);
 /// A holder that is gone is replaced after this.
 const LEASE: Duration = Duration::from_secs(15);
 /// Windows are kept so long, for people who look.
@@ -365,6 +365,6 @@ fn innermost(error: &ChangeError) -> String {
         .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-fn ms(time: Timestamp) -> u64 {
+pub(super) fn ms(time: Timestamp) -> u64 {
     u64::try_from(time.as_millisecond()).unwrap_or_default()
 }

@@ -17,11 +17,13 @@ use std::{convert::Infallible, time::Duration};
 use banyan_mesh::process::Process;
 use banyan_rollout::Follower;
 use futures::future::join_all;
+use serde_json::json;
 use tracing::{info, warn};
 
 use super::{
     Rollouts, change, definition,
     follow::announce_change,
+    good::Good,
     live::{Live, Taken},
 };
 use crate::store::{Action, NewEntry, State, Store, StoreError, Stored};
@@ -195,6 +197,13 @@ async fn write(
     let stored = match after == known.state {
         true => known,
         false => {
+            let good = match after.in_force().0 > known.state.in_force().0 {
+                true => Good::find(store, live.name(), &known.state).await?,
+                false => None,
+            };
+            let evidence = good
+                .as_ref()
+                .map(|good| json!({"found_good": good.evidence()}));
             let entry = NewEntry {
                 rollout: live.name().to_owned(),
                 initial: live.initial(),
@@ -202,10 +211,16 @@ async fn write(
                 action: Action::Configure,
                 actor: SETTINGS.to_owned(),
                 reason: definition::news(&known.state, &after),
-                evidence: "{}".to_owned(),
+                evidence: evidence.unwrap_or_else(|| json!({})).to_string(),
                 now,
             };
-            let change = |state: &State| Ok::<_, Infallible>(settled(state));
+            let change = |state: &State| {
+                let after = settled(state);
+                Ok::<_, Infallible>(match &good {
+                    Some(good) => good.left(state, after),
+                    None => after,
+                })
+            };
             match store.change(entry, change).await? {
                 Ok(stored) => stored,
                 Err(never) => match never {},

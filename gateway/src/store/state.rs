@@ -9,7 +9,7 @@
 
 use banyan_rollout::{
     Algorithm, Declared, Follower, GoingDown, Percent, Percentages, Policy, Position, RolloutState,
-    Rule, Source, Stage, Subjects, settle,
+    Rule, Source, Stage, Subjects, left_good, settle,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -154,6 +154,16 @@ impl State {
             after.step_since = now;
         }
         after
+    }
+
+    /// The state, come to from one whose percentage the policy had found good: remembered where it is left for more.
+    #[must_use]
+    pub fn left_good(self, before: &Self) -> Self {
+        let (was, is) = (before.configured.declared(), self.configured.declared());
+        Self {
+            position: left_good(&before.position, was, self.position, is),
+            ..self
+        }
     }
 
     /// The percentage in force and whose it is.

@@ -9,8 +9,8 @@
 //! - from all of it one [`Decision`] with its reason ([`decide`]), explained to people ([`explain()`]), with exceptions
 //!   ([`Rule`]) and the pin that makes a subject find what it wrote ([`Pin`]);
 //! - whether legacy may answer what gRPC failed to ([`Attempt::falls_back`]);
-//! - how a rollout moves from stage to stage and step to step, when it must not ([`transition()`]), and what waits because
-//!   nobody can be refused ([`settle()`]);
+//! - how a rollout moves from stage to stage and step to step, when it must not ([`transition()`]), what waits because
+//!   nobody can be refused ([`settle()`]), and what it can go back to ([`left_good()`]);
 //! - when it does so by itself ([`Policy`]), and by which evidence ([`Analysis`]).
 //!
 //! # Laws
@@ -64,6 +64,6 @@ pub use subject::{
     SubjectSource, Subjects, field_of_body,
 };
 pub use transition::{
-    BackTo, Circumstances, Command, Declared, Follower, Moved, Position, Refusal, settle,
-    transition,
+    BackTo, Circumstances, Command, Declared, Follower, Moved, Position, Refusal, left_good,
+    settle, transition,
 };

@@ -17,6 +17,7 @@
 //! - To roll back is to go lower, or to 0 where nothing lower was found good. Rolling back to 0 halts: the rules send nobody to gRPC either, until somebody goes on. It pauses the policy, for a
 //!   release that was bad an hour ago is not good by itself.
 
+mod good;
 mod position;
 mod refusal;
 mod settle;
@@ -25,6 +26,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use good::left_good;
 pub use position::Position;
 pub use refusal::Refusal;
 pub use settle::{Declared, settle};

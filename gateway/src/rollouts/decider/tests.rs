@@ -1,4 +1,6 @@
-//! Coming to a place anew: what was found there before counts no more, what it cost does.
+//! Coming to a place anew: what was found there before counts no more, what it cost does; and leaving one that was good.
+
+mod good;
 
 use banyan_mesh::{database::DatabaseSettings, testing::TestDatabase};
 use banyan_rollout::{Bucket, Percent, Position, Subjects};
@@ -10,7 +12,7 @@ use super::{
 };
 use crate::config::SteeringConfig;
 
-/// A decider whose clock is the test's. No other one decides: only this one knows of the policy.
+/// A decider whose clock is the test's. No other one decides.
 struct World {
     process: Process,
     decider: Decider,
@@ -20,14 +22,19 @@ struct World {
 
 impl World {
     async fn start(database: &TestDatabase, stage: Stage) -> World {
-        let process = Process::new();
-        let settings = DatabaseSettings::new(&database.url);
-        let store = Store::open(&process, &settings).await.unwrap();
         let subjects = Subjects::new(vec!["cookie:c".parse().unwrap()]).unwrap();
+        // Only the test's decider knows of the policy.
         let definition = Definition {
             position: Position::initial(stage, None).unwrap(),
             ..Definition::new("movies", subjects)
         };
+        World::with(database, definition, policy()).await
+    }
+
+    async fn with(database: &TestDatabase, definition: Definition, policy: Policy) -> World {
+        let process = Process::new();
+        let settings = DatabaseSettings::new(&database.url);
+        let store = Store::open(&process, &settings).await.unwrap();
         let steering = Steering::new(&SteeringConfig::default()).unwrap();
         let rollouts =
             Rollouts::start(vec![definition], Some(store.clone()), steering, &process).await;
@@ -40,12 +47,7 @@ impl World {
                 refused: HashMap::new(),
             },
             process,
-            policy: Policy {
-                settle_s: 0,
-                step_time_s: 1,
-                step_requests: 100,
-                ..Policy::default()
-            },
+            policy,
             now: Timestamp::now(),
         }
     }
@@ -110,6 +112,15 @@ impl World {
 
     fn snapshot(&self) -> Snapshot {
         self.decider.rollouts.get("movies").unwrap()
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        settle_s: 0,
+        step_time_s: 1,
+        step_requests: 100,
+        ..Policy::default()
     }
 }
 

@@ -153,6 +153,15 @@ impl Outcome {
             Self::RollBack(_) => "roll_back",
         }
     }
+
+    /// Whether the step was found good, whoever goes on from there.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(
+            self,
+            Self::Advance | Self::Hold(Hold::LastStep | Hold::AdvanceByHand)
+        )
+    }
 }
 
 impl fmt::Display for Metric {

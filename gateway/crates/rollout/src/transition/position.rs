@@ -13,7 +13,7 @@ pub struct Position {
     pub writes: Owner,
     /// The operators' percentage, or the policy's; `None` leaves it to weaker sources.
     pub percent: Option<Percent>,
-    /// The highest percentage that the policy found good.
+    /// The last percentage that was found good by the policy, and left for a higher one.
     pub last_good: Percent,
     /// The policy neither advances nor rolls back.
     pub paused: bool,
