@@ -35,13 +35,19 @@ pub(super) struct Catalogue {
     incarnation: String,
     version: i64,
     entries: usize,
-    hotels: HashMap<HotelId, Arc<Hotel>>,
+    hotels: HashMap<HotelId, Known<Hotel>>,
     room_types: HashMap<RoomTypeId, Arc<SoldRoomType>>,
-    cinemas: HashMap<CinemaId, Arc<Cinema>>,
+    cinemas: HashMap<CinemaId, Known<Cinema>>,
     halls: HashMap<i64, Arc<Seating>>,
     showings: HashMap<i64, Arc<Showing>>,
-    /// Of the venues that are here and have one.
-    policies: HashMap<Venue, Policy>,
+}
+
+/// A venue and what cancelling costs there, unless it is free. One value: a venue that were here while its policy is yet to
+/// be read would be sold from with free cancellation, wherever reading ends.
+#[derive(Clone)]
+struct Known<T> {
+    venue: Arc<T>,
+    policy: Option<Policy>,
 }
 
 /// A room type and what it costs.
@@ -159,7 +165,7 @@ impl Catalogue {
 
     /// A hotel.
     pub(super) fn hotel(&self, id: &HotelId) -> Option<&Hotel> {
-        self.hotels.get(id).map(Arc::as_ref)
+        self.hotels.get(id).map(|it| it.venue.as_ref())
     }
 
     /// A room type.
@@ -175,7 +181,10 @@ impl Catalogue {
 
     /// What cancelling costs at a venue that is here, unless it is free.
     pub(super) fn policy(&self, venue: &Venue) -> Option<&Policy> {
-        self.policies.get(venue)
+        match venue {
+            Venue::Hotel(id) => self.hotels.get(id)?.policy.as_ref(),
+            Venue::Cinema(id) => self.cinemas.get(id)?.policy.as_ref(),
+        }
     }
 
     /// The screening of which all seats must be looked at to decide what is asked: the best are sought, or none may be
@@ -227,21 +236,21 @@ impl Catalogue {
 
     /// Loads what is wanted and not here yet.
     pub(super) async fn load(&mut self, write: &Write, wanted: Wanted) -> Result<(), StoreError> {
-        let hotels = missing(wanted.hotels, &self.hotels);
-        for (id, hotel) in write.hotels_of(&hotels).await? {
-            self.entries += 1;
-            self.hotels.insert(id, Arc::new(hotel));
-        }
-        let venues = hotels.into_iter().map(Venue::Hotel).collect();
-        self.load_policies(write, venues).await?;
+        self.load_hotels(write, wanted.hotels).await?;
         self.load_room_types(write, wanted.room_types).await?;
         self.load_showings(write, wanted.screenings).await
     }
 
-    async fn load_policies(&mut self, write: &Write, venues: Vec<Venue>) -> Result<(), StoreError> {
-        let found = write.policies_of(&venues).await?;
+    async fn load_hotels(
+        &mut self,
+        write: &Write,
+        wanted: HashSet<HotelId>,
+    ) -> Result<(), StoreError> {
+        let ids = missing(wanted, &self.hotels);
+        let found = write.hotels_of(&ids).await?;
+        let found = with_policies(write, found, Venue::Hotel).await?;
         self.entries += found.len();
-        self.policies.extend(found);
+        self.hotels.extend(found);
         Ok(())
     }
 
@@ -282,12 +291,10 @@ impl Catalogue {
         }
         let cinemas = found.values().map(|it| it.id.cinema.clone());
         let cinemas = missing(cinemas.collect(), &self.cinemas);
-        for (id, cinema) in write.cinemas_of(&cinemas).await? {
-            self.entries += 1;
-            self.cinemas.insert(id, Arc::new(cinema));
-        }
-        let venues = cinemas.into_iter().map(Venue::Cinema).collect();
-        self.load_policies(write, venues).await?;
+        let cinemas = write.cinemas_of(&cinemas).await?;
+        let cinemas = with_policies(write, cinemas, Venue::Cinema).await?;
+        self.entries += cinemas.len();
+        self.cinemas.extend(cinemas);
         let halls = found.values().map(|it| it.hall).collect();
         let halls = missing(halls, &self.halls);
         let mut seats = write.seats(&halls).await?;
@@ -314,7 +321,7 @@ impl Catalogue {
             };
             let number = screening.id.number;
             let showing = Showing {
-                cinema: Arc::clone(cinema),
+                cinema: Arc::clone(&cinema.venue),
                 hall: Arc::clone(hall),
                 movie: movie.clone(),
                 prices: prices.remove(&number).unwrap_or_default(),
@@ -325,6 +332,22 @@ impl Catalogue {
         }
         Ok(())
     }
+}
+
+/// Venues, each with what cancelling costs there.
+async fn with_policies<K: Clone + Eq + Hash, T>(
+    write: &Write,
+    venues: HashMap<K, T>,
+    name: fn(K) -> Venue,
+) -> Result<HashMap<K, Known<T>>, StoreError> {
+    let names: Vec<Venue> = venues.keys().cloned().map(name).collect();
+    let policies = write.policies_of(&names).await?;
+    let known = venues.into_iter().map(|(id, venue)| {
+        let policy = policies.get(&name(id.clone())).copied();
+        let venue = Arc::new(venue);
+        (id, Known { venue, policy })
+    });
+    Ok(known.collect())
 }
 
 /// What is wanted and not there.

@@ -3,7 +3,8 @@
 use banyan_mesh::testing::TestDatabase;
 use banyan_proto::reservation::v1::{self, booking::State, cancellation_policy::Fee};
 use jiff::SignedDuration;
-use tonic::Status;
+use sea_orm::ConnectionTrait as _;
+use tonic::{Code, Status};
 
 use super::support::*;
 
@@ -327,4 +328,39 @@ async fn policies_are_checked_before_they_hold() {
     let terms = hold.unwrap().booking.unwrap().cancellation_terms.unwrap();
     let two_hours_before = screening.start_time.unwrap().seconds - 7_200;
     assert_eq!(terms.free_until_time.unwrap().seconds, two_hours_before);
+}
+
+#[tokio::test]
+async fn a_venue_is_not_sold_from_before_its_policy_is_known() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        policy(&service, until(48, Fee::Percent(50))).await;
+        let cinema = v1::SetCinemaCancellationPolicyRequest {
+            cinema: "cinemas/grand-banyan".into(),
+            policy: until(2, Fee::Percent(10)),
+        };
+        let mut rules = service.cinema_rules();
+        rules.set_cinema_cancellation_policy(cinema).await.unwrap();
+        let screening = service.screening().await.name;
+        let hold_each = async || {
+            let room = service.hold(ALICE, suites("2026-12-01", "2026-12-03", 1));
+            let seat = service.hold(ALICE, seats(&screening, &["A1"]));
+            [room.await, seat.await]
+        };
+        let sql = service.sql().await;
+        // Reading the catalogue ends where the venue is read and its policy is not.
+        let away = "ALTER TABLE cancellation_policies RENAME TO away";
+        sql.execute_unprepared(away).await.unwrap();
+        for held in hold_each().await {
+            assert_eq!(held.unwrap_err().code(), Code::Internal);
+        }
+        let back = "ALTER TABLE away RENAME TO cancellation_policies";
+        sql.execute_unprepared(back).await.unwrap();
+        for (held, percent) in hold_each().await.into_iter().zip([50, 10]) {
+            let terms = held.unwrap().booking.unwrap().cancellation_terms.unwrap();
+            let fee = v1::cancellation_terms::Fee::Percent(percent);
+            assert_eq!(terms.fee, Some(fee));
+        }
+        sql.close().await.unwrap();
+    }
 }
