@@ -57,7 +57,7 @@ mod stop;
 mod sweeper;
 mod terms;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod timekeeper;
 #[cfg(test)]
 mod writers;

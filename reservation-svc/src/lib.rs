@@ -99,6 +99,7 @@ pub async fn start_by(
     let store = Store::new(database);
     restore::recognise_in_background(store.clone(), process);
     let inventory = Inventory::new(store, clock, answers_kept, process);
+    creator.forget_in_background(inventory.clone(), process);
     inventory.sweep_in_background(process);
     inventory.forget_contacts_in_background(settings.contact_retention_days, process);
     if let Some(days) = settings.feed_retention_days {

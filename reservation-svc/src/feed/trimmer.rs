@@ -3,7 +3,7 @@
 //! trimmed meanwhile what was read still holds, and sales wait for the writing only.
 //!
 //! A step that does not come to its end leaves everything as it was. Several replicas may trim at once: one of them is
-//! first, the others find that out.
+//! first, the others find that out. What is trimmed does not come back: by a clock that is ahead nothing is.
 
 use std::time::Duration;
 
@@ -103,12 +103,17 @@ impl Trimmer {
         });
     }
 
+    /// Trims what is older than that, as far as one call goes.
+    async fn trim_older_than(&self, kept: SignedDuration) -> Result<Trimmed, StoreError> {
+        let before = self.inventory.forgets_at().await?.checked_sub(kept);
+        self.trim(before.unwrap_or(Timestamp::MIN)).await
+    }
+
     async fn keep(self, days: u32) {
         let kept = SignedDuration::from_hours(i64::from(days) * 24);
         self.inventory.store().ready().await;
         loop {
-            let before = self.inventory.now().checked_sub(kept);
-            let trimmed = self.trim(before.unwrap_or(Timestamp::MIN)).await;
+            let trimmed = self.trim_older_than(kept).await;
             // An unfinished one goes on at once, a failed one does not.
             let goes_on = matches!(&trimmed, Ok(trimmed) if !trimmed.complete);
             match trimmed {
@@ -143,4 +148,38 @@ async fn prepare(
     let known = session.snapshot_of(&compaction.counted()).await?;
     compaction.add(known)?;
     Ok(Some((trimmed, compaction)))
+}
+
+#[cfg(test)]
+mod tests {
+    use banyan_mesh::testing::TestDatabase;
+
+    use super::*;
+    use crate::inventory::testing::Rig;
+
+    #[tokio::test]
+    async fn by_a_clock_that_is_ahead_nothing_is_trimmed() {
+        const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let trimmer = Trimmer::new(rig.inventory.clone());
+            let trimmed = async || {
+                let session = rig.inventory.store().read().await.unwrap();
+                session.trimmed().await.unwrap()
+            };
+            rig.jump(KEPT * 2);
+            let put_off = trimmer.trim_older_than(KEPT).await;
+            assert!(
+                matches!(put_off, Err(StoreError::ClockAhead { .. })),
+                "{put_off:?}"
+            );
+            assert_eq!(trimmed().await, 0);
+
+            rig.jump(-KEPT * 2);
+            assert_eq!(trimmer.trim_older_than(KEPT).await.unwrap().events, 0);
+            rig.advance(KEPT * 2);
+            assert!(trimmer.trim_older_than(KEPT).await.unwrap().events > 0);
+            assert!(trimmed().await > 0);
+        }
+    }
 }

@@ -35,7 +35,7 @@
 //! a request out long after it was sent, while it answers others, has it carried out twice if it is repeated meanwhile.
 
 mod carry;
-pub(super) mod forget;
+mod forget;
 mod keep;
 mod metrics;
 #[cfg(test)]
@@ -93,6 +93,8 @@ pub(crate) struct Creator {
     patience: Patience,
     places: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    /// Creates are forgotten after so long.
+    kept: SignedDuration,
 }
 
 impl Creator {
@@ -104,13 +106,13 @@ impl Creator {
         process: &Process,
     ) -> Self {
         let metrics = Arc::new(Metrics::register(process.metrics()));
-        forget::in_background(movies.clone(), kept, metrics.clone(), process);
         Self {
             movies,
             follower,
             patience: PATIENCE,
             places: Arc::new(Semaphore::new(CREATES_MAX)),
             metrics,
+            kept,
         }
     }
 

@@ -22,7 +22,7 @@ impl FeedAdmin {
         Self { inventory, trimmer }
     }
 
-    fn before(&self, request: &v1::TrimFeedRequest) -> Result<Timestamp, Status> {
+    async fn before(&self, request: &v1::TrimFeedRequest) -> Result<Timestamp, Status> {
         let Some(time) = request.before_time else {
             return Err(status::wrong(FIELD, Fault::Missing, "must be given"));
         };
@@ -30,7 +30,7 @@ impl FeedAdmin {
         let before = before
             .filter(|_| (0..1_000_000_000).contains(&time.nanos))
             .ok_or_else(|| status::wrong(FIELD, Fault::Range, "is no time"))?;
-        if before > self.inventory.now() {
+        if before > self.inventory.forgets_at().await? {
             let description = "must not be in the future";
             return Err(status::wrong(FIELD, Fault::Range, description));
         }
@@ -44,7 +44,7 @@ impl FeedAdminService for FeedAdmin {
         &self,
         request: Request<v1::TrimFeedRequest>,
     ) -> Result<Response<v1::TrimFeedResponse>, Status> {
-        let before = self.before(request.get_ref())?;
+        let before = self.before(request.get_ref()).await?;
         let trimmed = self.trimmer.trim(before).await?;
         let session = self.inventory.store().read().await?;
         let (head, snapshot) = (session.head().await?, session.trimmed().await?);

@@ -184,9 +184,7 @@ impl Inventory {
         let kept = SignedDuration::from_hours(24 * i64::from(days.get()));
         let contacts = {
             let session = self.store().read().await?;
-            let (head, server_time) = session.head_and_time().await?;
-            // What is erased does not come back: not by a clock that is ahead.
-            let now = self.shared.time.decides_at(&head, server_time)?;
+            let now = self.shared.time.forgets_at(&session).await?;
             let before = now.saturating_sub(kept).unwrap_or(jiff::Timestamp::MIN);
             session.contacts_after(after, before, STEP_MAX).await?
         };

@@ -53,11 +53,13 @@ impl Clock for TestClock {
     }
 }
 
-pub(super) struct Rig {
-    pub(super) inventory: Inventory,
+pub(crate) struct Rig {
+    pub(crate) inventory: Inventory,
     clock: Arc<TestClock>,
+    /// Of the inventory.
+    pub(crate) opened: Database,
     pub(super) database: TestDatabase,
-    pub(super) process: Process,
+    pub(crate) process: Process,
 }
 
 /// A hold of rooms of the demo's hotel for two nights.
@@ -87,11 +89,12 @@ pub(super) fn hold(room_type: &str, rooms: i64) -> Command {
 }
 
 impl Rig {
-    pub(super) async fn start(database: TestDatabase) -> Self {
+    pub(crate) async fn start(database: TestDatabase) -> Self {
         let process = Process::new();
         let settings = DatabaseSettings::new(&database.url);
         let opened = Database::start::<Migrator>(&process, &settings, "reservation").await;
-        let store = Store::new(opened.unwrap());
+        let opened = opened.unwrap();
+        let store = Store::new(opened.clone());
         assert!(store.ready().await);
         let start: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
         let clock = Arc::new(TestClock {
@@ -103,12 +106,13 @@ impl Rig {
         Self {
             inventory,
             clock,
+            opened,
             database,
             process,
         }
     }
 
-    pub(super) fn advance(&self, by: SignedDuration) {
+    pub(crate) fn advance(&self, by: SignedDuration) {
         self.clock.time.fetch_add(by.as_secs(), Ordering::SeqCst);
     }
 
@@ -117,7 +121,7 @@ impl Rig {
     }
 
     /// Sets the clock, by that much off what it says.
-    pub(super) fn jump(&self, by: SignedDuration) {
+    pub(crate) fn jump(&self, by: SignedDuration) {
         self.clock.off.fetch_add(by.as_secs(), Ordering::SeqCst);
     }
 }

@@ -8,6 +8,8 @@
 //! that nobody sets. As a clock may also be set for good (a machine that slept, one that was wrong at the start), a jump
 //! that has lasted for [`LASTING`] is believed; so is whatever the clock says at the start.
 //!
+//! Nor does such a clock delete what it takes for old: that would not come back with the right time.
+//!
 //! A clock that is behind decides, but never before the last decision. That time then stands still is shown.
 
 use std::{
@@ -19,8 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use tracing::warn;
 
-use super::{clock, clock::Clock, metrics::Metrics};
-use crate::store::{Head, StoreError};
+use super::{Inventory, clock, clock::Clock, metrics::Metrics};
+use crate::store::{Head, Session, StoreError};
 
 /// How far ahead of its witness a clock may be. Clocks that are kept in step differ by far less; what a server says may
 /// be older by as long as a transaction waits for its turn and stands by until it is used, some 20 seconds.
@@ -105,6 +107,23 @@ impl Timekeeper {
             );
         }
         Ok(now)
+    }
+
+    /// As [`decides_at`](Self::decides_at), for whoever looks for what is old enough to go.
+    pub(super) async fn forgets_at(&self, session: &Session) -> Result<Timestamp, StoreError> {
+        let (head, server_said) = session.head_and_time().await?;
+        self.decides_at(&head, server_said)
+    }
+}
+
+impl Inventory {
+    /// What time it is for whoever deletes what is old: that does not come back, so not by a clock that is ahead.
+    ///
+    /// # Errors
+    /// If the clock is too far ahead.
+    pub(crate) async fn forgets_at(&self) -> Result<Timestamp, StoreError> {
+        let session = self.store().read().await?;
+        self.shared.time.forgets_at(&session).await
     }
 }
 
