@@ -11,6 +11,7 @@
 //! | `committer` | the queue, batches, deadlines, and what is done when a batch fails |
 //! | `batch` | one batch from begin to COMMIT |
 //! | `ahead` | the next batch's transaction, asked for while one commits |
+//! | `certainty` | whether a COMMIT whose answer is missing was carried out |
 //! | `needs`, `load` | what commands need, and fetching it for a whole batch at once |
 //! | `ledger` | the state that a batch works on, and what it changed |
 //! | `decide` | the rules applied: one file a command |
@@ -31,6 +32,7 @@ mod answer;
 mod batch;
 mod catalogue;
 mod catalogue_cache;
+mod certainty;
 mod cinema_rules;
 mod clock;
 mod command;
@@ -216,7 +218,7 @@ impl Inventory {
         let now = self.shared.decides_at(&write)?;
         Ok(Turn {
             commit: Commit::new(write, now),
-            shared: &self.shared,
+            inventory: self,
             _order: order,
         })
     }
@@ -264,7 +266,7 @@ impl Shared {
 /// The right to change the catalogue. Dropped without being finished, it leaves nothing behind.
 pub(crate) struct Turn<'a> {
     pub(crate) commit: Commit,
-    shared: &'a Shared,
+    inventory: &'a Inventory,
     _order: MutexGuard<'a, InTurn>,
 }
 
@@ -272,8 +274,8 @@ impl Turn<'_> {
     /// Makes everything durable, tells those who follow, and makes every process forget what it knows of the catalogue.
     pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
         self.commit.head.catalogue_version += 1;
-        let sequence = self.commit.finish().await?;
-        self.shared.tell(sequence);
+        let sequence = self.commit.finish(self.inventory).await?;
+        self.inventory.shared.tell(sequence);
         Ok(())
     }
 }

@@ -90,7 +90,7 @@ impl Trimmer {
         let upto = compaction.upto;
         write.trim(upto, compaction.rows()).await?;
         let head = write.head().clone();
-        write.commit(&head).await?;
+        self.inventory.commit(write, head).await?;
         Ok(Step::Moved((upto - trimmed).unsigned_abs()))
     }
 

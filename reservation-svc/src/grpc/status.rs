@@ -190,13 +190,13 @@ fn later(code: Code, reason: &str, message: &str) -> Status {
     status(code, message.to_owned(), details)
 }
 
-/// UNAVAILABLE without when to try again: that is safe under a request id only.
+/// UNAVAILABLE without when to try again: that is safe under a request id only, which not every method takes.
 fn unknown(error: &(dyn std::error::Error + 'static)) -> Status {
     warn!(error, "Lost sight of a commit");
     reasoned(
         Code::Unavailable,
         "OUTCOME_UNKNOWN",
-        "whether it was done is not known: the same request under the same request id tells",
+        "whether it was done is not known: repeat it under its request id, or, if it has none, look before you repeat it",
         [],
     )
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    InTurn, answer,
+    InTurn, answer, certainty,
     command::{Command, Outcome},
     decide,
     load::{Loaded, load},
     metrics::{Metrics, Phase, Timer},
     rejection::Rejection,
 };
-use crate::store::{AnswerKey, BatchId, Head, Store, StoreError, Write};
+use crate::store::{AnswerKey, Head, Store, StoreError, Write};
 
 /// A batch is given up after this long, but never while it is being committed: up to then nothing has been done for
 /// certain.
@@ -36,35 +36,23 @@ pub(super) struct Decided {
     pub(super) sequence: i64,
 }
 
-/// Why a batch is not known to be durable.
-pub(super) enum Failure {
-    /// Nothing of it is.
-    Failed(Rejection),
-    /// It may be.
-    Unconfirmed {
-        batch: BatchId,
-        decided: Decided,
-        error: StoreError,
-    },
-}
-
 /// Carries a batch out, or as many of its commands as fit, if any.
+///
+/// # Errors
+/// Nothing of it is durable then, unless it is [`StoreError::Unconfirmed`].
 pub(super) async fn run(
     bench: &Bench<'_>,
     turn: &mut InTurn,
     commands: &[&Command],
-) -> Result<Decided, Failure> {
+) -> Result<Decided, Rejection> {
     let mut timer = bench.metrics.time_commit();
     let preparing = prepare(bench, turn, commands, &mut timer);
+    let prepared = tokio::time::timeout(BATCH_TIMEOUT, preparing).await;
     let Prepared {
         write,
         head,
         decided,
-    } = match tokio::time::timeout(BATCH_TIMEOUT, preparing).await {
-        Ok(Ok(prepared)) => prepared,
-        Ok(Err(error)) => return Err(Failure::Failed(error.into())),
-        Err(_) => return Err(Failure::Failed(Rejection::TimedOut)),
-    };
+    } = prepared.map_err(|_| Rejection::TimedOut)??;
     if head.sequence == write.head().sequence && !decided.results.iter().any(is_decision) {
         // Nothing to make durable: dropping the transaction is enough.
         return Ok(decided);
@@ -75,15 +63,12 @@ pub(super) async fn run(
     let batch = write.batch();
     let committed = write.commit(&head).await;
     timer.lap(Phase::Commit);
-    match committed {
-        Ok(()) => Ok(decided),
-        Err(error @ StoreError::Unconfirmed { .. }) => Err(Failure::Unconfirmed {
-            batch,
-            decided,
-            error,
-        }),
-        Err(error) => Err(Failure::Failed(error.into())),
+    if committed.is_err() {
+        // Looking the batch up waits for the database's turn, which would be its.
+        turn.ahead.give_up();
     }
+    certainty::settled(bench.store, batch, committed).await?;
+    Ok(decided)
 }
 
 /// A batch that is written, but for its COMMIT.

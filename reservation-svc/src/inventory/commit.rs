@@ -6,7 +6,7 @@ use banyan_proto::reservation::v1;
 use jiff::Timestamp;
 use prost::Message as _;
 
-use super::{command::Position, decide, ledger::Ledger, load};
+use super::{Inventory, command::Position, decide, ledger::Ledger, load};
 use crate::{
     domain::{cell::PoolId, event::Event, wait_entry::Line},
     store::{Head, StoreError, Write},
@@ -79,9 +79,10 @@ impl Commit {
     }
 
     /// Makes everything durable; the sequence of the last commit.
-    pub(crate) async fn finish(self) -> Result<i64, StoreError> {
+    pub(super) async fn finish(self, inventory: &Inventory) -> Result<i64, StoreError> {
         self.write.insert_events(self.events, self.now).await?;
-        self.write.commit(&self.head).await?;
-        Ok(self.head.sequence)
+        let sequence = self.head.sequence;
+        inventory.commit(self.write, self.head).await?;
+        Ok(sequence)
     }
 }

@@ -9,32 +9,23 @@
 //!   fails too, or there is none to be had, callers are told of a failure that may be over in a moment.
 //! - **A command breaks the writing of its batch.** Its batch is halved, and halved again, each half in a
 //!   transaction of its own, in order, until it stands alone: that one is refused, everybody else gets their answer.
-//! - **The connection dies in COMMIT.** The batch's id tells whether it was committed: it is looked up until that
-//!   is known, at most for [`LOOKUP_TIMEOUT`]. Then the answers count, or the batch is tried once more. Not found
-//!   out in time, the outcome is told to be unknown.
+//! - **The connection dies in COMMIT.** Whether it was committed is [looked up](super::certainty). Then the answers count,
+//!   or the batch is tried once more. Not found out in time, the outcome is told to be unknown.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
-use banyan_mesh::backoff::Backoff;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     InTurn, Shared,
-    batch::{self, Bench, Decided, Failure},
+    batch::{self, Bench, Decided},
     command::{Command, Outcome},
     rejection::Rejection,
 };
-use crate::store::{BatchId, StoreError};
 
 /// Commands of one batch.
 const COMMANDS_MAX: usize = 1_000;
-/// Whether a batch was committed is looked up for this long.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(8);
 /// Transactions that halving a batch may take: enough to find a few culprits, too few to drown in.
 const HALVES_MAX: usize = 100;
 
@@ -66,7 +57,7 @@ pub(super) struct Committer {
 enum Went {
     /// It is durable.
     Well(Decided),
-    /// Nothing of it was done, for a reason that lies outside of it.
+    /// Nothing of it was done, unless that is not known, for a reason that lies outside of it.
     Badly(Rejection),
     /// Nothing of it was done, and at least one of its commands may be why.
     Broken(Rejection),
@@ -216,58 +207,19 @@ impl Committer {
         };
         match batch::run(&bench, turn, commands).await {
             Ok(decided) => Ok(Went::Well(decided)),
-            Err(Failure::Failed(error)) => match error {
-                Rejection::Store(ref source) if source.is_transient() => {
-                    let again = source.is_worth_another_connection();
-                    Err(Missed { error, again })
-                }
-                Rejection::Store(_) => Ok(Went::Broken(error)),
-                error => Err(Missed {
-                    error,
-                    again: false,
-                }),
-            },
-            Err(Failure::Unconfirmed {
-                batch,
-                decided,
-                error,
-            }) => match self.look_up(turn, batch).await {
-                Some(true) => Ok(Went::Well(decided)),
-                Some(false) => Err(Missed {
-                    error: StoreError::Undone {
-                        source: Box::new(error),
-                    }
-                    .into(),
-                    again: true,
-                }),
-                None => Err(Missed {
-                    error: error.into(),
-                    again: false,
-                }),
-            },
-        }
-    }
-
-    /// Whether a batch was committed whose COMMIT nobody answered; nothing if that cannot be found out in time.
-    async fn look_up(&self, turn: &mut InTurn, batch: BatchId) -> Option<bool> {
-        turn.ahead.give_up();
-        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
-        let looking = async {
-            loop {
-                match self.shared.store.committed(batch).await {
-                    Ok(committed) => return committed,
-                    Err(error) => debug!(%error, "Cannot look a batch up yet"),
-                }
-                tokio::time::sleep(backoff.next_wait()).await;
+            Err(Rejection::Store(error)) if !error.is_transient() => {
+                Ok(Went::Broken(Rejection::Store(error)))
             }
-        };
-        let committed = tokio::time::timeout(LOOKUP_TIMEOUT, looking).await.ok();
-        warn!(committed, "Lost the answer to a COMMIT");
-        committed
+            Err(error) => {
+                let again =
+                    matches!(&error, Rejection::Store(it) if it.is_worth_another_connection());
+                Err(Missed { error, again })
+            }
+        }
     }
 }
 
-/// A batch of which nothing was done.
+/// A batch of which nothing was done, unless that is not known.
 struct Missed {
     error: Rejection,
     /// Whether it may go well right now.

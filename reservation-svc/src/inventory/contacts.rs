@@ -89,7 +89,7 @@ impl Inventory {
             Ok((write, booking))
         };
         let (write, booking) = in_time(CHANGE_TIMEOUT, changing).await?;
-        commit(write).await?;
+        self.commit_contacts(write).await?;
         Ok(StoredBooking {
             booking,
             contact: Some(contact),
@@ -118,7 +118,14 @@ impl Inventory {
             write.erase_contacts(&[id]).await?;
             Ok(write)
         };
-        commit(in_time(CHANGE_TIMEOUT, erasing).await?).await
+        let write = in_time(CHANGE_TIMEOUT, erasing).await?;
+        self.commit_contacts(write).await
+    }
+
+    /// Makes it durable; the order of commits stays as it is.
+    async fn commit_contacts(&self, write: Write) -> Result<(), Rejection> {
+        let head = write.head().clone();
+        Ok(self.commit(write, head).await?)
     }
 
     /// Waits for the turn to change one contact, unless too many do.
@@ -194,7 +201,7 @@ impl Inventory {
             let _turn = self.shared.turn().await;
             let write = self.write().await?;
             let erased = write.erase_contacts(&over).await?;
-            commit(write).await?;
+            self.commit_contacts(write).await?;
             debug!(erased, "Erased old contacts");
         }
         Ok(contacts.last().map(|it| it.booking))
@@ -207,11 +214,6 @@ async fn in_time<T>(
 ) -> Result<T, Rejection> {
     let changed = tokio::time::timeout(limit, changing).await;
     changed.unwrap_or(Err(Rejection::TimedOut))
-}
-
-async fn commit(write: Write) -> Result<(), Rejection> {
-    let head = write.head().clone();
-    Ok(write.commit(&head).await?)
 }
 
 async fn existing(

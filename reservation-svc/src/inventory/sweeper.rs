@@ -110,8 +110,9 @@ impl Inventory {
         // Without a count: a sweep for these alone would leave one to sweep itself.
         let batches = now - BATCHES_KEPT;
         write.forget_batches(batches, REQUEST_IDS_MAX).await?;
-        write.commit(&head).await?;
-        self.shared.tell(head.sequence);
+        let sequence = head.sequence;
+        self.commit(write, head).await?;
+        self.shared.tell(sequence);
         self.shared.metrics.expired.inc_by(expired);
         self.shared.metrics.forgotten.inc_by(forgotten);
         debug!(expired, forgotten, "Swept");

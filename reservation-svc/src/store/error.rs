@@ -122,12 +122,14 @@ impl StoreError {
         }
     }
 
-    /// Whether the same thing may succeed at once, on another connection: a database that cannot be reached at all
-    /// cannot be reached the next moment either, and a clock is as wrong there.
+    /// Whether the same thing may succeed at once, on another connection, and may be done again: a database that cannot be
+    /// reached at all cannot be reached the next moment either, a clock is as wrong there, and what may be durable would
+    /// be done twice.
     pub(crate) fn is_worth_another_connection(&self) -> bool {
         let as_bad_there = matches!(
             self,
             Self::NotReady
+                | Self::Unconfirmed { .. }
                 | Self::ClockAhead { .. }
                 | Self::Failed {
                     source: DbErr::ConnectionAcquire(_) | DbErr::Conn(_),

@@ -3,11 +3,15 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use banyan_proto::reservation::v1::{self, booking_service_client::BookingServiceClient};
+use banyan_proto::reservation::v1::{
+    self, booking_service_client::BookingServiceClient,
+    cinema_rules_service_client::CinemaRulesServiceClient,
+};
 use jiff::{ToSpan as _, civil::date};
+use sea_orm::{ConnectionTrait as _, Statement};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
 use super::{
@@ -63,6 +67,102 @@ async fn a_lost_commit_is_looked_up_and_what_stays_unknown_is_told_as_such() {
         assert_eq!(service.get(ALICE, &booking.name).await.unwrap(), booking);
         assert_eq!(service.events(None).await.len(), before + 1, "{way:?}");
         service.assert_sound().await;
+    }
+    behind.process.stop(LIMIT).await.unwrap();
+}
+
+/// What is changed beside the batches of commands, and without a request id.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Movie,
+    Contact,
+    Erasure,
+}
+
+fn contact(name: &str) -> Option<v1::Contact> {
+    Some(v1::Contact {
+        display_name: name.to_owned(),
+        ..Default::default()
+    })
+}
+
+impl Change {
+    async fn make(self, channel: Channel, title: &str, name: String) -> Result<(), Status> {
+        match self {
+            Self::Movie => {
+                let movie = Some(v1::Movie {
+                    title: title.to_owned(),
+                    ..Default::default()
+                });
+                let request = v1::CreateMovieRequest { movie };
+                let mut rules = CinemaRulesServiceClient::new(channel);
+                rules.create_movie(request).await.map(drop)
+            }
+            Self::Contact => {
+                let request = v1::UpdateContactRequest {
+                    name,
+                    contact: contact("Eve"),
+                    ..Default::default()
+                };
+                let mut bookings = BookingServiceClient::new(channel);
+                bookings.update_contact(by(ALICE, request)).await.map(drop)
+            }
+            Self::Erasure => {
+                let request = v1::EraseContactRequest { name };
+                let mut bookings = BookingServiceClient::new(channel);
+                bookings.erase_contact(by(ALICE, request)).await.map(drop)
+            }
+        }
+    }
+
+    async fn is_made(self, service: &Service, title: &str, name: &str) -> bool {
+        match self {
+            Self::Movie => {
+                let sql = service.sql().await;
+                let count = "SELECT count(*) AS n FROM movies WHERE title = $1";
+                let backend = sql.get_database_backend();
+                let count = Statement::from_sql_and_values(backend, count, [title.into()]);
+                let row = sql.query_one_raw(count).await.unwrap().unwrap();
+                let made = row.try_get::<i64>("", "n").unwrap();
+                assert!(made <= 1, "{title}: {made}");
+                made == 1
+            }
+            Self::Contact => service.get(ALICE, name).await.unwrap().contact == contact("Eve"),
+            Self::Erasure => service.get(ALICE, name).await.unwrap().contact.is_none(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_commit_of_whoever_writes_beside_the_batches_is_looked_up_too() {
+    let Some(database) = postgres() else { return };
+    let service = Service::start(database).await;
+    let behind = Behind::start(&service).await;
+    let request = v1::HoldBookingRequest {
+        contact: contact("Ada"),
+        ..suites("2026-12-01", "2026-12-02", 1)
+    };
+    let name = service.hold(ALICE, request).await.unwrap();
+    let name = name.booking.unwrap().name;
+    let lost = (Way::LosesCommits, Some("DATABASE_UNAVAILABLE"));
+    let done = (Way::LosesAnswers, None);
+    for (change, (way, reasons)) in [
+        (Change::Movie, lost),
+        (Change::Movie, done),
+        (Change::Contact, lost),
+        (Change::Contact, done),
+        (Change::Erasure, lost),
+        (Change::Erasure, done),
+        (Change::Movie, (Way::Ends, Some("OUTCOME_UNKNOWN"))),
+    ] {
+        let (title, channel) = (format!("{way:?}"), behind.channel.clone());
+        behind.way.send_replace(way);
+        let answer = change.make(channel, &title, name.clone()).await;
+        behind.way.send_replace(Way::Sound);
+        let told = answer.as_ref().err().map(reason);
+        assert_eq!(told.as_deref(), reasons, "{change:?} {way:?}: {answer:?}");
+        let is_made = change.is_made(&service, &title, &name).await;
+        assert_eq!(is_made, way != Way::LosesCommits, "{change:?} {way:?}");
     }
     behind.process.stop(LIMIT).await.unwrap();
 }

@@ -199,7 +199,7 @@ async fn any_number_of_contacts_is_erased_by_two_statements() {
         let ids: Vec<_> = others.chain([one, two]).collect();
         let write = rig.inventory.write().await.unwrap();
         assert_eq!(write.erase_contacts(&ids).await.unwrap(), 2);
-        commit(write).await.unwrap();
+        rig.inventory.commit_contacts(write).await.unwrap();
         for (id, is_kept) in [(one, false), (two, false), (kept, true)] {
             assert_eq!(has_contact(&rig, id).await, is_kept);
             let session = rig.inventory.store().read().await.unwrap();
