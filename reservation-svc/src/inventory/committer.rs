@@ -235,7 +235,7 @@ mod tests {
         domain::booking::Contact,
         inventory::{
             Action,
-            testing::{Rig, hold},
+            testing::{Rig, hold, long_hold},
         },
         store::testing,
     };
@@ -284,21 +284,8 @@ mod tests {
 
     #[tokio::test]
     async fn more_cells_than_a_batch_may_touch_take_several() {
-        use jiff::{ToSpan as _, civil::date};
-
-        use crate::domain::claim::{Ask, Claim, Nights};
-
         let rig = Rig::start(TestDatabase::sqlite()).await;
-        let long = |_| {
-            let mut command = hold("garden-double", 1);
-            if let Action::Hold(hold) = &mut command.action
-                && let Ask::Claim(Claim::Stay(stay)) = &mut hold.claim
-            {
-                let first = date(2026, 12, 1);
-                stay.nights = Nights::new(first, first.saturating_add(365.days())).unwrap();
-            }
-            command
-        };
+        let long = |_| long_hold("garden-double", 365);
         // 6,570 cells: 13 fit into the first batch.
         let results = rig.inventory.submit_many((0..18).map(long).collect()).await;
         let granted = results.iter().filter(|it| it.is_ok()).count();

@@ -124,8 +124,7 @@ async fn state(
     let more: usize = items(&ledger, &lapsed).sum();
     all &= more == 0 || count + more <= CELLS_MAX;
     if !all {
-        let fit = as_many_as_fit(items(&ledger, &lapsed));
-        lapsed.truncate(fit);
+        lapsed.truncate(as_many_as_fit(&ledger, &lapsed));
     }
     for id in lapsed {
         decide::expire(&mut ledger, id);
@@ -166,9 +165,9 @@ fn items(ledger: &Ledger, ids: &[BookingId]) -> impl Iterator<Item = usize> {
     entries.map(|it| it.items.len())
 }
 
-/// How many of these counts add up to no more than one batch may touch; at least one.
-fn as_many_as_fit(counts: impl Iterator<Item = usize>) -> usize {
-    let sums = counts.scan(0, |sum, count| {
+/// How many bookings that are here, the first of these, hold no more cells than one batch may touch; at least one.
+pub(super) fn as_many_as_fit(ledger: &Ledger, ids: &[BookingId]) -> usize {
+    let sums = items(ledger, ids).scan(0, |sum, count| {
         *sum += count;
         Some(*sum)
     });
@@ -237,48 +236,25 @@ async fn cells(
 #[cfg(test)]
 mod tests {
     use banyan_mesh::testing::TestDatabase;
-    use jiff::{SignedDuration, ToSpan as _, civil::date};
+    use jiff::SignedDuration;
 
     use super::*;
     use crate::{
-        domain::{
-            claim::{Ask, Claim, Nights},
-            name::RoomTypeId,
-        },
+        domain::claim::{Ask, Claim},
         inventory::{
             Action,
-            testing::{Rig, hold},
+            testing::{Rig, long_hold},
         },
     };
-
-    fn hold_of(room_type: &str, nights: i64) -> Command {
-        let mut command = hold(room_type, 1);
-        if let Action::Hold(hold) = &mut command.action
-            && let Ask::Claim(Claim::Stay(stay)) = &mut hold.claim
-        {
-            let first = date(2026, 12, 1);
-            stay.nights = Nights::new(first, first.saturating_add(nights.days())).unwrap();
-        }
-        command
-    }
-
-    async fn add_rooms(rig: &Rig, room_type: &str, floor: i64) {
-        let id = RoomTypeId::parse(&format!("hotels/banyan-bay/roomTypes/{room_type}")).unwrap();
-        let numbers = (0..13).map(|room| format!("{}", floor * 100 + room));
-        rig.inventory
-            .add_rooms(&id, numbers.collect())
-            .await
-            .unwrap();
-    }
 
     #[tokio::test]
     async fn holds_that_have_run_out_count_among_the_cells_of_a_batch() {
         for database in TestDatabase::each() {
             let rig = Rig::start(database).await;
             for (room_type, floor, holds) in [("garden-double", 8, 13), ("sea-view", 9, 20)] {
-                add_rooms(&rig, room_type, floor).await;
+                rig.add_rooms(room_type, floor).await;
                 for _ in 0..holds {
-                    let held = rig.inventory.submit(hold_of(room_type, 365)).await;
+                    let held = rig.inventory.submit(long_hold(room_type, 365)).await;
                     held.unwrap();
                 }
             }
@@ -290,7 +266,7 @@ mod tests {
                 ("sea-view", 2, 0, 13),
             ] {
                 let write = rig.inventory.store().write().await.unwrap();
-                let command = hold_of(room_type, nights);
+                let command = long_hold(room_type, nights);
                 let now = rig.inventory.now();
                 let loaded = load(&write, &mut Arc::default(), now, &[&command], &[]).await;
                 let Loaded { ledger, commands } = loaded.unwrap();
@@ -302,7 +278,7 @@ mod tests {
             }
             // What has run out is sold all the same, to the first who asks.
             for room_type in ["garden-double", "sea-view"] {
-                let mut all = hold_of(room_type, 365);
+                let mut all = long_hold(room_type, 365);
                 if let Action::Hold(hold) = &mut all.action
                     && let Ask::Claim(Claim::Stay(stay)) = &mut hold.claim
                 {

@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 /// A sweep is given up after this long.
 pub(super) const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
-/// Holds of one sweep.
+/// Holds of one sweep; fewer where they have more cells than a batch may touch.
 const HOLDS_MAX: i64 = 100;
 /// Request ids of one sweep.
 const REQUEST_IDS_MAX: i64 = 1_000;
@@ -70,8 +70,7 @@ impl Inventory {
     pub(super) async fn sweep(&self) -> Result<Swept, Rejection> {
         let (now, idle) = {
             let session = self.store().read().await?;
-            let (head, server_time) = session.head_and_time().await?;
-            let now = self.shared.time.decides_at(&head, server_time)?;
+            let now = self.shared.time.forgets_at(&session).await?;
             let lapsed = session.lapsed_holds_anywhere(now, 1).await?;
             let idle = lapsed.is_empty()
                 && !session
@@ -94,9 +93,11 @@ impl Inventory {
             ledger.lines.add_stored(entry);
         }
         decide::end_overdue(&mut ledger, &overdue);
-        let lapsed = write.lapsed_holds_anywhere(ledger.now, HOLDS_MAX).await?;
-        let expired = lapsed.len() as u64;
+        let mut lapsed = write.lapsed_holds_anywhere(ledger.now, HOLDS_MAX).await?;
+        let found = lapsed.len();
         load::bookings(&write, &mut ledger, lapsed.clone(), false).await?;
+        lapsed.truncate(load::as_many_as_fit(&ledger, &lapsed));
+        let expired = lapsed.len();
         for id in lapsed {
             decide::expire(&mut ledger, id);
         }
@@ -113,11 +114,12 @@ impl Inventory {
         let sequence = head.sequence;
         self.commit(write, head).await?;
         self.shared.tell(sequence);
-        self.shared.metrics.expired.inc_by(expired);
+        self.shared.metrics.expired.inc_by(expired as u64);
         self.shared.metrics.forgotten.inc_by(forgotten);
         debug!(expired, forgotten, "Swept");
         let full = overdue.len() as u64 >= ENTRIES_MAX
-            || expired >= HOLDS_MAX.unsigned_abs()
+            || found as u64 >= HOLDS_MAX.unsigned_abs()
+            || expired < found
             || forgotten >= REQUEST_IDS_MAX.unsigned_abs();
         Ok(if full { Swept::Some } else { Swept::All })
     }
@@ -147,7 +149,7 @@ mod tests {
             Action, Command, Rejection,
             testing::{self, Rig},
         },
-        store::StoreError,
+        store::{StoreError, testing as sql},
     };
 
     fn hold() -> Command {
@@ -179,6 +181,27 @@ mod tests {
         rig.advance(SignedDuration::from_mins(10));
         for want in [Swept::Some, Swept::All, Swept::All] {
             assert_eq!(rig.inventory.sweep().await.unwrap(), want);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_ends_no_more_holds_than_a_batch_may_touch_cells() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            rig.add_rooms("garden-double", 8).await;
+            for _ in 0..14 {
+                let held = rig
+                    .inventory
+                    .submit(testing::long_hold("garden-double", 365));
+                held.await.unwrap();
+            }
+            rig.advance(SignedDuration::from_mins(10));
+            // 13 of them are 4,745 cells.
+            for (want, ended) in [(Swept::Some, 13), (Swept::All, 14), (Swept::All, 14)] {
+                assert_eq!(rig.inventory.sweep().await.unwrap(), want);
+                let count = "SELECT COUNT(*) AS n FROM bookings WHERE state = 'EXPIRED'";
+                assert_eq!(sql::count(&rig.database.url, count).await, ended);
+            }
         }
     }
 

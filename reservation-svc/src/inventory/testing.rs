@@ -13,13 +13,13 @@ use banyan_mesh::{
     process::Process,
     testing::TestDatabase,
 };
-use jiff::{SignedDuration, Timestamp, civil::date};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::date};
 
 use super::{Action, Clock, Command, Hold, Inventory};
 use crate::{
     demo,
     domain::{
-        claim::{Claim, Nights, Stay},
+        claim::{Ask, Claim, Nights, Stay},
         name::RoomTypeId,
         request::Principal,
     },
@@ -88,6 +88,18 @@ pub(super) fn hold(room_type: &str, rooms: i64) -> Command {
     }
 }
 
+/// A hold of one room of the demo's hotel for so many nights.
+pub(super) fn long_hold(room_type: &str, nights: i64) -> Command {
+    let mut command = hold(room_type, 1);
+    if let Action::Hold(hold) = &mut command.action
+        && let Ask::Claim(Claim::Stay(stay)) = &mut hold.claim
+    {
+        let first = stay.nights.check_in();
+        stay.nights = Nights::new(first, first.saturating_add(nights.days())).unwrap();
+    }
+    command
+}
+
 impl Rig {
     pub(crate) async fn start(database: TestDatabase) -> Self {
         let process = Process::new();
@@ -110,6 +122,14 @@ impl Rig {
             database,
             process,
         }
+    }
+
+    /// Adds 13 rooms to a room type of the demo's hotel, on that floor.
+    pub(super) async fn add_rooms(&self, room_type: &str, floor: i64) {
+        let id = RoomTypeId::parse(&format!("hotels/banyan-bay/roomTypes/{room_type}")).unwrap();
+        let numbers = (0..13).map(|room| format!("{}", floor * 100 + room));
+        let added = self.inventory.add_rooms(&id, numbers.collect());
+        added.await.unwrap();
     }
 
     pub(crate) fn advance(&self, by: SignedDuration) {
