@@ -24,8 +24,11 @@ pub(super) const SWEEP_TIMEOUT: Duration = Duration::from_secs(30);
 const HOLDS_MAX: i64 = 100;
 /// Request ids of one sweep.
 const REQUEST_IDS_MAX: i64 = 1_000;
-/// How long it can be found out whether a batch was committed; it is asked within seconds.
+/// How long it can be found out whether a batch was committed; it is asked within seconds. After twice as long they are
+/// reason enough for a sweep.
 const BATCHES_KEPT: SignedDuration = SignedDuration::from_hours(1);
+/// Batches of one sweep.
+const BATCHES_MAX: i64 = 1_000;
 /// Places in line of one sweep.
 const ENTRIES_MAX: u64 = 1_000;
 
@@ -76,6 +79,7 @@ impl Inventory {
                 && !session
                     .has_answers_before(now - self.shared.answers_kept)
                     .await?
+                && !session.has_batches_before(now - BATCHES_KEPT * 2).await?
                 && session.overdue(now, 1).await?.is_empty();
             (now, idle)
         };
@@ -108,19 +112,19 @@ impl Inventory {
         let (changes, head) = ledger.into_changes();
         write.apply(&changes).await?;
         let forgotten = write.forget_answers(forget, REQUEST_IDS_MAX).await?;
-        // Without a count: a sweep for these alone would leave one to sweep itself.
         let batches = now - BATCHES_KEPT;
-        write.forget_batches(batches, REQUEST_IDS_MAX).await?;
+        let batches = write.forget_batches(batches, BATCHES_MAX).await?;
         let sequence = head.sequence;
         self.commit(write, head).await?;
         self.shared.tell(sequence);
         self.shared.metrics.expired.inc_by(expired as u64);
         self.shared.metrics.forgotten.inc_by(forgotten);
-        debug!(expired, forgotten, "Swept");
+        debug!(expired, forgotten, batches, "Swept");
         let full = overdue.len() as u64 >= ENTRIES_MAX
             || found as u64 >= HOLDS_MAX.unsigned_abs()
             || expired < found
-            || forgotten >= REQUEST_IDS_MAX.unsigned_abs();
+            || forgotten >= REQUEST_IDS_MAX.unsigned_abs()
+            || batches >= BATCHES_MAX.unsigned_abs();
         Ok(if full { Swept::Some } else { Swept::All })
     }
 }
@@ -201,6 +205,34 @@ mod tests {
                 assert_eq!(rig.inventory.sweep().await.unwrap(), want);
                 let count = "SELECT COUNT(*) AS n FROM bookings WHERE state = 'EXPIRED'";
                 assert_eq!(sql::count(&rig.database.url, count).await, ended);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn batches_are_forgotten_although_there_is_nothing_else_to_sweep() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let url = &rig.database.url;
+            let batches = "SELECT COUNT(*) AS n FROM commit_batches";
+            let before = sql::count(url, batches).await;
+            let old = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) \
+                 INSERT INTO commit_batches (id, sequence, committed_at) \
+                 SELECT CAST(i AS TEXT), 0, 0 FROM n";
+            sql::run(url, old).await;
+            for (want, left) in [(Swept::Some, 501), (Swept::All, 2), (Swept::All, 2)] {
+                assert_eq!(rig.inventory.sweep().await.unwrap(), want);
+                assert_eq!(sql::count(url, batches).await, before + left);
+            }
+            // A sweep leaves a batch, which is no reason for the next one.
+            let last = "SELECT MAX(committed_at) AS n FROM commit_batches";
+            let mut swept_at = None;
+            for _ in 0..2 {
+                rig.advance(SignedDuration::from_hours(3));
+                assert_eq!(rig.inventory.sweep().await.unwrap(), Swept::All);
+                assert_eq!(sql::count(url, batches).await, 1);
+                let last = sql::count(url, last).await;
+                assert_eq!(*swept_at.get_or_insert(last), last);
             }
         }
     }

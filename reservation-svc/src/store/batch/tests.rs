@@ -541,6 +541,7 @@ async fn no_statement_of_a_batch_reads_a_whole_table() {
         write.events_of_booking(ids[0], 0, 10).await.unwrap();
         write.has_answers_before(now()).await.unwrap();
         write.forget_answers(now(), 10).await.unwrap();
+        write.has_batches_before(now()).await.unwrap();
         write.forget_batches(now(), 10).await.unwrap();
         write.lapsed_holds_anywhere(now(), 10).await.unwrap();
         write.overdue(now(), 10).await.unwrap();

@@ -8,7 +8,9 @@ use sea_orm::DbBackend;
 use super::{BatchId, Changes, rows::Rows, step::Step};
 use crate::{
     domain::booking::Booking,
-    store::{Head, Store, StoreError, Write, bookings::to_row, entity::booking, rows::micros},
+    store::{
+        Head, Session, Store, StoreError, Write, bookings::to_row, entity::booking, rows::micros,
+    },
 };
 
 /// What is written, in this order. Each makes its step from the changes alone.
@@ -75,6 +77,17 @@ impl Write {
              SELECT id FROM commit_batches WHERE committed_at < $1 ORDER BY committed_at LIMIT $2)";
         let values = vec![micros(before).into(), limit.into()];
         self.execute(sql, values, "forget batches").await
+    }
+}
+
+impl Session {
+    /// Whether several batches were committed before that time. One is not worth forgetting: that would leave one, too.
+    pub(crate) async fn has_batches_before(&self, time: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 AS found FROM commit_batches WHERE committed_at < $1 \
+             ORDER BY committed_at LIMIT 2";
+        let values = vec![micros(time).into()];
+        let rows = self.select(sql, values, "look for old batches").await?;
+        Ok(rows.len() > 1)
     }
 }
 
