@@ -36,6 +36,7 @@ mod it {
     mod seats;
     mod starting;
     mod waitlist;
+    mod waitlist_opened;
     mod waitlist_rooms;
 
     mod authority;

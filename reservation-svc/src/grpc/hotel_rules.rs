@@ -159,7 +159,8 @@ impl HotelRulesService for HotelRules {
             weekdays,
             rules,
         };
-        let position = position(self.inventory.set_restriction(&restriction).await?);
+        let set = self.inventory.set_restriction(id, &restriction).await?;
+        let position = position(set);
         Ok(Response::new(v1::SetRestrictionsResponse { position }))
     }
 

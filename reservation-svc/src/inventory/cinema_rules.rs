@@ -14,6 +14,7 @@ use crate::{
         name::{CinemaId, HallId, MovieId, ScreeningId},
         refusal::Reason,
         violation::{Fault, Violation},
+        wait_entry::Line,
     },
     store::Write,
 };
@@ -22,6 +23,9 @@ const CINEMA: &str = "reservation.banyan/Cinema";
 const HALL: &str = "reservation.banyan/Hall";
 const MOVIE: &str = "reservation.banyan/Movie";
 const SCREENING: &str = "reservation.banyan/Screening";
+
+/// Lines that one change of a hall is offered along, those of its next screenings: more than a hall ever has sold out.
+const LINES_MAX: u64 = 100;
 
 /// A screening to add.
 #[derive(Clone, Debug)]
@@ -81,7 +85,7 @@ impl Inventory {
         Ok(hall)
     }
 
-    /// Sets the rules of a hall.
+    /// Sets the rules of a hall. Seats that may be sold from now on are offered first to those who wait for its screenings.
     ///
     /// # Errors
     /// If it is not there.
@@ -90,10 +94,17 @@ impl Inventory {
         id: &HallId,
         no_single_seats: bool,
     ) -> Result<Hall, Rejection> {
-        let turn = self.turn().await?;
-        let mut hall = existing_hall(&turn.commit.write, id).await?;
+        let mut turn = self.turn().await?;
+        let (write, now) = (&turn.commit.write, turn.commit.now);
+        let mut hall = existing_hall(write, id).await?;
+        let is_looser = hall.no_single_seats && !no_single_seats;
         hall.no_single_seats = no_single_seats;
-        turn.commit.write.update_hall(&hall).await?;
+        write.update_hall(&hall).await?;
+        if is_looser {
+            for screening in write.waited_for(id, now, LINES_MAX).await? {
+                turn.commit.serve(Line::Screening(screening)).await?;
+            }
+        }
         turn.finish().await?;
         Ok(hall)
     }
@@ -139,7 +150,7 @@ impl Inventory {
         Ok(screening)
     }
 
-    /// Sets all prices of a screening.
+    /// Sets all prices of a screening. Who waits is offered first what is sold from now on.
     ///
     /// # Errors
     /// If it is not there, or a category is none of its hall's.
@@ -148,12 +159,14 @@ impl Inventory {
         id: &ScreeningId,
         prices: &[SeatPrice],
     ) -> Result<Screening, Rejection> {
-        let turn = self.turn().await?;
+        let mut turn = self.turn().await?;
         let write = &turn.commit.write;
         let screening = write.screening(id).await?;
         let screening = screening.ok_or_else(|| Rejection::not_found(SCREENING, id))?;
         sold_by_category(write, screening.hall, prices).await?;
         write.replace_prices(id.number, prices).await?;
+        let line = Line::Screening(id.clone());
+        turn.commit.serve(line).await?;
         turn.finish().await?;
         Ok(screening)
     }

@@ -109,7 +109,7 @@ impl Inventory {
         Ok(room_type)
     }
 
-    /// Sets the price of nights; where.
+    /// Sets the price of nights; where. Nobody waits for a night without one, and none ever loses its price.
     pub async fn set_rate(&self, rate: &Rate) -> Result<Position, Rejection> {
         let mut turn = self.turn().await?;
         let write = &turn.commit.write;
@@ -123,11 +123,17 @@ impl Inventory {
         Ok(position)
     }
 
-    /// Sets under which restrictions nights are sold; where.
-    pub async fn set_restriction(&self, restriction: &Restriction) -> Result<Position, Rejection> {
+    /// Sets under which restrictions nights of that room type are sold; where. Who waits is offered first what is sold
+    /// from now on.
+    pub async fn set_restriction(
+        &self,
+        id: RoomTypeId,
+        restriction: &Restriction,
+    ) -> Result<Position, Rejection> {
         let mut turn = self.turn().await?;
         turn.commit.write.insert_restriction(restriction).await?;
         turn.commit.head.catalogue_version += 1;
+        turn.commit.serve(Line::RoomType(id)).await?;
         let position = turn.commit.position();
         turn.finish().await?;
         Ok(position)

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ use super::{
 use crate::domain::{
     booking::Contact,
     claim::{Ask, BestSeats, Claim, Nights, Stay},
-    name::{BookingId, EntryId, RoomTypeId, ScreeningId},
+    name::{BookingId, EntryId, HallId, RoomTypeId, ScreeningId},
     request::Principal,
     seating::Wish,
     wait_entry::{Line, WaitEntry},
@@ -114,6 +115,36 @@ impl Session {
             .await;
         let rows = rows.during("look for those who wait in vain")?;
         rows.iter().map(|id| entry_id(id)).collect()
+    }
+
+    /// The screenings of a hall that start after that time and that somebody waits for, the next ones first.
+    pub(crate) async fn waited_for(
+        &self,
+        hall: &HallId,
+        after: Timestamp,
+        limit: u64,
+    ) -> Result<Vec<ScreeningId>, StoreError> {
+        let operation = "look which screenings are waited for";
+        // By cinema, for the index.
+        let sql = "SELECT s.id AS number FROM screenings s \
+             WHERE s.cinema = $1 AND s.starts_at > $2 AND s.hall = $3 AND NOT s.deleted AND EXISTS (\
+                SELECT 1 FROM waitlist_entries w WHERE w.state = 'WAITING' \
+                AND w.line = 'cinemas/' || s.cinema || '/screenings/' || s.id) \
+             ORDER BY s.starts_at, s.id LIMIT $4";
+        let values = vec![
+            hall.cinema.0.as_str().into(),
+            micros(after).into(),
+            hall.number.into(),
+            limit.into(),
+        ];
+        let rows = self.select(sql, values, operation).await?;
+        let screening = |row: &QueryResult| {
+            Ok(ScreeningId {
+                cinema: hall.cinema.clone(),
+                number: row.try_get("", "number").during(operation)?,
+            })
+        };
+        rows.iter().map(screening).collect()
     }
 
     async fn entries_where(

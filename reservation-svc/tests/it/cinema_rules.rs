@@ -6,9 +6,9 @@ use prost_types::Timestamp;
 
 use super::support::{ALICE, Service, euro, fields, reason, seats};
 
-const CINEMA: &str = "cinemas/odeon";
+pub(crate) const CINEMA: &str = "cinemas/odeon";
 
-fn price(category: &str, minor: i64) -> v1::CategoryPrice {
+pub(crate) fn price(category: &str, minor: i64) -> v1::CategoryPrice {
     v1::CategoryPrice {
         category: category.into(),
         price: euro(minor),
@@ -23,7 +23,7 @@ fn time(text: &str) -> Option<Timestamp> {
     })
 }
 
-fn row(label: &str, seats: i32, y: i32, category: &str) -> Vec<v1::HallSeat> {
+pub(crate) fn row(label: &str, seats: i32, y: i32, category: &str) -> Vec<v1::HallSeat> {
     let seat = |number| v1::HallSeat {
         row: label.into(),
         number,
@@ -62,7 +62,7 @@ fn hall() -> v1::CreateHallRequest {
 }
 
 /// A cinema with a hall and a movie; the names of both.
-async fn set_up(service: &Service) -> (String, String) {
+pub(crate) async fn set_up(service: &Service) -> (String, String) {
     let mut rules = service.cinema_rules();
     let made = rules.create_cinema(cinema()).await.unwrap().into_inner();
     assert_eq!(made.name, CINEMA);
@@ -77,7 +77,12 @@ async fn set_up(service: &Service) -> (String, String) {
     (hall.name, movie.name)
 }
 
-fn screening(hall: &str, movie: &str, start: &str, end: &str) -> v1::CreateScreeningRequest {
+pub(crate) fn screening(
+    hall: &str,
+    movie: &str,
+    start: &str,
+    end: &str,
+) -> v1::CreateScreeningRequest {
     v1::CreateScreeningRequest {
         parent: CINEMA.into(),
         hall: hall.into(),

@@ -18,7 +18,7 @@ pub(crate) fn rooms(check_in: &str, check_out: &str, rooms: i32) -> v1::JoinWait
     }
 }
 
-fn together(screening: &str, count: i32) -> v1::JoinWaitlistRequest {
+pub(crate) fn together(screening: &str, count: i32) -> v1::JoinWaitlistRequest {
     let seats = v1::WaitedSeats {
         screening: screening.into(),
         best: Some(v1::BestSeats {
