@@ -10,6 +10,8 @@
 //! it is not waiting. What the same guest holds beside it does not matter.
 //!
 //! An entry is only looked at when a cell has become free that it could use: everything else it has been refused before.
+//! Where some have their rooms for certain, those are the nights of the room type on which it does not stay, too: who can
+//! sleep in another room from then on may make way.
 //! Of many who want the same one is refused for all, until something is taken.
 
 use std::{collections::HashSet, hash::Hash};
@@ -81,6 +83,8 @@ impl EntryState {
 pub enum Reach {
     /// Those of a room type on some nights; the end is not included.
     Nights(PoolId, std::ops::Range<Slot>),
+    /// Those of a room type on any night.
+    RoomType(PoolId),
     /// Any seat of a screening. A night whose slot has the same number only costs a look in vain.
     Screening(Slot),
 }
@@ -90,6 +94,7 @@ impl Reach {
     pub fn includes(&self, cell: CellKey) -> bool {
         match self {
             Self::Nights(pool, nights) => cell.pool == *pool && nights.contains(&cell.slot),
+            Self::RoomType(pool) => cell.pool == *pool,
             Self::Screening(slot) => cell.slot == *slot,
         }
     }
@@ -215,6 +220,8 @@ mod tests {
         assert_eq!(asked, [1]);
         assert!(Reach::Screening(Slot(2)).includes(cell(2)));
         assert!(!Reach::Screening(Slot(3)).includes(cell(2)));
+        assert!(Reach::RoomType(PoolId(1)).includes(cell(2)));
+        assert!(!Reach::RoomType(PoolId(2)).includes(cell(2)));
     }
 
     #[test]

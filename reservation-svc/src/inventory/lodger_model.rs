@@ -1,5 +1,8 @@
 //! Whatever guests and the front desk do, and in whatever batches: everybody who is to sleep in a room type fits into
-//! its rooms, those included who have theirs for certain, and the database knows the same rooms as the bookings.
+//! its rooms, those included who have theirs for certain, the database knows the same rooms as the bookings, and nobody
+//! waits for what could be had.
+
+use std::collections::HashSet;
 
 use banyan_mesh::testing::TestDatabase;
 use jiff::{
@@ -11,17 +14,19 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
+use uuid::Uuid;
 
 use super::{Action, Command, Hold, Lodge, OutOfOrder, Rejection, testing::Rig};
 use crate::domain::{
     booking::State,
-    cell::Slot,
-    claim::{Claim, Nights, Stay},
+    cell::{Block, CellKey, PoolId, Slot},
+    claim::{self, Claim, Nights, Stay},
     lodging::{self, Lodging},
     name::{BookingId, HotelId, RoomId, RoomTypeId},
     request::Principal,
+    wait_entry::Line,
 };
-use crate::store::testing::room_nights;
+use crate::store::{Session, testing::room_nights};
 
 const ROOM_TYPE: &str = "hotels/banyan-bay/roomTypes/banyan-suite";
 const NUMBERS: [&str; 3] = ["301", "302", "303"];
@@ -45,6 +50,7 @@ struct Span {
 #[derive(Clone, Copy, Debug)]
 enum Ask {
     Hold(Span, bool),
+    Join(Span),
     Cancel(usize),
     Move(usize, Span),
     CheckIn(usize),
@@ -68,7 +74,8 @@ fn ask() -> impl Strategy<Value = Ask> {
     let which = || 0..12usize;
     prop_oneof![
         6 => (span(), any::<bool>()).prop_map(|(span, confirm)| Ask::Hold(span, confirm)),
-        1 => which().prop_map(Ask::Cancel),
+        3 => span().prop_map(Ask::Join),
+        2 => which().prop_map(Ask::Cancel),
         2 => (which(), span()).prop_map(|(which, span)| Ask::Move(which, span)),
         2 => which().prop_map(Ask::CheckIn),
         1 => which().prop_map(Ask::CheckOut),
@@ -119,6 +126,10 @@ fn action(known: &[BookingId], ask: Ask) -> Option<Action> {
                 SignedDuration::from_mins(30),
             )
         })),
+        Ask::Join(span) => Some(Action::Join {
+            ask: Claim::Stay(stay(span)).into(),
+            contact: None,
+        }),
         Ask::Cancel(which) => Some(Action::Cancel {
             booking: *known.get(which)?,
             etag: None,
@@ -162,6 +173,7 @@ async fn play(rig: &Rig, known: &mut Vec<BookingId>, step: &Step) {
             let commands = actions.map(command).collect();
             for result in rig.inventory.submit_many(commands).await {
                 match result {
+                    Ok(outcome) if outcome.entry.is_some() => {}
                     Ok(outcome) => {
                         let id = BookingId::parse(&outcome.booking.name).unwrap();
                         if !known.contains(&id) {
@@ -191,8 +203,12 @@ async fn compare(rig: &Rig) {
         .map(|it| (it.id, lodging::units(it, &[], it.state_at(now), today)));
     let units: Vec<_> = units.filter(|(_, units)| !units.is_empty()).collect();
     let rooms = NUMBERS.map(str::to_owned).to_vec();
-    let lodging = Lodging::new(rooms, units, &plan);
+    let mut lodging = Lodging::new(rooms, units, &plan);
     assert_eq!(lodging.is_planned(), Ok(()), "{:?}", lodging.units());
+    // With every day that passes there is more room, and nobody is asked.
+    if today == Slot::of_night(FIRST) {
+        nobody_waits_in_vain(&session, &mut lodging, today).await;
+    }
 
     let mut certain: Vec<(String, i64, String)> = Vec::new();
     // Of holds that have run out, some rooms may be free already.
@@ -216,6 +232,38 @@ async fn compare(rig: &Rig) {
     certain.retain(lives);
     stored.sort_unstable();
     assert_eq!(stored, certain);
+}
+
+async fn nobody_waits_in_vain(session: &Session, lodging: &mut Lodging, today: Slot) {
+    let id = RoomTypeId::parse(ROOM_TYPE).unwrap();
+    let room_type = session.room_type(&id).await.unwrap().unwrap();
+    let line = HashSet::from([Line::RoomType(id)]);
+    for entry in session.lines(&line).await.unwrap() {
+        let claim::Ask::Claim(Claim::Stay(stay)) = &entry.ask else {
+            panic!("{entry:?}")
+        };
+        let units = lodging::units_of(stay, &[], today);
+        let fits = lodging.could_replace(BookingId(Uuid::nil()), &units);
+        let is_free = free(session, room_type.pool, stay).await >= stay.rooms;
+        let others = lodging.units();
+        assert!(!is_free || fits.is_err(), "{stay:?} beside {others:?}");
+    }
+}
+
+/// Rooms that are free on every night of a stay.
+async fn free(session: &Session, pool: PoolId, stay: &Stay) -> i64 {
+    let slots = stay.nights.slots();
+    let block = Block {
+        pools: vec![pool],
+        slots: slots.clone(),
+    };
+    let cells = session.cells(&block).await.unwrap();
+    let taken = |slot| {
+        let slot = Slot(slot);
+        cells.get(&CellKey { pool, slot }).map_or(0, |it| it.taken)
+    };
+    let most = (slots.start.0..slots.end.0).map(taken).max();
+    i64::try_from(NUMBERS.len()).unwrap() - most.unwrap()
 }
 
 #[test]

@@ -19,13 +19,18 @@ use crate::domain::{
     refusal::{Denial, Reason},
 };
 
+/// Whether nobody has, or gets in this batch, a room for certain, so that a stay fits in wherever every night has room.
+pub(super) fn counts_tell(ledger: &Ledger) -> bool {
+    ledger.head.pinned == 0 && !ledger.rooms.are_planned()
+}
+
 /// Refuses a stay that finds no room on all its nights; `own` is the booking that gives back what it has. Of seats,
 /// nothing. That every night has room is looked at elsewhere.
 pub(super) fn fits(ledger: &Ledger, claim: &Claim, own: Option<BookingId>) -> Result<(), Stop> {
     let Claim::Stay(stay) = claim else {
         return Ok(());
     };
-    if ledger.head.pinned == 0 && !ledger.rooms.are_planned() {
+    if counts_tell(ledger) {
         return Ok(());
     }
     let (nights, units) = units(ledger, stay, &[]);

@@ -4,6 +4,7 @@ use banyan_mesh::testing::TestDatabase;
 use banyan_proto::reservation::v1::{self, waitlist_entry::State};
 
 use super::{
+    front_desk::booked,
     front_desk_rooms::{fixed, pin, unpin},
     support::{ALICE, BOB, SUITE, Service, by, reason, stay, suites},
     waitlist::{CAROL, join, rooms, sell_out, state},
@@ -58,6 +59,38 @@ async fn a_room_that_is_no_longer_certain_makes_an_offer() {
         let newcomer = service.hold(CAROL, suites("2026-12-01", "2026-12-05", 1));
         assert_eq!(reason(&newcomer.await.unwrap_err()), "CELL_UNAVAILABLE");
         service.assert_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn so_does_one_on_nights_that_nobody_waits_for_if_others_can_make_way() {
+    for is_given_back in [false, true] {
+        for database in TestDatabase::each() {
+            let service = Service::start(database).await;
+            // 301 is certain before and after, so that the last of these sleeps in another room for both of its nights.
+            let mut last = String::new();
+            for (from, to) in [("2026-12-01", "2026-12-02"), ("2026-12-03", "2026-12-04")] {
+                last = booked(&service, ALICE, from, to, 1).await.name;
+                pin(&service, &last, &["301"]).await.unwrap();
+            }
+            for from in ["2026-12-01", "2026-12-02"] {
+                booked(&service, ALICE, from, "2026-12-04", 1).await;
+            }
+            let both = || suites("2026-12-01", "2026-12-03", 1);
+            let refused = service.hold(CAROL, both()).await.unwrap_err();
+            assert_eq!(reason(&refused), "ROOM_FRAGMENTED");
+            let waiting = join(&service, BOB, rooms("2026-12-01", "2026-12-03", 1)).await;
+            let waiting = waiting.unwrap().name;
+            let changed = match is_given_back {
+                true => service.cancel(ALICE, &last).await,
+                false => unpin(&service, &last).await,
+            };
+            changed.unwrap();
+            assert_eq!(state(&service, BOB, &waiting).await, State::Offered);
+            let newcomer = service.hold(CAROL, both()).await.unwrap_err();
+            assert_eq!(reason(&newcomer), "CELL_UNAVAILABLE");
+            service.assert_sound().await;
+        }
     }
 }
 

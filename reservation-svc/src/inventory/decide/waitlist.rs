@@ -10,6 +10,7 @@ use super::{
         clock,
         command::{Hold, Outcome},
         ledger::Ledger,
+        lodgers,
         rejection::Rejection,
         stop::Stop,
     },
@@ -208,7 +209,11 @@ fn reach(ledger: &Ledger, ask: &Ask) -> Option<Reach> {
     match ask {
         Ask::Claim(Claim::Stay(stay)) => {
             let sold = ledger.catalogue.room_type(&stay.room_type)?;
-            Some(Reach::Nights(sold.room_type.pool, stay.nights.slots()))
+            let pool = sold.room_type.pool;
+            Some(match lodgers::counts_tell(ledger) {
+                true => Reach::Nights(pool, stay.nights.slots()),
+                false => Reach::RoomType(pool),
+            })
         }
         Ask::Claim(Claim::Seats(seats)) => Some(Reach::Screening(Slot(seats.screening.number))),
         Ask::Best(best) => Some(Reach::Screening(Slot(best.screening.number))),
@@ -217,9 +222,12 @@ fn reach(ledger: &Ledger, ask: &Ask) -> Option<Reach> {
 
 /// Whether every night has that many rooms, without which looking any closer is in vain.
 fn has_room(ledger: &Ledger, ask: &Ask, reach: &Reach) -> bool {
-    let (Ask::Claim(Claim::Stay(stay)), Reach::Nights(pool, nights)) = (ask, reach) else {
+    let (Ask::Claim(Claim::Stay(stay)), Reach::Nights(pool, _) | Reach::RoomType(pool)) =
+        (ask, reach)
+    else {
         return true;
     };
+    let nights = stay.nights.slots();
     let cell = |slot| CellKey {
         pool: *pool,
         slot: Slot(slot),
