@@ -11,13 +11,18 @@ use std::sync::Arc;
 
 use banyan_mesh::process::Process;
 use banyan_proto::reservation::v1::{self, feed_service_server::FeedService};
+use prost::Message as _;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
 use super::status;
-use crate::{domain::violation::Fault, inventory::Inventory, store::Head};
+use crate::{
+    domain::violation::Fault,
+    inventory::Inventory,
+    store::{Head, StoreError},
+};
 use reader::Reader;
 use tip::Tip;
 
@@ -84,6 +89,16 @@ impl FeedService for Feed {
         });
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
+}
+
+/// An event as stored, which keeps the incarnation that it was written under: it is told under the present one.
+pub(super) fn decode(bytes: &[u8], head: &Head) -> Result<v1::FeedEvent, StoreError> {
+    let decoded = v1::FeedEvent::decode(bytes);
+    let mut event = decoded.map_err(|error| StoreError::corrupt("event", error))?;
+    if let Some(position) = &mut event.position {
+        position.incarnation.clone_from(&head.incarnation);
+    }
+    Ok(event)
 }
 
 /// The sequence after which to read.

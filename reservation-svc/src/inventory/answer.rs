@@ -94,6 +94,12 @@ pub(super) fn find(
         Ok(answer) => answer,
         Err(error) => return Some(Err(error.into())),
     };
+    // Kept under the incarnation that it was given under, and told under the present one.
+    let position = match &mut answer {
+        Ok(outcome) => &mut outcome.position,
+        Err(refusal) => &mut refusal.position,
+    };
+    position.incarnation.clone_from(&ledger.head.incarnation);
     if let (Ok(outcome), Some(id)) = (&mut answer, kept.booking) {
         outcome.booking.contact = ledger.contact(id).map(wire::contact);
     }

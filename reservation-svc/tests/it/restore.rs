@@ -120,6 +120,47 @@ async fn a_position_of_before_the_restore_is_refused_however_far_it_has_gone_on(
 }
 
 #[tokio::test]
+async fn what_is_told_again_after_the_restore_is_of_the_history_that_goes_on() {
+    let (one, vain) = (
+        || v1::HoldBookingRequest {
+            request_id: "one".into(),
+            ..suites("2026-12-01", "2026-12-02", 1)
+        },
+        || v1::HoldBookingRequest {
+            request_id: "vain".into(),
+            ..suites("2026-12-01", "2026-12-02", 4)
+        },
+    );
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let held = service.hold(ALICE, one()).await.unwrap();
+        let before = held.position.unwrap();
+        service.hold(ALICE, vain()).await.unwrap_err();
+        let database = service.stop().await;
+        let renewed = renew(&database).await;
+        assert_eq!(renewed.before, before.incarnation);
+        let service = Service::start(database).await;
+        let again = service.hold(ALICE, one()).await.unwrap();
+        assert_eq!(again.booking, held.booking);
+        let vain = service.hold(ALICE, vain()).await.unwrap_err();
+        let list = v1::ListBookingChangesRequest {
+            parent: held.booking.unwrap().name,
+            ..Default::default()
+        };
+        let mut bookings = service.bookings();
+        let changes = bookings.list_booking_changes(by(ALICE, list)).await;
+        let change = changes.unwrap().into_inner().changes.remove(0);
+        assert_eq!(again.position.as_ref().unwrap().sequence, before.sequence);
+        for position in [again.position, decided_at(&vain), change.position] {
+            let position = position.unwrap();
+            assert_eq!(position.incarnation, renewed.now);
+            assert_eq!(refused(&service, &position).await, None);
+        }
+        service.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn postgresql_tells_a_restore_by_itself() {
     let Some(database) = postgres() else { return };
     let (cursor, copy) = followed_and_copied(database).await;

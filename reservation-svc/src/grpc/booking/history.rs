@@ -2,13 +2,12 @@
 //! begins with what is left of it: the last change before.
 
 use banyan_proto::reservation::v1::{self, cell_ref::Cell, feed_event::Event};
-use prost::Message as _;
 use tonic::Status;
 
 use crate::{
     domain::name::BookingId,
-    grpc::page::Page,
-    store::{Session, StoreError},
+    grpc::{feed, page::Page},
+    store::{Head, Session, StoreError},
 };
 
 /// A page of a booking's changes, oldest first, and the token of the next one.
@@ -23,9 +22,10 @@ pub(super) async fn page(
         _ => Vec::new(),
     };
     events.extend(session.events_of_booking(id, after, page.limit()).await?);
+    let head = session.head().await?;
     let changes: Result<Vec<_>, StoreError> = events
         .iter()
-        .filter_map(|event| change(event).transpose())
+        .filter_map(|event| change(event, &head).transpose())
         .collect();
     Ok(page.cut(changes?, |it| {
         let sequence = it.position.as_ref().map_or(0, |at| at.sequence);
@@ -33,9 +33,8 @@ pub(super) async fn page(
     }))
 }
 
-fn change(event: &[u8]) -> Result<Option<v1::BookingChange>, StoreError> {
-    let event =
-        v1::FeedEvent::decode(event).map_err(|error| StoreError::corrupt("event", error))?;
+fn change(event: &[u8], head: &Head) -> Result<Option<v1::BookingChange>, StoreError> {
+    let event = feed::decode(event, head)?;
     let Some(Event::BookingChanged(changed)) = event.event else {
         return Ok(None);
     };

@@ -4,14 +4,13 @@
 use std::{sync::Arc, time::Duration};
 
 use banyan_proto::reservation::v1;
-use prost::Message as _;
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
 use tonic::Status;
 
-use super::{Feed, expired, incarnation_changed, tip::Tip};
+use super::{Feed, decode, expired, incarnation_changed, tip::Tip};
 use crate::{
     store::{Head, Session, StoreError},
     wire,
@@ -234,14 +233,4 @@ fn sequence(event: &v1::FeedEvent) -> Option<i64> {
 
 fn gap(found: &str, last: i64) -> StoreError {
     StoreError::corrupt("order of events", format!("{found} after {last}"))
-}
-
-/// An event as stored, which keeps the incarnation that it was written under: it is told under the present one.
-fn decode(bytes: &[u8], head: &Head) -> Result<v1::FeedEvent, StoreError> {
-    let decoded = v1::FeedEvent::decode(bytes);
-    let mut event = decoded.map_err(|error| StoreError::corrupt("event", error))?;
-    if let Some(position) = &mut event.position {
-        position.incarnation.clone_from(&head.incarnation);
-    }
-    Ok(event)
 }
