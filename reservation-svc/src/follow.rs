@@ -118,8 +118,9 @@ pub(crate) enum CreateError {
     Busy,
     #[error("too many movies are being created")]
     Crowded,
-    /// An earlier attempt may have been carried out, and the monolith cannot be asked.
-    #[error("what became of an earlier attempt to create the movie is not known yet")]
+    /// An earlier attempt may have been carried out, and the monolith cannot be asked; or it was, and it cannot be told
+    /// under which id the movie is known.
+    #[error("what became of an attempt to create the movie is not known yet")]
     Unsettled,
 }
 

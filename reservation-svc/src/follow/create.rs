@@ -22,7 +22,8 @@
 //! | the movie is kept, which notes the answer | a create that is done | answers the movie | begins, knows the movie for another's |
 //!
 //! Whoever is not dead but was stopped for so long finds its mark gone when it writes, and begins again by asking what came
-//! of its create meanwhile.
+//! of its create meanwhile. Whoever has the answer, but can neither keep the movie nor tell that nobody else gives its id by
+//! now, says that the outcome is not known (`keep`).
 //!
 //! A create goes on when its caller stops waiting, so that a repetition finds out what came of it. An exchange that may
 //! still be going on is not repeated: one without an answer in time, whose connection broke, or that somebody before the

@@ -163,14 +163,14 @@ impl FollowedMovies {
     }
 
     /// Keeps a movie that was still created at the monolith when this side became the authority: under its id, or under
-    /// another one where this side has given that to another movie by now. Notes which one the turn made, all or nothing;
-    /// none, and nothing, if it is somebody else's turn by now.
+    /// another one where this side has given that to another movie by now. Notes which one the turn made, all or nothing.
+    /// Nothing if what has its id is another movie, or a newer one, and this side gives no ids any more.
     pub(crate) async fn keep_late(
         &self,
         turn: &Turn,
         movie: FollowedMovie,
         now: Timestamp,
-    ) -> Result<Option<FollowedMovie>, StoreError> {
+    ) -> Result<OwnCreate, StoreError> {
         let transaction = self.begin("begin to keep a movie").await?;
         let last = Expr::col(entity::Column::LastId);
         let higher = Expr::case(last.clone().lt(movie.id), movie.id).finally(last);
@@ -182,19 +182,20 @@ impl FollowedMovies {
         let known = followed_movies::one(&transaction, movie.id).await?;
         let kept = match known {
             Some(known) if known == movie => movie,
-            Some(_) => own(&transaction, &movie.details, now)
-                .await?
-                .unwrap_or(movie),
+            Some(_) => match own(&transaction, &movie.details, now).await? {
+                Some(own) => own,
+                None => return Ok(OwnCreate::NotOurs),
+            },
             None => {
                 followed_movies::write(&transaction, std::slice::from_ref(&movie), now).await?;
                 movie
             }
         };
         if !movie_creates::finish(&transaction, turn, kept.id, now).await? {
-            return Ok(None);
+            return Ok(OwnCreate::TurnLost);
         }
         commit(transaction).await?;
-        Ok(Some(kept))
+        Ok(OwnCreate::Created(kept))
     }
 
     /// Makes another side the authority, from `from` on. `last_id`: the highest id that the monolith has given. False if

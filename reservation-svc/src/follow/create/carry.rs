@@ -47,7 +47,11 @@ impl Creator {
         }
     }
 
-    async fn put_back<T>(&self, turn: &Turn, error: CreateError) -> Result<T, CreateError> {
+    pub(super) async fn put_back<T>(
+        &self,
+        turn: &Turn,
+        error: CreateError,
+    ) -> Result<T, CreateError> {
         if let Err(error) = self.movies.put_create_back(turn, Timestamp::now()).await {
             let error = &error as &dyn std::error::Error;
             tracing::debug!(error, "Left a turn to be taken for abandoned");
@@ -130,7 +134,7 @@ impl Creator {
         if turn.earlier != Earlier::Nothing {
             tracing::info!(movie.id, "Settled a create whose answer was lost");
         }
-        Ok(self.keep_made(follower, turn, position, movie).await)
+        self.keep_made(follower, turn, position, movie).await
     }
 
     /// Looks for what earlier attempts made; if there is nothing, and the create is to be repeated, until there cannot be

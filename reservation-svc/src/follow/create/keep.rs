@@ -2,52 +2,62 @@
 //!
 //! Both are one transaction wherever the movie may get another id by that: so a create that is done never names a movie of
 //! somebody else, wherever its holder dies. What was not noted is found by a repetition, as any lost answer is.
+//!
+//! The monolith's id is the movie's own for as long as the monolith is the authority. Once it is not, or that cannot be told,
+//! this side may have given the id to another movie: then a failure is answered as one, with an outcome that is not known.
 
 use jiff::Timestamp;
 
 use super::{Creator, carry::warn};
 use crate::{
-    domain::followed_movie::{Authority, FollowedMovie},
-    follow::Follower,
-    store::{Made, Position, StoreError, Turn},
+    domain::followed_movie::FollowedMovie,
+    follow::{CreateError, Follower},
+    store::{Earlier, Made, OwnCreate, Position, StoreError, Turn},
 };
 
-/// How often the authority may change hands while a movie is kept; then it is kept as it is.
-const MOVES_MAX: usize = 3;
-
 impl Creator {
-    /// The movie exists whether that can be noted and kept here or not. A failure must not be answered as one: a create
-    /// would be repeated and make a second movie. Later polls adopt it. None if the turn was lost.
+    /// The movie exists whether that can be noted and kept here or not. As long as its id is its own, a failure is not
+    /// answered as one: a create would be repeated and make a second movie, and later polls adopt this one. None if the
+    /// turn was lost.
     pub(super) async fn keep_made(
         &self,
         follower: &Follower,
         mut turn: Turn,
         position: &Position,
         movie: FollowedMovie,
-    ) -> Option<FollowedMovie> {
-        let kept = self.keep(follower, &mut turn, position, &movie).await;
-        kept.unwrap_or_else(|error| {
-            warn(&error, "Left a movie to the next poll");
-            Some(movie)
-        })
+    ) -> Result<Option<FollowedMovie>, CreateError> {
+        let now = Timestamp::now();
+        let kept = match self.movies.keep_made(position, &turn, &movie, now).await {
+            Ok(Made::Kept) => {
+                follower.metrics.adopted(1);
+                return Ok(Some(movie));
+            }
+            Ok(Made::TurnLost) => return Ok(None),
+            Ok(Made::Moved) => {
+                self.keep_after_a_move(follower, &mut turn, position, movie)
+                    .await
+            }
+            Err(error) if self.stands(position).await.unwrap_or(false) => {
+                warn(&error, "Left a movie to the next poll");
+                return Ok(Some(movie));
+            }
+            Err(error) => Err(error),
+        };
+        match kept {
+            Ok(OwnCreate::Created(movie)) => return Ok(Some(movie)),
+            Ok(OwnCreate::TurnLost) => return Ok(None),
+            Ok(OwnCreate::NotOurs) => tracing::warn!("The id of a movie may be another's by now"),
+            Err(error) => warn(&error, "Cannot tell whether a movie still has its id"),
+        }
+        // The request was answered: whoever comes next need not wait for it.
+        turn.earlier = Earlier::Ended;
+        self.put_back(&turn, CreateError::Unsettled).await
     }
 
-    async fn keep(
-        &self,
-        follower: &Follower,
-        turn: &mut Turn,
-        position: &Position,
-        movie: &FollowedMovie,
-    ) -> Result<Option<FollowedMovie>, StoreError> {
-        let now = Timestamp::now();
-        match self.movies.keep_made(position, turn, movie, now).await? {
-            Made::Kept => {
-                follower.metrics.adopted(1);
-                Ok(Some(movie.clone()))
-            }
-            Made::Moved => self.keep_after_a_move(follower, turn, movie.clone()).await,
-            Made::TurnLost => Ok(None),
-        }
+    /// Whether the monolith has been the authority since then, so that nobody else has given its ids.
+    async fn stands(&self, position: &Position) -> Result<bool, StoreError> {
+        let now = self.movies.position().await?;
+        Ok(!now.changed_hands_since(position))
     }
 
     /// What was adopted since the monolith was asked may be newer than its answer: its feed says. Or this side has become
@@ -57,25 +67,24 @@ impl Creator {
         &self,
         follower: &Follower,
         turn: &mut Turn,
+        position: &Position,
         movie: FollowedMovie,
-    ) -> Result<Option<FollowedMovie>, StoreError> {
-        for _ in 0..MOVES_MAX {
-            let before = self.movies.position().await?;
-            if before.authority != Authority::Legacy {
-                break;
-            }
+    ) -> Result<OwnCreate, StoreError> {
+        if self.stands(position).await? {
             if !self.movies.renew_create(turn, Timestamp::now()).await? {
-                return Ok(None);
+                return Ok(OwnCreate::TurnLost);
             }
-            if let Err(error) = follower.catch_up().await {
-                warn(&error, "Kept a movie without the monolith's word");
-                break;
-            }
-            let after = self.movies.position().await?;
-            if !after.changed_hands_since(&before) {
-                // It is here by now, or it is gone: nobody else gets its id.
-                let noted = self.movies.finish_create(turn, movie.id, Timestamp::now());
-                return Ok(noted.await?.then_some(movie));
+            match follower.catch_up().await {
+                Ok(_) if self.stands(position).await? => {
+                    // It is here by now, or it is gone: nobody else gets its id.
+                    let noted = self.movies.finish_create(turn, movie.id, Timestamp::now());
+                    return Ok(match noted.await? {
+                        true => OwnCreate::Created(movie),
+                        false => OwnCreate::TurnLost,
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => warn(&error, "Kept a movie without the monolith's word"),
             }
         }
         self.movies.keep_late(turn, movie, Timestamp::now()).await
