@@ -6,10 +6,12 @@
 //! that keeps cookies keeps its side.
 //!
 //! Only the value is hashed, not where it stood: a user is the same user by header or by cookie. A path parameter makes an
-//! entity the subject: with `path:id` all that concerns one screening is decided together, whoever asks. What is told of a
+//! entity the subject: with `path:id` all that concerns one screening is decided together, whoever asks and however its number
+//! is spelt. What is told of a
 //! subject besides is whose it is ([`SubjectKind`]): what one client carries moves nothing that others share.
 
 mod body;
+mod integer;
 mod source;
 
 use std::borrow::Cow;
@@ -159,7 +161,12 @@ impl Subjects {
             .find_map(|(index, source)| Some((index, source, source.read(facts)?)));
         match found {
             Some((index, source, value)) => Reading {
-                subject: Some(Subject::of(value, source.kind())),
+                subject: Some(match source.kind() {
+                    SubjectKind::Entity => {
+                        Subject::of(integer::digits_of(value), SubjectKind::Entity)
+                    }
+                    kind => Subject::of(value, kind),
+                }),
                 source: Some(source),
                 missing: &self.sources[..index],
             },
@@ -307,6 +314,26 @@ mod tests {
             assert_eq!(subject.kind(), kinds[usize::from(is_entity)], "{source}");
         }
         check(&all, &[], (None, None, all.len()));
+    }
+
+    #[test]
+    fn an_entity_is_the_same_however_its_number_is_spelt_and_wherever() {
+        for source in ["path:id", "query:id", "body:id"] {
+            for spelt in ["7", "7.0", "70e-1"] {
+                check(
+                    &[source, "cookie:c"],
+                    &[(source, spelt)],
+                    (Some("7"), Some(source), 0),
+                );
+            }
+        }
+        // Nobody reads a client's name as a number.
+        let client = ["header:h", "cookie:c"];
+        check(
+            &client,
+            &[("header:h", "7.0")],
+            (Some("7.0"), Some("header:h"), 0),
+        );
     }
 
     #[test]

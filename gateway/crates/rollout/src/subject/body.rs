@@ -1,7 +1,7 @@
 //! A field of a JSON body, found without building the document: everything else is skipped as it is read.
 //!
-//! Text, numbers and booleans can be subjects; a number counts as it is spelt, so an id stays itself however long it is,
-//! and is the same in a query. Null, lists and objects are nobody. Where a name stands twice the last one counts, as it
+//! Text, numbers and booleans can be subjects. A number is told as it is spelt, so an id stays itself however long it is; that
+//! some spellings are of one integer is known to who reads the subject ([`super::Subjects::find`]). Null, lists and objects are nobody. Where a name stands twice the last one counts, as it
 //! does for most parsers. A body that is no JSON, or longer than [`BODY_BYTES_MAX`], has no fields: whoever answers will
 //! say what is wrong with it.
 
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_who_it_is_spelt_as() {
+    fn a_number_is_told_as_it_is_spelt() {
         let large = "18446744073709551616";
         for number in [
             large,
