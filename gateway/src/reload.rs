@@ -204,8 +204,7 @@ impl Reloader {
                 // Before the routes: they name rollouts that may be new.
                 let rollouts = definitions(&candidate.config);
                 self.in_force.rollouts.renew(rollouts, followers).await;
-                let comparable = routes.comparable.clone();
-                self.in_force.rollouts.know_comparable(comparable);
+                self.in_force.rollouts.know_routes(&routes);
                 self.in_force.contracts.replace(routes);
                 self.in_force.probes.renew(&candidate.config);
                 self.read = candidate.read;

@@ -37,6 +37,7 @@ mod passed;
 mod pins;
 mod renew;
 mod request;
+mod routed;
 mod ruling;
 mod settings;
 mod snapshot;
@@ -181,16 +182,6 @@ impl Rollouts {
             live.passed.begin(followers.contains_key(name));
         }
         self.inner.follows.notify_one();
-    }
-
-    /// Says of which rollouts some request can be compared without effect.
-    pub(crate) fn know_comparable(&self, names: BTreeSet<String>) {
-        self.inner.comparable.store(Some(Arc::new(names)));
-    }
-
-    fn is_comparable(&self, name: &str) -> bool {
-        let known = self.inner.comparable.load();
-        known.as_ref().is_none_or(|names| names.contains(name))
     }
 
     /// Cancelled when whoever watches has to go.

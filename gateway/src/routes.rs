@@ -117,6 +117,8 @@ pub(crate) struct Routes {
     pub(crate) served: Vec<Served>,
     /// Rollouts of which some request can be compared without effect.
     pub(crate) comparable: BTreeSet<String>,
+    /// Rollouts of which some request may change something.
+    pub(crate) writing: BTreeSet<String>,
     /// What is not there yet. Of a whole service nobody knows the paths: any on these listeners may be one of its.
     pub(crate) absent: Vec<(Vec<ListenerName>, Absent)>,
 }
@@ -138,8 +140,9 @@ pub(crate) struct Served {
 }
 
 impl Split {
-    /// Whether legacy knows at once what gRPC was told. Where somebody follows, what is created is created at legacy first;
-    /// in the last stage it is not, and legacy gets it before that stage is left (`banyan.follow.v1`).
+    /// Whether nobody can miss on legacy what gRPC was told. Where somebody follows, what is created is created at legacy
+    /// first; in the last stage it is not, but then legacy answers nothing, and gets it before that stage is left
+    /// (`banyan.follow.v1`).
     pub(crate) fn legacy_knows(&self) -> bool {
         self.shares_data || self.follower.is_some()
     }

@@ -63,7 +63,7 @@ pub async fn start(config: Config, process: &Process) -> anyhow::Result<Running>
     let sets = descriptors::load(&config, &upstreams, &Sets::default(), true).await?;
     let routes = routes::compile(&config, &upstreams, &sets)
         .context("gateway.toml does not fit together")?;
-    rollouts.know_comparable(routes.comparable.clone());
+    rollouts.know_routes(&routes);
     let contracts = Contracts::new(routes);
 
     let shared = Shared {

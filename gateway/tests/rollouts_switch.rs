@@ -1,4 +1,5 @@
-//! Gradual migration switched off: everything goes to legacy, except where that would lose what was acknowledged.
+//! What legacy may answer once gRPC takes all writes: everything by the switch and what fails by the fallback, except where
+//! it lacks what was acknowledged.
 
 use banyan_gateway::rollouts::{Definition, Question};
 use banyan_mesh::testing::TestDatabase;
@@ -6,7 +7,8 @@ use banyan_proto::rollout::v1::{
     SetRolloutRequest,
     rollout::{Stage as Shown, WriteOwner},
 };
-use banyan_rollout::{Position, Side, Stage};
+use banyan_rollout::{Failure, NoFallback, Position, Side, Stage};
+use jiff::Timestamp;
 
 use crate::{
     admin_service::{client, serve},
@@ -91,6 +93,45 @@ async fn a_legacy_that_is_followed_gets_what_it_lacks_before_it_takes_over() {
     let ruling = replica.rollouts.decide("movies", &user(1)).unwrap();
     assert_eq!(ruling.side, Side::Grpc, "by the switch nothing is copied");
     replica.stop().await;
+}
+
+#[tokio::test]
+async fn legacy_answers_for_the_last_stage_where_data_are_shared_and_the_log_says_when_they_were() {
+    let last = |shares_data| Definition {
+        shares_data,
+        has_fallback: true,
+        ..at(Stage::Grpc, true)
+    };
+    for database in TestDatabase::each() {
+        let shared = Replica::start_with(&database.url, vec![last(true)]).await;
+        let mut ruling = shared.rollouts.decide("movies", &user(1)).unwrap();
+        assert!(ruling.may_fall_back());
+        assert_eq!(ruling.fall_back(Failure::Broken, false), Ok(()));
+        let then = Timestamp::now();
+        shared.stop().await;
+
+        let alone = Replica::start_with(&database.url, vec![last(false)]).await;
+        let lacks = || {
+            let mut ruling = alone.rollouts.decide("movies", &user(1)).unwrap();
+            let refused = ruling.fall_back(Failure::Broken, false);
+            !ruling.may_fall_back() && refused == Err(NoFallback::LegacyLacks)
+        };
+        eventually(SOON, lacks).await;
+        let explained = async |time| {
+            let question = Question {
+                subject: Some("alice".to_owned()),
+                time,
+                ..Question::default()
+            };
+            let (explained, _) = alone.rollouts.explain("movies", question).await.unwrap();
+            explained.to_string()
+        };
+        let (then, now) = (explained(Some(then)).await, explained(None).await);
+        assert!(then.contains("legacy answers if gRPC fails"), "{then}");
+        let why = "nobody answers if gRPC fails: legacy lacks what was written";
+        assert!(now.contains(why), "{now}");
+        alone.stop().await;
+    }
 }
 
 #[tokio::test]

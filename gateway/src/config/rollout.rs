@@ -63,7 +63,8 @@ pub struct RolloutConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
     /// Whether a request that fails on gRPC is answered by the legacy upstream, where that cannot do anything twice: a
-    /// request that changes nothing, or one that was provably never sent.
+    /// request that changes nothing, or one that was provably never sent. None in stage `grpc`, where legacy lacks what was
+    /// written since; except with `shares_data`, or where no route of the rollout writes and there is no `follow`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fallback: bool,
     /// How both sides are compared.

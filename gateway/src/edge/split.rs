@@ -91,7 +91,7 @@ impl Edge {
             false => (None, body),
         };
         // Without its body legacy could not answer it.
-        if kept.is_some() && ruling.has_elsewhere() {
+        if kept.is_some() {
             parts.extensions.insert(Elsewhere);
         }
         // Before anybody is asked: a client that leaves meanwhile has waited for this side.

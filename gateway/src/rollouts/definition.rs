@@ -127,6 +127,7 @@ impl Definition {
             enabled: self.enabled,
             takes_back: self.shares_data
                 || self.legacy_keeps_ids == Some(true) && !self.has_follower,
+            shares_data: self.shares_data,
             percents: percents.collect(),
             going_down: self.going_down,
             rules: self.rules.clone(),

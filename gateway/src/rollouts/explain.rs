@@ -117,6 +117,7 @@ impl Rollouts {
                 true => current.state.configured.honours_request_ids,
                 false => Some(current.honours_request_ids),
             },
+            shares_writes: live.shares_writes(current),
         });
         let words = current.state.position.percentages(current.state.weaker());
         let mut explanation = explain(

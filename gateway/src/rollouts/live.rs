@@ -43,6 +43,8 @@ pub(super) struct Live {
     pub(super) ahead_of: ArcSwapOption<Stored>,
     /// How the follower was when it was last asked on behalf of a percentage that waits.
     waits_for: ArcSwapOption<Follower>,
+    /// None of its routes changes anything, as far as that is known.
+    pub(super) only_reads: AtomicBool,
     counters: Counters,
     answers: Answers,
     recorder: ArcSwap<Recorder>,
@@ -110,6 +112,7 @@ impl Live {
             name: definition.name.clone(),
             definition: ArcSwap::from_pointee(definition),
             is_gone: AtomicBool::new(false),
+            only_reads: AtomicBool::new(false),
             counters: Counters::default(),
             answers,
             metrics: metrics.clone(),

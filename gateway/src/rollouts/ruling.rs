@@ -8,7 +8,7 @@ use std::{
 
 use banyan_rollout::{
     Attempt, Bucket, Decision, Failure, Following, GoingDown, NoFallback, Owner, Pin, PinState,
-    Policy, Reason, Request, Shadow, Side, Subject, SubjectKind, decide,
+    Policy, Reason, Request, Shadow, Side, Stage, Subject, SubjectKind, decide,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use subtle::ConstantTimeEq as _;
@@ -48,6 +48,8 @@ pub struct Ruling {
     decision: Decision,
     rollout: Arc<Live>,
     writes: Owner,
+    stage: Stage,
+    shares_writes: bool,
     has_fallback: bool,
     honours_request_ids: bool,
     kind: SubjectKind,
@@ -104,7 +106,8 @@ impl Ruling {
         let pins = pins.answered(asked.is_safe, is_own, holds);
         let holds = |mark: &Pin| mark.holds(now_ms, None);
         let marks = marks.answered(asked.is_safe, |mark| is_given || is_own(mark), holds);
-        let (version, writes, has_fallback) = (current.version, state.writes, current.has_fallback);
+        let (version, stage, writes) = (current.version, state.stage, state.writes);
+        let (has_fallback, shares_writes) = (current.has_fallback, rollout.shares_writes(&current));
         let honours_request_ids = current.honours_request_ids;
         drop(current);
         Self {
@@ -119,6 +122,8 @@ impl Ruling {
             decision,
             rollout,
             writes,
+            stage,
+            shares_writes,
             has_fallback,
             honours_request_ids,
             kind,
@@ -155,10 +160,12 @@ impl Ruling {
         self.set_cookie.iter().cloned().chain(ended).collect()
     }
 
-    /// Whether a body has to be kept, so that legacy could answer for gRPC.
+    /// Whether legacy would answer if gRPC could not be reached: then a body has to be kept for it.
     #[must_use]
     pub fn may_fall_back(&self) -> bool {
-        self.has_fallback && self.side == Side::Grpc
+        self.attempt(Failure::Unreachable, false)
+            .falls_back()
+            .is_ok()
     }
 
     /// Lets legacy answer for gRPC, which failed, if that cannot do anything twice.
@@ -174,20 +181,14 @@ impl Ruling {
         Ok(())
     }
 
-    /// Whether legacy would answer if gRPC could not be reached.
-    #[must_use]
-    pub fn has_elsewhere(&self) -> bool {
-        self.attempt(Failure::Unreachable, false)
-            .falls_back()
-            .is_ok()
-    }
-
     fn attempt(&self, failure: Failure, has_request_id: bool) -> Attempt {
         Attempt {
-            allowed: self.may_fall_back(),
+            allowed: self.has_fallback && self.side == Side::Grpc,
             failure,
             safe: self.is_safe,
             request_id_honoured: has_request_id && self.honours_request_ids,
+            stage: self.stage,
+            shares_writes: self.shares_writes,
             writes: self.writes,
             pinned: self.decision.pinned,
             repeated: self.fell_back.is_some(),

@@ -116,6 +116,7 @@ impl Routes {
             grpc_ops: grpc::Table::default(),
             served: Vec::new(),
             comparable: BTreeSet::new(),
+            writing: BTreeSet::new(),
             absent: Vec::new(),
         }
     }
@@ -292,6 +293,9 @@ impl Compiler<'_> {
             let is_safe = method.as_ref().is_some_and(|verb| safety.is_safe(verb));
             if is_safe || split.validation.is_some() {
                 self.routes.comparable.insert(split.rollout.clone());
+            }
+            if !is_safe {
+                self.routes.writing.insert(split.rollout.clone());
             }
         }
         let slash = profile.trailing_slash;

@@ -124,6 +124,7 @@ impl State {
             "going_down",
             "enabled",
             "takes_back",
+            "shares_data",
             "routes",
             "honours_request_ids",
             "steering",
@@ -145,7 +146,7 @@ impl State {
             .collect()
     }
 
-    fn words(&self) -> [String; 12] {
+    fn words(&self) -> [String; 13] {
         let configured = &self.configured;
         let sources = configured.subjects.as_ref().map(|all| {
             let sources: Vec<_> = all.sources().map(ToString::to_string).collect();
@@ -165,6 +166,7 @@ impl State {
             },
             configured.enabled.to_string(),
             configured.takes_back.to_string(),
+            configured.shares_data.to_string(),
             known(routes),
             known(configured.honours_request_ids.map(|it| it.to_string())),
             known(configured.steering.map(|it| {

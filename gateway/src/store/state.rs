@@ -47,6 +47,9 @@ pub struct Configured {
     /// database, or it keeps ids and nobody follows it.
     #[serde(skip_serializing_if = "is_false")]
     pub takes_back: bool,
+    /// Whether both sides write one database, so that legacy has in stage `grpc` too what was written.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shares_data: bool,
     /// Their percentages, strongest first.
     pub percents: Vec<Said>,
     /// What becomes of subjects when the percentage falls below them.
@@ -233,6 +236,7 @@ impl Default for Configured {
         Self {
             enabled: true,
             takes_back: false,
+            shares_data: false,
             percents: Vec::new(),
             going_down: GoingDown::default(),
             rules: Vec::new(),

@@ -1,5 +1,5 @@
-//! Writes that fail on gRPC: legacy answers only those that cannot have happened, or that both sides know by an id. Each
-//! side counts what it is asked.
+//! What fails on gRPC: legacy answers only writes that cannot have happened, or that both sides know by an id, and no reads
+//! of what it lacks. Each side counts what it is asked.
 
 use std::sync::{
     Arc,
@@ -7,6 +7,7 @@ use std::sync::{
 };
 
 use axum::{Json, Router, extract::Request, middleware, routing::any};
+use banyan_gateway::config::{Config, RouteConfig};
 use banyan_rollout::Percent;
 use serde_json::{Value, json};
 use tonic::{Code, Status};
@@ -14,7 +15,7 @@ use tonic::{Code, Status};
 use super::{
     grpc::talk::{client, unary},
     shop::{self, Item},
-    world::{World, nowhere, serve},
+    world::{World, answer, nowhere, serve, until},
 };
 
 /// Of `CreateItem` and of `PriceItem`, which has no `request_id`.
@@ -26,6 +27,12 @@ struct Write {
     price: i64,
     #[prost(string, tag = "3")]
     request_id: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Find {
+    #[prost(int64, tag = "1")]
+    id: i64,
 }
 
 /// What somebody asks for: the method, and the id of the request if it has one.
@@ -62,15 +69,15 @@ struct Sides {
 impl Sides {
     /// Both are there, and legacy knows requests by their ids.
     async fn start() -> Sides {
-        Sides::with(true).await
+        Sides::with(true, |_| {}).await
     }
 
     /// Nobody listens where gRPC should be: nothing can be sent.
     async fn without_grpc() -> Sides {
-        Sides::with(false).await
+        Sides::with(false, |_| {}).await
     }
 
-    async fn with(is_there: bool) -> Sides {
+    async fn with(is_there: bool, change: impl FnOnce(&mut Config)) -> Sides {
         let (grpc, legacy) = (Arc::default(), Arc::default());
         let shop = shop::router("north", Arc::default());
         let shop = match is_there {
@@ -86,6 +93,7 @@ impl Sides {
             items.percent = Some(Percent::HUNDRED);
             items.fallback = true;
             items.legacy.honours_request_ids = true;
+            change(config);
         })
         .await;
         Sides {
@@ -99,6 +107,14 @@ impl Sides {
     fn asked(&self) -> (usize, usize) {
         let taken = |count: &AtomicUsize| count.swap(0, Ordering::SeqCst);
         (taken(&self.grpc), taken(&self.legacy))
+    }
+
+    /// Confirms the last stage, also where the follower is away.
+    async fn enter_the_last_stage(&self) {
+        let set = json!({"stage": "STAGE_GRPC", "actor": "tests", "reason": "the end", "force": true, "confirmOneWay": true});
+        let url = format!("http://{}/v1/rollouts/items:set", self.world.gateway.ops);
+        let entered = || async { answer(self.world.client.post(&url).json(&set)).await.0 == 200 };
+        until("the store is ready", entered).await;
     }
 
     /// The status of a REST request that the service turns away, if it is there: a negative price.
@@ -177,5 +193,51 @@ async fn a_write_that_was_never_sent_is_answered_by_legacy_once_whatever_its_id(
         assert_eq!(sides.asked(), (0, 1), "REST: {ask:?}");
         assert_eq!(sides.call(ask).await.unwrap(), "old", "gRPC: {ask:?}");
         assert_eq!(sides.asked(), (0, 1), "gRPC: {ask:?}");
+    }
+}
+
+#[tokio::test]
+async fn in_the_last_stage_legacy_answers_reads_only_if_it_has_what_was_written() {
+    for (shares_data, follows, writes, has_all) in [
+        (false, true, true, false),
+        (false, false, true, false),
+        (true, false, true, true),
+        (false, false, false, true),
+        // Whatever is created is created on gRPC then, though not by this rollout.
+        (false, true, false, false),
+    ] {
+        let sides = Sides::with(false, |config| {
+            let items = config.rollouts.get_mut("items").unwrap();
+            items.shares_data = shares_data;
+            items.follow = items.follow.take().filter(|_| follows);
+            let is_kept =
+                |it: &RouteConfig| writes || it.rollout.is_none() || it.methods == ["GET"];
+            config.routes.retain(is_kept);
+        })
+        .await;
+        let case = format!("shares {shares_data}, follows {follows}, writes {writes}");
+        let read = || answer(sides.world.get("/api/items?id=1"));
+        let client = client(&sides.world).await;
+        let call = || {
+            let find = tonic::Request::new(Find { id: 1 });
+            unary::<_, Item>(&client, "/shop.v1.ShopService/FindItem", find)
+        };
+        assert_eq!(read().await.0, 200, "{case}");
+        assert!(call().await.is_ok(), "{case}");
+        assert_eq!(sides.asked(), (0, 2), "before: {case}");
+
+        sides.enter_the_last_stage().await;
+        let (status, calls) = if has_all { (200, 1) } else { (503, 0) };
+        assert_eq!(read().await.0, status, "REST: {case}");
+        assert_eq!(sides.asked(), (0, calls), "REST: {case}");
+        assert_eq!(call().await.is_ok(), has_all, "gRPC: {case}");
+        assert_eq!(sides.asked(), (0, calls), "gRPC: {case}");
+        let url = "/v1/rollouts/items:explain?subject=alice";
+        let (_, explained) = answer(sides.world.ops(url)).await;
+        let said = match has_all {
+            true => "legacy answers if gRPC fails",
+            false => "legacy lacks what was written since stage grpc began",
+        };
+        assert!(explained.to_string().contains(said), "{case}: {explained}");
     }
 }

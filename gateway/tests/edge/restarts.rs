@@ -147,12 +147,28 @@ async fn what_a_route_says_of_its_requests_counts_for_sending_them_again() {
 
 #[tokio::test]
 async fn a_service_that_restarts_is_waited_for_unless_legacy_can_answer() {
+    restarted(false).await;
+}
+
+#[tokio::test]
+async fn a_service_that_alone_has_what_was_written_is_waited_for() {
+    restarted(true).await;
+}
+
+/// A service with a fallback that restarts, in the last stage or before.
+async fn restarted(is_last_stage: bool) {
     let address = nowhere().await;
     let world = World::with(|config| {
         config.set_upstream("shop", &address).unwrap();
         config.rollouts.get_mut("items").unwrap().fallback = true;
     })
     .await;
+    if is_last_stage {
+        let set = json!({"stage": "STAGE_GRPC", "actor": "tests", "reason": "the end", "force": true, "confirmOneWay": true});
+        let url = format!("http://{}/v1/rollouts/items:set", world.gateway.ops);
+        let entered = || async { answer(world.client.post(&url).json(&set)).await.0 == 200 };
+        super::world::until("the store is ready", entered).await;
+    }
     let split = || world.get("/api/items").header("x-user-id", on_side("grpc"));
     let listening = address.strip_prefix("http://").unwrap().to_owned();
     let (ends, ended) = tokio::sync::oneshot::channel::<()>();
@@ -173,12 +189,19 @@ async fn a_service_that_restarts_is_waited_for_unless_legacy_can_answer() {
         .await
         .unwrap();
 
-    let response = split().send().await.unwrap();
-    assert_eq!(response.headers()["x-banyan-side"], "legacy");
     let again = async {
         tokio::time::sleep(OUTAGE).await;
         serve_at(&listening, shop::router("south", Default::default())).await;
     };
+    if is_last_stage {
+        let (response, ()) = tokio::join!(split().send(), again);
+        let response = response.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["x-banyan-side"], "grpc");
+        return;
+    }
+    let response = split().send().await.unwrap();
+    assert_eq!(response.headers()["x-banyan-side"], "legacy");
     let ((status, body), ()) = tokio::join!(answer(world.get("/v1/items/7")), again);
     assert_eq!((status, &body["tags"]), (200, &json!(["south"])));
 }

@@ -3,10 +3,13 @@
 //! A read may be asked again. A write may be asked elsewhere only if it cannot have happened: it was provably never sent,
 //! or both sides know it by its request id and will not do it twice. When in doubt the client gets the honest failure,
 //! and in no case is a request tried a third time.
+//!
+//! In [`Stage::Grpc`] legacy is told nothing any more. A read that it answered would not find what was written since, so
+//! it answers none there, unless it has those writes all the same ([`Attempt::shares_writes`]).
 
 use std::fmt;
 
-use crate::{Owner, Side};
+use crate::{Owner, Side, Stage};
 
 /// How a request failed on gRPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +41,10 @@ pub struct Attempt {
     pub safe: bool,
     /// Whether it carries a request id that both sides honour.
     pub request_id_honoured: bool,
+    /// How far the migration is.
+    pub stage: Stage,
+    /// Whether legacy has in [`Stage::Grpc`] too what was written: both sides write one database, or nobody writes.
+    pub shares_writes: bool,
     /// Who takes the rollout's writes.
     pub writes: Owner,
     /// The side a pin keeps the subject with.
@@ -67,6 +74,8 @@ pub enum NoFallback {
     Pinned,
     /// gRPC owns the writes; legacy may not take one.
     NotTheOwner,
+    /// Legacy does not have what was written since it is told nothing any more.
+    LegacyLacks,
     /// The write may have happened.
     MayHaveHappened,
 }
@@ -95,13 +104,13 @@ impl Attempt {
         if matches!(self.pinned, Some(Side::Grpc)) {
             return Err(NoFallback::Pinned);
         }
-        if self.safe {
-            return Ok(());
-        }
-        if matches!(self.writes, Owner::Grpc) {
+        if !self.safe && matches!(self.writes, Owner::Grpc) {
             return Err(NoFallback::NotTheOwner);
         }
-        if self.failure.never_sent() || self.request_id_honoured {
+        if matches!(self.stage, Stage::Grpc) && !self.shares_writes {
+            return Err(NoFallback::LegacyLacks);
+        }
+        if self.safe || self.failure.never_sent() || self.request_id_honoured {
             Ok(())
         } else {
             Err(NoFallback::MayHaveHappened)
@@ -141,6 +150,7 @@ impl NoFallback {
             Self::TooLate => "too_late",
             Self::Pinned => "pinned",
             Self::NotTheOwner => "not_the_owner",
+            Self::LegacyLacks => "legacy_lacks",
             Self::MayHaveHappened => "may_have_happened",
         }
     }
@@ -163,6 +173,8 @@ mod tests {
         failure: Failure::Broken,
         safe: true,
         request_id_honoured: false,
+        stage: Stage::Split,
+        shares_writes: false,
         writes: Owner::BySubject,
         pinned: None,
         repeated: false,
@@ -210,12 +222,32 @@ mod tests {
         assert_eq!(owned.falls_back(), Err(NoFallback::NotTheOwner));
     }
 
+    #[test]
+    fn what_legacy_is_told_no_more_it_answers_only_where_it_has_it_all_the_same() {
+        for stage in Stage::ALL {
+            for shares_writes in [false, true] {
+                let read = Attempt {
+                    stage,
+                    shares_writes,
+                    writes: stage.owner(),
+                    ..READ
+                };
+                let want = match stage {
+                    Stage::Grpc if !shares_writes => Err(NoFallback::LegacyLacks),
+                    _ => Ok(()),
+                };
+                assert_eq!(read.falls_back(), want, "{stage} {shares_writes}");
+            }
+        }
+    }
+
     fn attempts() -> impl Strategy<Value = Attempt> {
-        let flags = proptest::array::uniform6(any::<bool>());
+        let flags = proptest::array::uniform7(any::<bool>());
         let failure = prop::sample::select(&Failure::ALL[..]);
+        let stage = prop::sample::select(&Stage::ALL[..]);
         let owner = prop::sample::select(&Owner::ALL[..]);
         let pinned = prop::option::of(prop_oneof![Just(Side::Legacy), Just(Side::Grpc)]);
-        (flags, failure, owner, pinned).prop_map(
+        (flags, failure, stage, owner, pinned).prop_map(
             |(
                 [
                     allowed,
@@ -224,8 +256,10 @@ mod tests {
                     repeated,
                     answer_begun,
                     too_late,
+                    shares_writes,
                 ],
                 failure,
+                stage,
                 writes,
                 pinned,
             )| {
@@ -234,6 +268,8 @@ mod tests {
                     failure,
                     safe,
                     request_id_honoured,
+                    stage,
+                    shares_writes,
                     writes,
                     pinned,
                     repeated,
@@ -251,6 +287,7 @@ mod tests {
                 prop_assert!(attempt.allowed && !attempt.repeated && !attempt.answer_begun && !attempt.too_late);
                 prop_assert!(attempt.safe || attempt.failure.never_sent() || attempt.request_id_honoured);
                 prop_assert!(attempt.safe || attempt.writes != Owner::Grpc);
+                prop_assert!(attempt.stage != Stage::Grpc || attempt.shares_writes);
                 prop_assert_ne!(attempt.pinned, Some(Side::Grpc));
             }
         }

@@ -43,6 +43,8 @@ pub struct Falling {
     pub allowed: bool,
     /// Whether legacy does a request once only, however often it comes with the same id; `None` where that is not known.
     pub honours_request_ids: Option<bool>,
+    /// Whether legacy has in [`crate::Stage::Grpc`] too what was written ([`Attempt::shares_writes`]).
+    pub shares_writes: bool,
 }
 
 /// One kind of what a request may carry, in words and as a request that carries it.
@@ -131,6 +133,8 @@ impl Terms {
                 failure,
                 safe: request.safe,
                 request_id_honoured,
+                stage: state.stage,
+                shares_writes: falling.shares_writes,
                 writes: state.writes,
                 pinned: decision.pinned,
                 repeated: false,
@@ -257,6 +261,7 @@ fn no_fallback(why: NoFallback) -> &'static str {
         NoFallback::NotAllowed => "the rollout does not let legacy answer for it",
         NoFallback::Pinned => "the subject has written there, and legacy may not know of it",
         NoFallback::NotTheOwner => "gRPC owns the writes",
+        NoFallback::LegacyLacks => "legacy lacks what was written since stage grpc began",
         other => other.as_str(),
     }
 }

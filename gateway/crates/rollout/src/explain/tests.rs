@@ -37,6 +37,7 @@ fn heard() -> Terms {
         falling: Some(Falling {
             allowed: true,
             honours_request_ids: Some(true),
+            shares_writes: false,
         }),
     }
 }
@@ -285,10 +286,45 @@ fn whether_legacy_would_answer_for_grpc_is_said() {
             falling: Some(Falling {
                 allowed,
                 honours_request_ids,
+                shares_writes: false,
             }),
             ..Terms::default()
         };
         let explanation = explain(&state(), &request, None, None, &terms);
+        assert_eq!(said(&explanation, "fallback"), [want]);
+    }
+}
+
+#[test]
+fn legacy_is_said_to_lack_what_was_written_in_the_last_stage() {
+    let subject = Subject::new("alice");
+    let last = RolloutState {
+        stage: Stage::Grpc,
+        writes: Stage::Grpc.owner(),
+        ..state()
+    };
+    let lacks =
+        "nobody answers if gRPC fails: legacy lacks what was written since stage grpc began";
+    let owned = "nobody answers if gRPC fails: gRPC owns the writes";
+    for (safe, shares_writes, want) in [
+        (true, false, lacks),
+        (true, true, "legacy answers if gRPC fails"),
+        (false, false, owned),
+        (false, true, owned),
+    ] {
+        let request = Request {
+            safe,
+            ..Request::of(&subject)
+        };
+        let terms = Terms {
+            falling: Some(Falling {
+                allowed: true,
+                honours_request_ids: Some(true),
+                shares_writes,
+            }),
+            ..Terms::default()
+        };
+        let explanation = explain(&last, &request, None, None, &terms);
         assert_eq!(said(&explanation, "fallback"), [want]);
     }
 }
