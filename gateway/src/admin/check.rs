@@ -140,7 +140,7 @@ impl Check {
         }
     }
 
-    /// One of a side, or as a gateway signed them: `3.g.1763712345678.1763712375678.-1o6Nflw1wE.8PmRQjrdJ5Ggk4T6qbgeFA`.
+    /// One of a side, or as a gateway signed them: `4.g.1763712345678.1763712375678.c.-1o6Nflw1wE.9TKflOlg-gMKuZ1w5qnPUA`.
     pub(super) fn signed(&mut self, field: &str, text: String) -> Option<String> {
         let is_sign = |char: char| char.is_ascii_alphanumeric() || "._-, ".contains(char);
         match text.as_str() {

@@ -157,7 +157,8 @@ impl Held<'_> {
         let (mut rest, mut kept) = (Rest::default(), Vec::<Pin>::new());
         for (pin, cookie) in self.pins.iter().zip(&self.cookies) {
             let is_twice = kept.contains(pin);
-            let outlasts = |it: &Pin| it != pin && it.subject == pin.subject && it.side == pin.side;
+            let is_of = |it: &Pin| (it.subject, it.of_entity, it.side);
+            let outlasts = |it: &Pin| it != pin && is_of(it) == is_of(pin);
             let is_full = kept.len() == room && !is_twice;
             if is_spent(pin) || is_full || kept.iter().any(outlasts) {
                 rest.spent.extend(cookie.map(str::to_owned));
@@ -225,6 +226,7 @@ mod tests {
             since_ms: 1,
             until_ms,
             subject: Algorithm::default().hash("movies", subject),
+            of_entity: false,
         }
     }
 
@@ -255,7 +257,7 @@ mod tests {
         let alice = |until_ms| pin("alice", Side::Legacy, until_ms);
         let [first, second] = [10, 20].map(|until_ms| given(&kind, alice(until_ms), &keys));
         assert_eq!(first.0, "banyan_pin_movies.10.-1o6Nflw1wE");
-        let old = "1.g.1763712345678.KvVJBNQ0IU8uoyq-5HnXBQ";
+        let old = "3.l.1763712345678.1763712375678.-1o6Nflw1wE.ZojjxSUfC_uv4akwX5RkHw";
         let headers = carrying(&[
             (&first.0, &first.1),
             ("banyan_pin_movies.30", "forged"),

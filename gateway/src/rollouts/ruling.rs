@@ -100,7 +100,8 @@ impl Ruling {
             },
         );
         let kind = subject.kind();
-        let is_own = |pin: &Pin| pin.subject == decision.subject;
+        let is_entity = kind == SubjectKind::Entity;
+        let is_own = |pin: &Pin| pin.subject == decision.subject && pin.of_entity == is_entity;
         let is_given = kind == SubjectKind::Given;
         let holds = |pin: &Pin| pin.holds(now_ms, following);
         let pins = pins.answered(asked.is_safe, is_own, holds);
@@ -222,6 +223,7 @@ impl Ruling {
             since_ms: now_ms,
             until_ms: now_ms.saturating_add(millis(duration)),
             subject: self.decision.subject,
+            of_entity: self.kind == SubjectKind::Entity,
         };
         let following = self.rollout.passed.following(steering.pin_max);
         let is_last = self.decision.moved && self.kind != SubjectKind::Given && following.is_none();

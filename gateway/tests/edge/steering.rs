@@ -146,7 +146,7 @@ async fn who_wrote_finds_it_at_every_replica_whatever_the_percentage_becomes() {
     let pair = cookie.split(';').next().unwrap();
     let (_, side) = send(read().header("cookie", pair)).await;
     assert_eq!(side, "legacy", "by cookie");
-    let forged = pin.to_str().unwrap().replace("3.l.", "3.l.9");
+    let forged = pin.to_str().unwrap().replace("4.l.", "4.l.9");
     let (_, side) = send(read().header("x-banyan-pin", forged)).await;
     assert_eq!(side, "grpc", "nobody but a gateway makes one");
     let write = other.post("/api/items", &item("Tea"));

@@ -2,13 +2,15 @@
 //!
 //! It travels with the client (as a cookie, and as a header for clients without cookies), so it works over any replica and
 //! needs no memory on any. It is signed because it overrides the percentage: nobody but a gateway may make one. It says
-//! which subject's write it was given for by a salted hash, the one that the subject's bucket is made of: a pin of one
-//! screening moves nothing of another ([`crate::decide`]).
+//! which subject's write it was given for by a salted hash, the one that the subject's bucket is made of, and whether that was
+//! an entity: a pin of one screening moves nothing of another, one of a client all that this client reads
+//! ([`crate::decide`]).
 //!
 //! ```text
-//! 3.l.1763712345678.1763712375678.-1o6Nflw1wE.ZojjxSUfC_uv4akwX5RkHw
-//! | | |             |             |           ` HMAC-SHA-256 over rollout and all before it, first 128 bits, base64url
-//! | | |             |             ` the subject's hash, 64 bits, base64url
+//! 4.l.1763712345678.1763712375678.c.-1o6Nflw1wE.O1UOVfEOfnQAsbh07UMvfw
+//! | | |             |             | |           ` HMAC-SHA-256 over rollout and all before it, first 128 bits, base64url
+//! | | |             |             | ` the subject's hash, 64 bits, base64url
+//! | | |             |             ` what the subject is: a client, c, or an entity, e
 //! | | |             ` until, Unix milliseconds
 //! | | ` since: when the write had been done, Unix milliseconds
 //! | ` side, l or g
@@ -17,8 +19,8 @@
 //!
 //! The rollout's name is under the signature, so a pin of one rollout is none of another. Several keys may be held, the
 //! first signs and all verify, so that keys can change while pins are about. The comparison takes the same time for
-//! right and wrong (RFC 2104; truncation to half as in RFC 4868). The formats before this one name no subject: they say
-//! nothing.
+//! right and wrong (RFC 2104; truncation to half as in RFC 4868). The formats before this one do not say what the
+//! subject is: they are not heard.
 //!
 //! # How long it holds
 //!
@@ -34,7 +36,7 @@ use sha2::Sha256;
 
 use crate::{Side, SubjectHash};
 
-const VERSION: &str = "3";
+const VERSION: &str = "4";
 const TAG_BYTES: usize = 16;
 
 /// The clocks of two replicas may be this far apart, of which one took the write and another looks at the pin.
@@ -54,6 +56,8 @@ pub struct Pin {
     pub until_ms: u64,
     /// The subject that the write was decided for.
     pub subject: SubjectHash,
+    /// Whether that is an entity, which others write to as well, and no client.
+    pub of_entity: bool,
 }
 
 /// What is known of the gRPC side where somebody adopts what legacy is told.
@@ -169,7 +173,7 @@ impl Pin {
             && following.passed_ms <= self.since_ms.saturating_add(CLOCKS_APART_MS)
     }
 
-    /// As it travels: 66 characters that a cookie and a header may have, until the year 2286.
+    /// As it travels: 68 characters that a cookie and a header may have, until the year 2286.
     #[must_use]
     pub fn sign(self, keys: &Keys, rollout: &str) -> String {
         let Self {
@@ -177,12 +181,14 @@ impl Pin {
             since_ms,
             until_ms,
             subject,
+            of_entity,
         } = self;
         let side = match side {
             Side::Legacy => "l",
             Side::Grpc => "g",
         };
-        let signed = format!("{VERSION}.{side}.{since_ms}.{until_ms}.{subject}");
+        let kind = if of_entity { "e" } else { "c" };
+        let signed = format!("{VERSION}.{side}.{since_ms}.{until_ms}.{kind}.{subject}");
         let tag = mac(&keys.0[0], rollout, &signed).finalize().into_bytes();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&tag[..TAG_BYTES]))
     }
@@ -192,7 +198,7 @@ impl Pin {
     pub fn verify(keys: &Keys, rollout: &str, text: &str) -> Option<Self> {
         let (signed, tag) = text.rsplit_once('.')?;
         let said = signed.strip_prefix(VERSION)?.strip_prefix('.')?;
-        let mut parts = said.splitn(4, '.');
+        let mut parts = said.splitn(5, '.');
         let side = match parts.next()? {
             "l" => Side::Legacy,
             "g" => Side::Grpc,
@@ -202,6 +208,11 @@ impl Pin {
             side,
             since_ms: parts.next()?.parse().ok()?,
             until_ms: parts.next()?.parse().ok()?,
+            of_entity: match parts.next()? {
+                "c" => false,
+                "e" => true,
+                _ => return None,
+            },
             subject: SubjectHash::from_text(parts.next()?)?,
         };
         let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
@@ -247,6 +258,7 @@ mod tests {
             since_ms: 1_763_712_345_678,
             until_ms: 1_763_712_375_678,
             subject: hash("alice"),
+            of_entity: false,
         }
     }
 
@@ -262,20 +274,31 @@ mod tests {
 
     #[test]
     fn the_format_is_pinned() {
-        let text = pin(Side::Legacy).sign(&keys(b"a"), "movies");
-        assert_eq!(
-            text,
-            "3.l.1763712345678.1763712375678.-1o6Nflw1wE.ZojjxSUfC_uv4akwX5RkHw"
-        );
-        let read = Pin::verify(&keys(b"a"), "movies", &text);
-        assert_eq!(read, Some(pin(Side::Legacy)));
+        for (of_entity, want) in [
+            (
+                false,
+                "4.l.1763712345678.1763712375678.c.-1o6Nflw1wE.O1UOVfEOfnQAsbh07UMvfw",
+            ),
+            (
+                true,
+                "4.l.1763712345678.1763712375678.e.-1o6Nflw1wE.OSylQ-s1HnOBljK7Do8leA",
+            ),
+        ] {
+            let pin = Pin {
+                of_entity,
+                ..pin(Side::Legacy)
+            };
+            assert_eq!(pin.sign(&keys(b"a"), "movies"), want);
+            assert_eq!(Pin::verify(&keys(b"a"), "movies", want), Some(pin));
+        }
     }
 
     #[test]
-    fn pins_that_name_no_subject_say_nothing() {
+    fn pins_that_do_not_say_what_they_are_of_are_not_heard() {
         for old in [
             "1.g.1763712345678.KvVJBNQ0IU8uoyq-5HnXBQ",
             "2.l.1763712345678.1763712375678.1DVXdVFcwLa77KYFmtK_3A",
+            "3.l.1763712345678.1763712375678.-1o6Nflw1wE.ZojjxSUfC_uv4akwX5RkHw",
         ] {
             assert_eq!(Pin::verify(&keys(b"a"), "movies", old), None, "{old}");
         }
@@ -309,12 +332,12 @@ mod tests {
         #[test]
         fn a_pin_survives_its_travel(
             since_ms in any::<u64>(), until_ms in any::<u64>(), grpc in any::<bool>(), rollout in "[a-z-]{1,20}",
-            subject in ".*",
+            subject in ".*", of_entity in any::<bool>(),
         ) {
             let side = if grpc { Side::Grpc } else { Side::Legacy };
-            let pin = Pin { side, since_ms, until_ms, subject: hash(&subject) };
+            let pin = Pin { side, since_ms, until_ms, subject: hash(&subject), of_entity };
             let text = pin.sign(&keys(b"k"), &rollout);
-            prop_assert!(text.len() <= 80, "{text}");
+            prop_assert!(text.len() <= 82, "{text}");
             prop_assert_eq!(Pin::verify(&keys(b"k"), &rollout, &text), Some(pin));
         }
 

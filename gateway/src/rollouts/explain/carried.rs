@@ -182,6 +182,7 @@ impl Ears<'_> {
                 since_ms: self.now_ms,
                 until_ms: self.now_ms.saturating_add(lasts_ms),
                 subject: self.subject,
+                of_entity: false,
             }];
         }
         let Ok(value) = HeaderValue::from_str(came) else {

@@ -103,6 +103,7 @@ fn words(live: &Live, steering: &Steering) -> Vec<Words> {
             since_ms: now_ms - 1_000,
             until_ms,
             subject: hash(live.name(), subject),
+            of_entity: false,
         };
         pin.sign(&keys, purpose)
     };
@@ -262,6 +263,7 @@ async fn a_subject_is_judged_as_whose_it_is_by_the_facts_that_show_it() {
         since_ms: now_ms,
         until_ms: now_ms + LONG_MS,
         subject: hash("screenings", "7"),
+        of_entity: true,
     };
     let pin = pin.sign(&rollouts.steering().keys.load(), "screenings");
     let explain = async |is_write, fact: &[&str]| {
@@ -318,6 +320,7 @@ fn a_pin_whose_time_was_over_may_have_held_as_far_as_the_log_knows() {
         since_ms: 1_000,
         until_ms: 31_000,
         subject: hash("movies", "alice"),
+        of_entity: false,
     };
     let carried = Carried {
         pin: Some(pin.sign(&keys, "movies")),

@@ -5,7 +5,10 @@ use banyan_rollout::{GoingDown, Percent, Subjects, bucket};
 use serde_json::json;
 
 use super::parity::{Find, Shop, create, side, told};
-use crate::edge::{calls::on_side, world::until};
+use crate::edge::{
+    calls::on_side,
+    world::{nowhere, until},
+};
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Get {
@@ -212,4 +215,36 @@ async fn what_one_has_written_for_one_item_moves_nothing_of_another_and_no_write
             assert_eq!(client.writes(item).await, everybody_s, "as everybody's");
         }
     }
+}
+
+#[tokio::test]
+async fn who_creates_what_has_no_id_yet_finds_it_by_its_id() {
+    let away = nowhere().await;
+    let shop = Shop::with(|config| {
+        by_entity(config);
+        // A create names no item: the client decides.
+        let sources = ["path:name", "query:id", "cookie:shop_subject"];
+        let sources = sources.map(|source| source.parse().unwrap()).to_vec();
+        let items = config.rollouts.get_mut("items").unwrap();
+        items.subjects = Subjects::new(sources).unwrap();
+        items.follow.as_mut().unwrap().upstream = "south".to_owned();
+        config.set_upstream("south", away).unwrap();
+        config.steering.pin_s = 3_600;
+    })
+    .await;
+    shop.set_percent(50).await;
+    let user = format!("shop_subject={}", on_side("legacy"));
+    let written = shop
+        .call("CreateItem", create("Tea", 1), &[("cookie", &user)])
+        .await;
+    assert_eq!(side(&written), "legacy");
+    let pins = told(&written, "x-banyan-pin").unwrap();
+    let item = item_on("grpc");
+    let reads = async |pins| Client { shop: &shop, pins }.reads(&item).await;
+    assert_eq!(reads("").await, "grpc", "anybody else");
+    assert_eq!(
+        reads(pins).await,
+        "legacy",
+        "the follower has not passed it"
+    );
 }

@@ -152,7 +152,7 @@ async fn who_wrote_over_grpc_finds_it_whatever_the_percentage_becomes() {
     assert_eq!(read(&[("x-banyan-pin", &pin)]).await, "legacy");
     let pair = cookie.split(';').next().unwrap();
     assert_eq!(read(&[("cookie", pair)]).await, "legacy");
-    let forged = pin.replace("3.l.", "3.l.9");
+    let forged = pin.replace("4.l.", "4.l.9");
     assert_eq!(read(&[("x-banyan-pin", &forged)]).await, "grpc");
 
     let write = shop.call("CreateItem", create("Tea", 1), &[user]).await;

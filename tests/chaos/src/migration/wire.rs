@@ -104,10 +104,10 @@ pub(super) async fn answer(
     }
 }
 
-/// `3.SIDE.SINCE.UNTIL.SUBJECT.SIGNATURE`; times are Unix milliseconds.
+/// `4.SIDE.SINCE.UNTIL.KIND.SUBJECT.SIGNATURE`; times are Unix milliseconds.
 pub(super) fn pin(text: &str, clock: Clock) -> Option<Pin> {
     let parts: Vec<&str> = text.split('.').collect();
-    let ["3", side, since, until, _, _] = parts[..] else {
+    let ["4", side, since, until, _, _, _] = parts[..] else {
         return None;
     };
     let when = |text: &str| Some(clock.when(text.parse().ok()?));

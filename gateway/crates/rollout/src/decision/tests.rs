@@ -213,6 +213,7 @@ impl Asked {
             since_ms: 0,
             until_ms: u64::MAX,
             subject: self.own(),
+            of_entity: false,
         };
         Asked {
             subject: Subject::new(self.subject.value()),
@@ -226,19 +227,23 @@ impl Asked {
     fn moving(&self, state: &RolloutState) -> Option<Pin> {
         let is_heard = |pin: &&Pin| match (self.subject.kind(), self.safe) {
             (SubjectKind::Given, _) | (SubjectKind::Client, true) => true,
-            (SubjectKind::Client, false) | (SubjectKind::Entity, true) => pin.subject == self.own(),
+            (SubjectKind::Client, false) => pin.subject == self.own(),
+            (SubjectKind::Entity, true) => pin.subject == self.own() || !pin.of_entity,
             (SubjectKind::Entity, false) => false,
         };
         let held = self.pins.iter().filter(is_heard);
         let held = held.filter(|pin| pin.holds(self.now_ms, self.following));
         let held = held.filter(|pin| !(state.halted && pin.side == Side::Grpc));
-        held.copied().max_by_key(|pin| pin.until_ms)
+        let is_entity = self.subject.kind() == SubjectKind::Entity;
+        held.copied()
+            .max_by_key(|pin| (is_entity && pin.of_entity, pin.until_ms))
     }
 }
 
-/// Pins, and marks, of the subject and of another one.
-fn carried() -> impl Strategy<Value = Vec<(Side, u64, u64, bool)>> {
-    proptest::collection::vec((sides(), 1..9u64, 0..20u64, any::<bool>()), 0..4)
+/// Pins, and marks, of the subject and of another one, of clients and of entities.
+fn carried() -> impl Strategy<Value = Vec<(Side, u64, u64, bool, bool)>> {
+    let pin = (sides(), 1..9u64, 0..20u64, any::<bool>(), any::<bool>());
+    proptest::collection::vec(pin, 0..4)
 }
 
 fn kinds() -> impl Strategy<Value = SubjectKind> {
@@ -261,9 +266,11 @@ prop_compose! {
             shown.push(("header:x-country", country.as_str()));
         }
         let hash = |own| Algorithm::default().hash(SALT, if own { &subject } else { "another" });
-        let signed = |all: Vec<(Side, u64, u64, bool)>| -> Vec<Pin> {
+        let signed = |all: Vec<(Side, u64, u64, bool, bool)>| -> Vec<Pin> {
             let pins = all.into_iter();
-            let pin = |(side, since_ms, until_ms, own)| Pin { side, since_ms, until_ms, subject: hash(own) };
+            let pin = |(side, since_ms, until_ms, own, of_entity)| Pin {
+                side, since_ms, until_ms, subject: hash(own), of_entity
+            };
             pins.map(pin).collect()
         };
         let (pins, marks) = (signed(pins), signed(marks));

@@ -73,6 +73,7 @@ impl Terms {
             since_ms: request.now_ms,
             until_ms: u64::MAX,
             subject: own,
+            of_entity: request.subject.kind() == SubjectKind::Entity,
         };
         let forced = self.forced.line(
             decision,

@@ -57,6 +57,7 @@ fn a_pin_to_grpc_is_said_not_to_count_while_the_rollout_is_halted() {
         since_ms: 0,
         until_ms: 3,
         subject: hash("alice"),
+        of_entity: false,
     };
     let request = Request {
         pins: &[pin],
@@ -109,6 +110,7 @@ fn what_is_of_another_subject_is_said_not_to_be_heard() {
         since_ms: 0,
         until_ms: 3,
         subject: hash(subject),
+        of_entity: true,
     };
     let (both, own) = (
         [pin("screening 5"), pin("screening 7")],
@@ -119,9 +121,15 @@ fn what_is_of_another_subject_is_said_not_to_be_heard() {
     let another = "to legacy, and not heard: it is of another subject";
     let shared = "to legacy, and not heard: what others ask for too goes where theirs goes";
     let heard_too = "to legacy for 3 ms more";
+    let alice = [Pin {
+        of_entity: false,
+        ..pin("alice")
+    }];
     for (subject, safe, pins, want) in [
         (&screening, true, &both[..], vec![another, heard_too]),
         (&screening, false, &own[..], vec![shared]),
+        (&screening, true, &alice[..], vec![heard_too]),
+        (&screening, false, &alice[..], vec![another]),
         (&client, false, &own[..], vec![another]),
         (&client, true, &both[..], vec![heard_too, heard_too]),
     ] {
@@ -151,6 +159,7 @@ fn everything_that_led_to_a_decision_is_said() {
             since_ms: 1,
             until_ms: 3,
             subject: hash("alice"),
+            of_entity: false,
         }],
         now_ms: 5,
         ..Request::of(reading.subject.as_ref().unwrap())
@@ -244,6 +253,7 @@ fn whether_legacy_would_answer_for_grpc_is_said() {
         since_ms: 1,
         until_ms: 9,
         subject: hash("alice"),
+        of_entity: false,
     }];
     for (safe, pins, allowed, honours_request_ids, want) in [
         (true, &[][..], true, None, "legacy answers if gRPC fails"),
@@ -347,7 +357,7 @@ proptest! {
         let explanation = explain(&state, &request, None, None, &heard());
         let other = explanation.decision.side.other();
         let own = explanation.decision.subject;
-        let one = [Pin { side: other, since_ms: 1, until_ms: u64::MAX, subject: own }];
+        let one = [Pin { side: other, since_ms: 1, until_ms: u64::MAX, subject: own, of_entity: false }];
         for (topic, with) in [
             ("forced", Request { forced: Some(other), ..request }),
             ("pin", Request { pins: &one, ..request }),

@@ -151,7 +151,7 @@ impl Made {
         if let Some(it) = self.0.exchanges.last_mut() {
             it.answer.side = Some(Side::Legacy);
             it.answer.pin = Some(Pin {
-                text: "3.l".to_owned(),
+                text: "4.l".to_owned(),
                 side: Side::Legacy,
                 since_us: Some(at + 100),
                 until_us: at + 100 + 30 * SECOND,

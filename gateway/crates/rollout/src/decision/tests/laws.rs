@@ -58,15 +58,33 @@ proptest! {
     }
 
     #[test]
-    fn what_is_of_another_subject_moves_no_write_and_nothing_of_an_entity(state in states(), asked in asked()) {
+    fn what_is_of_another_subject_moves_no_write_and_of_an_entity_only_reads_by_a_client_s(state in states(), asked in asked()) {
         prop_assume!(asked.subject.kind() != SubjectKind::Given);
         let own = asked.own();
         let only_own = |all: &[Pin]| all.iter().copied().filter(|it| it.subject == own).collect::<Vec<_>>();
         let marks = Asked { marks: only_own(&asked.marks), ..asked.clone() };
         prop_assert_eq!(decide(&state, &asked.request()), decide(&state, &marks.request()));
-        if !asked.safe || asked.subject.kind() == SubjectKind::Entity {
-            let pins = Asked { pins: only_own(&asked.pins), ..asked.clone() };
+        let is_entity = asked.subject.kind() == SubjectKind::Entity;
+        if !asked.safe || is_entity {
+            let is_heard = |pin: &Pin| pin.subject == own || asked.safe && !pin.of_entity;
+            let pins = asked.pins.iter().copied().filter(is_heard).collect();
+            let pins = Asked { pins, ..asked.clone() };
             prop_assert_eq!(decide(&state, &asked.request()), decide(&state, &pins.request()));
+        }
+    }
+
+    #[test]
+    fn what_one_wrote_to_an_entity_is_read_where_it_went_whatever_one_did_after(
+        state in states(), asked in asked(), side in sides()
+    ) {
+        let pin = Pin { side, since_ms: 0, until_ms: asked.now_ms + 1, subject: asked.own(), of_entity: true };
+        let only_clients = asked.pins.iter().copied().filter(|pin| !pin.of_entity);
+        let pins = only_clients.chain([pin]).collect();
+        let subject = Subject::of(asked.subject.value(), SubjectKind::Entity);
+        let asked = Asked { safe: true, forced: None, subject, pins, ..asked };
+        let is_heard = state.enabled && !(state.halted && side == Side::Grpc);
+        if is_heard {
+            prop_assert_eq!(decide(&state, &asked.request()).side, side);
         }
     }
 
