@@ -51,7 +51,7 @@ pub struct Snapshot {
     pub settings: Vec<Setting>,
     /// Whether stage `grpc`, once entered, is never left.
     pub is_one_way: bool,
-    /// The highest percentage that the policy found good.
+    /// The last percentage that was found good by the policy, and left for a higher one.
     pub last_good: Percent,
     /// What somebody should know who thinks that it does what it was told, in words for people.
     pub warnings: Vec<String>,

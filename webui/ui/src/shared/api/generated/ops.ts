@@ -2659,7 +2659,7 @@ export interface components {
             readonly oneWay?: boolean;
             /**
              * Format: double
-             * @description The highest percentage that the policy found good.
+             * @description The last percentage that was found good by the policy, and left for a higher one.
              */
             readonly lastGoodPercent?: number;
             /**
