@@ -2,12 +2,12 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{fmt::MakeWriter, util::SubscriberInitExt as _};
 
 use super::{
     calls::on_side,
@@ -24,6 +24,9 @@ impl Lines {
     }
 
     pub(crate) fn collect_at(level: tracing::Level) -> (Lines, DefaultGuard) {
+        // Somebody always listens: what another test is first to log, while nobody does, could stay unheard of for good.
+        static LISTENS: Once = Once::new();
+        LISTENS.call_once(|| tracing_subscriber::registry().init());
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
             .json()
