@@ -49,7 +49,7 @@ impl Edge {
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
         let is_safe = caller.is_safe;
-        let wants_body = self.rollouts.wants_body(&split.rollout) && !body.is_end_stream();
+        let wants_body = !body.is_end_stream() && self.rollouts.wants_body(&split.rollout);
         let (sent, body) = match wants_body {
             true => {
                 let (came, body) = read(body, caller).await;

@@ -108,7 +108,9 @@ impl Ruling {
         let holds = |mark: &Pin| mark.holds(now_ms, None);
         let marks = marks.answered(asked.is_safe, |mark| is_given || is_own(mark), holds);
         let (version, stage, writes) = (current.version, state.stage, state.writes);
-        let (has_fallback, shares_writes) = (current.has_fallback, rollout.shares_writes(&current));
+        let has_fallback = current.has_fallback;
+        // Asked for only where something may fall back.
+        let shares_writes = has_fallback && rollout.shares_writes(&current);
         let honours_request_ids = current.honours_request_ids;
         drop(current);
         Self {

@@ -24,7 +24,7 @@ const SETTINGS: &[&str] = &[
     "max_connections=100",
     "shared_buffers=1GB",
     "max_wal_size=2GB",
-    "min_wal_size=2GB",
+    "min_wal_size=512MB",
 ];
 /// What durability rests on; the benchmark refuses to run without.
 const DURABLE: [&str; 3] = ["fsync", "synchronous_commit", "full_page_writes"];

@@ -43,11 +43,7 @@ pub(super) struct Measure<'a> {
 
 impl Measure<'_> {
     /// Every peer once. Who comes first changes from round to round.
-    pub(super) async fn round(
-        &self,
-        round: usize,
-        before: &[Before; 2],
-    ) -> anyhow::Result<Vec<Row>> {
+    pub(super) async fn round(&self, round: usize) -> anyhow::Result<Vec<Row>> {
         let mut rows = self.hot_rows().await?;
         for database in [Kind::Postgres, Kind::Sqlite] {
             for turn in 0..3 {
@@ -61,12 +57,20 @@ impl Measure<'_> {
                 });
             }
         }
+        Ok(rows)
+    }
+
+    /// Few and many bookings before, once each. Who comes first changes from round to round.
+    pub(super) async fn compare_bookings_before(
+        &self,
+        round: usize,
+        before: &[Before; 2],
+    ) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
         for turn in 0..2 {
             let which = (round + turn) % 2;
-            rows.push(
-                self.beside(&before[which], [Scenario::Few, Scenario::Many][which])
-                    .await?,
-            );
+            let scenario = [Scenario::Few, Scenario::Many][which];
+            rows.push(self.beside(&before[which], scenario).await?);
         }
         Ok(rows)
     }
