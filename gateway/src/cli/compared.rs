@@ -22,6 +22,7 @@ pub(super) fn differences(rollout: &str, found: &[RolloutDifference]) -> String 
         "KIND",
         "LEGACY",
         "GRPC",
+        "FIRST SEEN (UTC)",
         "LAST SEEN (UTC)",
         "REQUEST",
     ];
@@ -36,6 +37,7 @@ pub(super) fn differences(rollout: &str, found: &[RolloutDifference]) -> String 
                 clean(&it.kind),
                 clean(&it.legacy_example),
                 clean(&it.grpc_example),
+                it.first_seen_time.map(time).unwrap_or_default(),
                 it.last_seen_time.map(time).unwrap_or_default(),
                 clean(&it.request_id),
             ]

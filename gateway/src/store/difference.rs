@@ -63,21 +63,33 @@ impl From<&Difference> for Reached {
 }
 
 impl Store {
-    /// Adds to what was counted of a difference.
+    /// Adds to what was counted of a difference. Its example and when it was last seen are those of what was seen last, but
+    /// never of noise where there is a difference.
     ///
     /// # Errors
     /// If the store is away.
     pub async fn add_difference(&self, difference: &Difference) -> Result<(), StoreError> {
         let it = difference.clone();
-        let add = Statement::from_sql_and_values(
-            self.database.backend(),
-            "INSERT INTO rollout_differences \
+        let example = ["last_us", "owner", "other", "request_id"].map(|column| {
+            format!(
+                "{column} = CASE WHEN (excluded.count > 0 AND known.count = 0) \
+                 OR ((excluded.count > 0) = (known.count > 0) AND excluded.last_us >= known.last_us) \
+                 THEN excluded.{column} ELSE known.{column} END"
+            )
+        });
+        let sql = format!(
+            "INSERT INTO rollout_differences AS known \
              (rollout, route, path, kind, count, noise, first_us, last_us, owner, other, request_id) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
              ON CONFLICT (rollout, route, path, kind) DO UPDATE SET \
-             count = rollout_differences.count + excluded.count, \
-             noise = rollout_differences.noise + excluded.noise, last_us = excluded.last_us, \
-             owner = excluded.owner, other = excluded.other, request_id = excluded.request_id",
+             count = known.count + excluded.count, noise = known.noise + excluded.noise, \
+             first_us = CASE WHEN excluded.first_us < known.first_us \
+             THEN excluded.first_us ELSE known.first_us END, {}",
+            example.join(", ")
+        );
+        let add = Statement::from_sql_and_values(
+            self.database.backend(),
+            sql,
             [
                 it.rollout.into(),
                 it.route.into(),

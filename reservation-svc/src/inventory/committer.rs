@@ -26,8 +26,9 @@ use super::{
 
 /// Commands of one batch.
 const COMMANDS_MAX: usize = 1_000;
-/// Transactions that halving a batch may take: enough to find a few culprits, too few to drown in.
-const HALVES_MAX: usize = 100;
+/// How often a batch may be halved without anything going well: as long as something does, culprits are found one by one,
+/// however many there are; where nothing does, the cause lies elsewhere.
+const FRUITLESS_MAX: usize = 100;
 
 type Answer = Result<Outcome, Rejection>;
 
@@ -145,11 +146,12 @@ impl Committer {
     async fn carry_out(&self, turn: &mut InTurn, commands: &mut VecDeque<Waiting>) {
         // How many are tried together, the first of them next.
         let mut parts = vec![commands.len()];
-        let mut halves_left = HALVES_MAX;
+        let mut fruitless = 0;
         while let Some(size) = parts.pop() {
             let part: Vec<&Command> = commands.iter().take(size).map(|it| &it.command).collect();
             match self.try_all(turn, &part).await {
                 Went::Well(decided) => {
+                    fruitless = 0;
                     let fits = decided.results.len();
                     self.shared.tell(decided.sequence);
                     for (it, answer) in commands.drain(..fits).zip(decided.results) {
@@ -159,10 +161,10 @@ impl Committer {
                         return;
                     }
                 }
-                Went::Broken(error) if size > 1 && halves_left > 0 => {
+                Went::Broken(error) if size > 1 && fruitless < FRUITLESS_MAX => {
                     debug!(%error, size, "Halving a batch");
                     self.shared.metrics.bisected.inc();
-                    halves_left -= 1;
+                    fruitless += 1;
                     let half = size / 2;
                     parts.extend([size - half, half]);
                 }
@@ -279,6 +281,28 @@ mod tests {
             let session = rig.inventory.store().read().await.unwrap();
             let events = session.events_after(0, 1_000).await.unwrap();
             assert_eq!(i64::try_from(events.len()).unwrap(), last, "no gap");
+        }
+    }
+
+    #[tokio::test]
+    async fn however_many_break_a_batch_nobody_else_is_refused() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            rig.add_rooms("garden-double", 8).await;
+            let index = "CREATE UNIQUE INDEX phones ON booking_contacts (phone)";
+            testing::run(&rig.database.url, index).await;
+            // Who comes first has it; every sixteenth is somebody else.
+            let is_sound = |nth: usize| nth.is_multiple_of(16);
+            let phone = |nth: usize| match is_sound(nth) {
+                true => nth.to_string(),
+                false => "0".to_owned(),
+            };
+            let commands = (0..256).map(|nth| by_phone(&phone(nth))).collect();
+            let results = rig.inventory.submit_many(commands).await;
+            for (nth, result) in results.iter().enumerate() {
+                assert_eq!(result.is_ok(), is_sound(nth), "{nth}: {result:?}");
+            }
+            assert!(rig.inventory.shared.metrics.bisected.get() > 200);
         }
     }
 

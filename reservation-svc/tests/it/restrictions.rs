@@ -67,6 +67,60 @@ async fn a_stay_that_breaks_a_restriction_is_refused_and_a_move_to_it_too() {
     }
 }
 
+/// Every restriction, first as it is broken by a stay of two nights that begins in eleven days, then as it is not.
+fn each_restriction() -> Vec<(&'static str, v1::Restrictions, v1::Restrictions)> {
+    type Set = fn(&mut v1::Restrictions, i32);
+    let each: [(&str, Set, [i32; 2]); 8] = [
+        ("MIN_STAY", |it, n| it.min_nights = n, [3, 2]),
+        ("MAX_STAY", |it, n| it.max_nights = n, [1, 2]),
+        (
+            "CLOSED_TO_ARRIVAL",
+            |it, n| it.closed_to_arrival = n > 0,
+            [1, 0],
+        ),
+        (
+            "CLOSED_TO_DEPARTURE",
+            |it, n| it.closed_to_departure = n > 0,
+            [1, 0],
+        ),
+        ("STOP_SELL", |it, n| it.stop_sell = n > 0, [1, 0]),
+        ("CUT_OFF", |it, n| it.cut_off_hours = Some(n), [500, 24]),
+        ("ADVANCE_WINDOW", |it, n| it.min_advance_days = n, [12, 11]),
+        ("ADVANCE_WINDOW", |it, n| it.max_advance_days = n, [10, 11]),
+    ];
+    let each = each.into_iter().map(|(reason, set, [broken, kept])| {
+        let with = |value| {
+            let mut restrictions = v1::Restrictions::default();
+            set(&mut restrictions, value);
+            restrictions
+        };
+        (reason, with(broken), with(kept))
+    });
+    each.collect()
+}
+
+#[tokio::test]
+async fn every_restriction_that_is_set_is_obeyed() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let stay = || suites("2026-12-01", "2026-12-03", 1);
+        for (wanted, broken, kept) in each_restriction() {
+            // The day of leaving, too.
+            restrict(&service, "2026-12-01", "2026-12-04", broken).await;
+            let refused = service.hold(ALICE, stay()).await.unwrap_err();
+            let refused = (refused.code(), reason(&refused));
+            assert_eq!(refused, (Code::FailedPrecondition, wanted.to_owned()));
+            restrict(&service, "2026-12-01", "2026-12-04", kept).await;
+            let held = service.hold(ALICE, stay()).await.expect(wanted);
+            let release = v1::ReleaseBookingRequest {
+                name: held.booking.unwrap().name,
+                ..Default::default()
+            };
+            service.operators().release_booking(release).await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_operator_ends_any_booking_once() {
     for database in TestDatabase::each() {
