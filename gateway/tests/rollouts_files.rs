@@ -2,6 +2,8 @@
 //! operator.
 
 use std::{
+    fs,
+    os::unix::fs::symlink,
     path::Path,
     time::{Duration, Instant},
 };
@@ -26,21 +28,21 @@ async fn a_file_is_in_force_within_a_second_and_beaten_by_variable_and_operator(
     for database in TestDatabase::each() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("MOVIES_MIGRATION_PERCENT");
-        std::fs::write(&file, "20\n").unwrap();
+        fs::write(&file, "20\n").unwrap();
         let replica = Replica::start_with(&database.url, mounted(&file)).await;
         assert_eq!(replica.in_force(), "20 files v0");
-        std::fs::write(&file, "30").unwrap();
+        fs::write(&file, "30").unwrap();
         replica.until_in_force("30 files v1").await;
-        std::fs::remove_file(&file).unwrap();
+        fs::remove_file(&file).unwrap();
         replica.until_in_force("10 file v2").await;
-        std::fs::write(&file, "40").unwrap();
+        fs::write(&file, "40").unwrap();
         replica.until_in_force("40 files v3").await;
 
         let set = replica
             .rollouts
             .set_percent("movies", percent("5"), operator(""));
         set.await.unwrap();
-        std::fs::write(&file, "50").unwrap();
+        fs::write(&file, "50").unwrap();
         replica.until_in_force("5 operator v5").await;
         let unset = replica.rollouts.unset_percent("movies", operator(""));
         unset.await.unwrap();
@@ -66,22 +68,45 @@ async fn a_file_is_in_force_within_a_second_and_beaten_by_variable_and_operator(
     }
 }
 
+/// Writes the key anew the way a kubelet does: a folder of its own, and a link to it that is replaced in one step.
+fn mount(folder: &Path, revision: &str, says: &str) {
+    fs::create_dir(folder.join(revision)).unwrap();
+    fs::write(folder.join(revision).join("MOVIES_MIGRATION_PERCENT"), says).unwrap();
+    symlink(revision, folder.join("..data_tmp")).unwrap();
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+}
+
+#[tokio::test]
+async fn a_mounted_key_is_followed_from_revision_to_revision() {
+    let database = TestDatabase::sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("MOVIES_MIGRATION_PERCENT");
+    symlink("..data/MOVIES_MIGRATION_PERCENT", &key).unwrap();
+    mount(folder.path(), "..1", "20");
+    let replica = Replica::start_with(&database.url, mounted(&key)).await;
+    assert_eq!(replica.in_force(), "20 files v0");
+    mount(folder.path(), "..2", "30\n");
+    fs::remove_dir_all(folder.path().join("..1")).unwrap();
+    replica.until_in_force("30 files v1").await;
+    replica.stop().await;
+}
+
 #[tokio::test]
 async fn what_is_no_percentage_is_refused_and_the_old_stays() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("percent");
-    std::fs::write(&file, "20").unwrap();
+    fs::write(&file, "20").unwrap();
     let log = Log::capture();
     let database = TestDatabase::sqlite();
     let replica = Replica::start_with(&database.url, mounted(&file)).await;
-    std::fs::write(&file, "twenty").unwrap();
+    fs::write(&file, "twenty").unwrap();
     let refused = r#"gateway_rollout_percent_refused_total{rollout="movies"} 1"#;
     let metrics = || replica.process.metrics().encode().unwrap();
     eventually(SOON, || metrics().contains(refused)).await;
     assert_eq!(replica.in_force(), "20 files v0");
     let text = log.text();
     assert!(text.contains("`twenty` is not a percentage"), "{text}");
-    std::fs::write(&file, "25").unwrap();
+    fs::write(&file, "25").unwrap();
     eventually(SOON, || replica.in_force() == "25 files v1").await;
     assert!(metrics().contains(refused), "one line and one count");
     replica.stop().await;
@@ -95,12 +120,12 @@ async fn a_folder_that_reaches_replicas_one_by_one_counts_for_all_at_once() {
     };
     let folder = tempfile::tempdir().unwrap();
     let (one_file, other_file) = (folder.path().join("one"), folder.path().join("other"));
-    std::fs::write(&one_file, "20").unwrap();
-    std::fs::write(&other_file, "20").unwrap();
+    fs::write(&one_file, "20").unwrap();
+    fs::write(&other_file, "20").unwrap();
     let one = Replica::start_with(&database.url, mounted(&one_file)).await;
     let other = Replica::start_with(&database.url, mounted(&other_file)).await;
     // The two files have different names, so the second start told the store of its own.
-    std::fs::write(&one_file, "30").unwrap();
+    fs::write(&one_file, "30").unwrap();
     eventually(SOON, || {
         one.movies().percent == percent("30") && other.movies().percent == percent("30")
     })
@@ -112,7 +137,7 @@ async fn a_folder_that_reaches_replicas_one_by_one_counts_for_all_at_once() {
         assert_eq!(both, [percent("30"), percent("30")]);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    std::fs::write(&other_file, "30").unwrap();
+    fs::write(&other_file, "30").unwrap();
     eventually(SOON, || one.in_force() == other.in_force()).await;
     assert_eq!(one.movies().percent, percent("30"));
     one.stop().await;
@@ -172,16 +197,16 @@ async fn no_replica_goes_by_a_changed_file_before_the_others() {
     };
     let folder = tempfile::tempdir().unwrap();
     let (file, elsewhere) = (folder.path().join("one"), folder.path().join("other"));
-    std::fs::write(&file, "20").unwrap();
+    fs::write(&file, "20").unwrap();
     let one = Replica::start_with(&database.url, mounted(&file)).await;
     // Its folder is mounted anew much later.
     let other = Replica::start_with(&database.url, mounted(&elsewhere)).await;
-    std::fs::write(&elsewhere, "20").unwrap();
+    fs::write(&elsewhere, "20").unwrap();
     eventually(SOON, || {
         one.in_force() == "20 files v2" && one.movies() == other.movies()
     })
     .await;
-    std::fs::write(&file, "30").unwrap();
+    fs::write(&file, "30").unwrap();
     at_one_moment(&one, &other, "30").await;
     other.stop().await;
 

@@ -5,9 +5,12 @@ use std::time::Duration;
 use banyan_gateway::rollouts::{ChangeError, Definition, Rollouts};
 use banyan_mesh::{process::Process, testing::Postgres};
 use banyan_rollout::Side;
+use serde_json::Value;
 
-use crate::rollouts_support::{
-    Log, Replica, eventually, movies, operator, percent, steering, user,
+use crate::{
+    admin_service::serve,
+    rollouts_cli::run,
+    rollouts_support::{Log, Replica, SOON, eventually, movies, operator, percent, steering, user},
 };
 
 fn postgres() -> Option<Postgres> {
@@ -55,6 +58,37 @@ async fn traffic_goes_on_by_the_last_known_state_and_changes_are_refused() {
     assert_eq!(replica.in_force(), "100 operator v1");
     set("0").await.unwrap();
     assert_eq!(on_grpc(&replica.rollouts), 0);
+    replica.stop().await;
+}
+
+/// Whether everybody who asks is told that this is only what was last known.
+async fn said_to_be_stale(replica: &Replica, url: &str) -> Vec<bool> {
+    let mut said = Vec::new();
+    for command in ["list", "show movies", "explain movies --subject alice"] {
+        let text = run(url, command).await.unwrap();
+        said.push(text.contains("cannot read its store"));
+        let json = run(url, &format!("{command} --json")).await.unwrap();
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let of = json.pointer("/rollouts/0").unwrap_or(&json);
+        said.push(of["stale"] == true);
+    }
+    let metrics = replica.process.metrics().encode().unwrap();
+    said.push(metrics.contains("gateway_rollout_stale 1\n"));
+    said
+}
+
+#[tokio::test]
+async fn who_asks_is_told_that_the_store_cannot_be_read() {
+    let Some(mut postgres) = postgres() else {
+        return;
+    };
+    let replica = Replica::start(&postgres.fresh_database()).await;
+    let url = format!("http://{}", serve(replica.rollouts.clone()).await);
+    eventually(SOON, || store_up(&replica.process)).await;
+    assert_eq!(said_to_be_stale(&replica, &url).await, [false; 7]);
+    postgres.kill();
+    eventually(SOON, || !store_up(&replica.process)).await;
+    assert_eq!(said_to_be_stale(&replica, &url).await, [true; 7]);
     replica.stop().await;
 }
 

@@ -10,7 +10,7 @@ use banyan_mesh::testing::TestDatabase;
 use banyan_rollout::{Policy, Side};
 use http::StatusCode;
 
-use crate::rollouts_support::{Log, Replica, movies, operator, percent, user};
+use crate::rollouts_support::{Log, Replica, SOON, eventually, movies, operator, percent, user};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -33,8 +33,16 @@ fn quick() -> Vec<Definition> {
 
 /// A thousand users ask once; gRPC fails for some of them.
 fn traffic(replica: &Replica, grpc_fails: bool) {
+    traffic_of(replica, &[Side::Legacy, Side::Grpc], grpc_fails);
+}
+
+/// Only those of the thousand whose side is one of these.
+fn traffic_of(replica: &Replica, sides: &[Side], grpc_fails: bool) {
     for id in 0..1_000 {
         let ruling = replica.rollouts.decide("movies", &user(id)).unwrap();
+        if !sides.contains(&ruling.side) {
+            continue;
+        }
         let failed = grpc_fails && ruling.side == Side::Grpc && id % 4 == 0;
         ruling.record(match failed {
             true => StatusCode::BAD_GATEWAY,
@@ -74,6 +82,37 @@ async fn a_bad_release_is_rolled_back_with_its_evidence_by_whoever_is_left() {
     assert_eq!(log[0].actor, "policy");
     assert!(log[0].evidence.contains("\"worse\""), "{}", log[0].evidence);
     replicas.stop().await;
+}
+
+#[tokio::test]
+async fn what_each_replica_saw_counts_together() {
+    let mut databases = TestDatabase::each().into_iter();
+    let Some(database) = databases.find(|database| database.url.starts_with("postgres")) else {
+        return;
+    };
+    let one = Replica::start_with(&database.url, quick()).await;
+    let other = Replica::start_with(&database.url, quick()).await;
+    let half = one
+        .rollouts
+        .set_percent("movies", percent("50"), operator("half"));
+    half.await.unwrap();
+    // By what one of them sees alone, nothing can be compared.
+    let begun = Instant::now();
+    while one.movies().percent == percent("50") {
+        traffic_of(&one, &[Side::Legacy], true);
+        traffic_of(&other, &[Side::Grpc], true);
+        assert!(begun.elapsed() < PATIENCE, "{:?}", one.movies());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    eventually(SOON, || other.movies().percent == percent("0")).await;
+    let log = one.rollouts.changes("movies", None, 2).await.unwrap();
+    assert_eq!(
+        [log[0].action, log[1].action],
+        [Action::RollBack, Action::Set],
+        "once"
+    );
+    one.stop().await;
+    other.stop().await;
 }
 
 #[tokio::test]

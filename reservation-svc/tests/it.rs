@@ -15,6 +15,7 @@ mod it {
     mod bad_input;
     mod batch_hold;
     mod best_seats;
+    mod blocks;
     mod bookings;
     mod cancellation;
     mod cinema_rules;

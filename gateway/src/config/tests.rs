@@ -49,6 +49,7 @@ fn the_environment_of_existing_deployments_works() {
         ("EVENTS_SERVICE_URL", "http://events:50052"),
         ("GRADUAL_MIGRATION", "false"),
         ("MOVIES_MIGRATION_PERCENT", "25"),
+        ("ROLLOUTS_FOLDER", "/etc/banyan/rollouts"),
         ("OPS_LISTEN", ""),
         ("OPS_ALLOWED_HOSTS", "ops.example, gateway-ops"),
     ])
@@ -58,6 +59,8 @@ fn the_environment_of_existing_deployments_works() {
     assert_eq!(config.upstreams["movies"].url(), "http://movies:50051");
     assert_eq!(config.upstreams["events"].url(), "http://events:50052");
     assert_eq!(config.ops.allowed_hosts, ["ops.example", "gateway-ops"]);
+    let folder = config.rollouts_folder.as_deref();
+    assert_eq!(folder, Some(Path::new("/etc/banyan/rollouts")));
     assert!(!config.rollouts["movies"].enabled);
     assert_eq!(
         config.rollouts["movies"].environment_percent,

@@ -89,6 +89,29 @@ async fn a_changed_setting_is_in_force_and_in_the_log_without_a_restart() {
 }
 
 #[tokio::test]
+async fn a_file_of_the_mounted_folder_is_in_force_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("ITEMS_MIGRATION_PERCENT");
+    fs::write(&key, "20").unwrap();
+    let world = World::with(|config| {
+        config.rollouts_folder = Some(folder.path().to_owned());
+        let rollout = config.rollouts.get_mut("items").unwrap();
+        rollout.percent_env = Some("ITEMS_MIGRATION_PERCENT".to_owned());
+    })
+    .await;
+    let in_force = async || {
+        let now = items(&world).await;
+        (now["source"].clone(), now["percent"].clone())
+    };
+    assert_eq!(in_force().await, (json!("SOURCE_FILES"), json!(20)));
+    fs::write(&key, "30").unwrap();
+    until("the change is in force", async || {
+        in_force().await == (json!("SOURCE_FILES"), json!(30))
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_operators_decided_and_how_subjects_are_dealt_outlive_a_changed_file() {
     let world = World::start().await;
     done(&world, "set items 30").await;

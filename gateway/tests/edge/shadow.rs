@@ -214,3 +214,39 @@ async fn a_slow_or_dead_other_side_costs_the_client_nothing() {
     };
     until("the limit is met", crowded).await;
 }
+
+#[tokio::test]
+async fn few_are_asked_at_once_and_who_does_not_answer_is_given_up() {
+    let old = Old {
+        delay: Duration::from_secs(60),
+        ..Old::saying(json!({"name": "found", "price": 7}))
+    };
+    let url = old.serve().await;
+    let world = World::with(|config: &mut Config| {
+        config.set_upstream("old", url).unwrap();
+        // Longer than a comparison may take.
+        config
+            .upstreams
+            .get_mut("old")
+            .unwrap()
+            .first_byte_timeout_ms = 60_000;
+        let rollout = config.rollouts.get_mut("items").unwrap();
+        rollout.percent = Some(Percent::HUNDRED);
+        rollout.shadow.percent = Some(Percent::HUNDRED);
+    })
+    .await;
+    let begun = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(answer(world.get("/api/items?id=7")).await.0, 200);
+    }
+    let asked = || old.calls.load(Ordering::SeqCst);
+    until("eight are asked", || async { asked() == 8 }).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(asked(), 8, "no more at once");
+    let line = "gateway_shadow_requests_total{rollout=\"items\",result=\"failed\"} 20";
+    while !world.metrics().await.contains(line) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", asked());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(begun.elapsed() >= Duration::from_secs(10));
+}

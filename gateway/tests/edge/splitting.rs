@@ -1,5 +1,6 @@
 //! Routes that a rollout moves.
 
+use banyan_rollout::{Subjects, bucket};
 use reqwest::RequestBuilder;
 use serde_json::json;
 
@@ -47,6 +48,33 @@ async fn a_client_that_brings_nothing_is_given_a_cookie_and_stays() {
             (first.clone(), None)
         );
     }
+}
+
+#[tokio::test]
+async fn who_brings_nothing_stays_by_its_address_where_the_settings_say_so() {
+    let world = World::with(|config| {
+        config.listener.trust_forwarded = true;
+        let rollout = config.rollouts.get_mut("items").unwrap();
+        let sources = ["header:x-user-id", "client:address"];
+        let sources = sources.map(|source| source.parse().unwrap());
+        rollout.subjects = Subjects::new(sources.to_vec()).unwrap();
+    })
+    .await;
+    for n in 1..=20 {
+        let address = format!("192.0.2.{n}");
+        let want = match bucket("items", &address).index() < 5_000 {
+            true => "grpc",
+            false => "legacy",
+        };
+        let request = world.get("/api/items").header("x-forwarded-for", &address);
+        assert_eq!(side(request).await, (want.to_owned(), None), "{address}");
+    }
+    let user = on_side("legacy");
+    let request = world
+        .get("/api/items")
+        .header("x-forwarded-for", "192.0.2.1")
+        .header("x-user-id", &user);
+    assert_eq!(side(request).await.0, "legacy", "the first source counts");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tonic::Status;
 use super::status;
 use crate::domain::{
     cell::Slot,
-    claim::parse_date,
+    claim::{NIGHTS_MAX, Nights, parse_date},
     money::Currency,
     violation::{Fault, Violation},
 };
@@ -82,8 +82,16 @@ impl Fields {
         } else if days > days_max {
             let description = format!("must be at most {days_max} days after from_date");
             self.wrong("to_date", Fault::Range, description);
+        } else {
+            return Some((from, to));
         }
-        Some((from, to))
+        None
+    }
+
+    /// As [`Fields::dates`]: the nights of a stay.
+    pub(super) fn nights(&mut self, from: &str, to: &str) -> Option<Nights> {
+        let (from, to) = self.dates_within(from, to, NIGHTS_MAX)?;
+        Nights::new(from, to).ok()
     }
 
     /// A text without control characters, of at most so many characters.

@@ -18,12 +18,12 @@ use super::{
 };
 use crate::{
     domain::{
-        claim::{Claim, Nights, Stay},
+        claim::{Claim, Stay},
         name::{NameError, RoomId},
         request::{Principal, RequestKey},
         violation::{Fault, Violation},
     },
-    inventory::{Action, Command, Inventory, Lodge, OutOfOrder, Outcome},
+    inventory::{Action, Command, Inventory, Lodge, OutOfOrder, Outcome, Rejection},
 };
 
 const ROOM: &str = "reservation.banyan/Room";
@@ -82,7 +82,7 @@ impl FrontDesk {
             deadline: deadline(metadata),
             action,
         };
-        Ok(self.inventory.submit(command).await?)
+        Ok(self.inventory.submit(command).await.map_err(as_asked)?)
     }
 }
 
@@ -203,9 +203,8 @@ impl FrontDeskService for FrontDesk {
             &mut fields,
             request_key("TakeOutOfOrder", &it.request_id, it),
         );
-        let dates = fields.dates_within(&it.from_date, &it.to_date, plan::NIGHTS_MAX);
-        let (from, to) = fields.end_with(dates)?;
-        let nights = Nights::new(from, to).map_err(|it| status::invalid(vec![it]))?;
+        let nights = fields.nights(&it.from_date, &it.to_date);
+        let nights = fields.end_with(nights)?;
         let session = self.inventory.store().read().await?;
         let room_type = session.room_type_of(&room).await?;
         let unknown = || status::not_found(ROOM, vec![it.room.clone()]);
@@ -231,8 +230,38 @@ impl FrontDeskService for FrontDesk {
         &self,
         request: Request<v1::CreateBlockRequest>,
     ) -> Result<Response<v1::CreateBlockResponse>, Status> {
-        block::create(&self.inventory, request).await
+        let it = request.get_ref();
+        let key = request_key("CreateBlock", &it.request_id, it).map_err(status::invalid)?;
+        let action = block::action(it, self.inventory.now())?;
+        let outcome = self.submit(request.metadata(), key, action).await?;
+        Ok(Response::new(v1::CreateBlockResponse {
+            position: position(&outcome),
+            booking: Some(outcome.booking),
+        }))
     }
+}
+
+/// Mistakes under the names that they have in the requests of this service.
+fn as_asked(rejection: Rejection) -> Rejection {
+    match rejection {
+        Rejection::Invalid {
+            violations,
+            position,
+        } => Rejection::Invalid {
+            violations: violations.into_iter().map(renamed).collect(),
+            position,
+        },
+        other => other,
+    }
+}
+
+fn renamed(it: Violation) -> Violation {
+    let field = match it.field.rsplit('.').next() {
+        Some("check_in_date") => "from_date".to_owned(),
+        Some("check_out_date") => "to_date".to_owned(),
+        _ => it.field,
+    };
+    Violation { field, ..it }
 }
 
 /// What was read, or nothing if it is wrong, which the fields then know.

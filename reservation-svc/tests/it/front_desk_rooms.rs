@@ -293,8 +293,15 @@ async fn what_is_wrong_at_the_front_desk_is_said() {
         let service = Service::start(database).await;
         let unknown = out_of_order(&service, "999", "2026-12-01", "2026-12-02").await;
         assert_eq!(unknown.unwrap_err().code(), Code::NotFound);
-        let past = out_of_order(&service, "301", "2026-11-19", "2026-11-21").await;
-        assert_eq!(past.unwrap_err().code(), Code::InvalidArgument);
+        for (from, to, field) in [
+            ("2026-11-19", "2026-11-21", "from_date"),
+            ("2026-12-02", "2026-12-02", "to_date"),
+            ("2026-12-01", "2027-12-02", "to_date"),
+        ] {
+            let wrong = out_of_order(&service, "301", from, to).await;
+            let want = [(field.to_owned(), "RANGE".to_owned())];
+            assert_eq!(fields(&wrong.unwrap_err()), want, "{from} to {to}");
+        }
         let request = v1::TakeOutOfOrderRequest {
             room: suite("301"),
             from_date: "tomorrow".into(),

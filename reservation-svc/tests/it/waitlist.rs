@@ -1,8 +1,11 @@
 //! What becomes free goes along the line before anybody new gets it.
 
+use std::time::Duration;
+
 use banyan_mesh::testing::TestDatabase;
 use banyan_proto::reservation::v1::{self, waitlist_entry::State};
 use jiff::SignedDuration;
+use sea_orm::{ConnectionTrait as _, Statement};
 use tonic::{Code, Status};
 
 use super::support::{ALICE, BOB, SUITE, Service, by, fact, fields, reason, stay, suites};
@@ -224,6 +227,77 @@ async fn nobody_waits_for_what_is_free_or_past_or_unknown() {
         assert_eq!(state(&service, BOB, &waiting).await, State::Over);
         let over = leave(&service, BOB, &waiting).await.unwrap_err();
         assert_eq!(reason(&over), "ENTRY_STATE");
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_night_or_a_screening_that_is_past() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let yesterday = rooms("2026-11-19", "2026-11-20", 1);
+        let past = join(&service, BOB, yesterday).await.unwrap_err();
+        let found = fields(&past);
+        assert_eq!(
+            found,
+            [("stay.check_in_date".into(), "RANGE".into())],
+            "{past}"
+        );
+        let screening = service.screening().await;
+        service.clock.advance(SignedDuration::from_hours(24 * 30));
+        let begun = join(&service, BOB, together(&screening.name, 2)).await;
+        assert_eq!(reason(&begun.unwrap_err()), "SCREENING_STARTED");
+    }
+}
+
+/// Whom the list itself would reach.
+async fn kept_by_the_list(service: &Service) -> Vec<Option<String>> {
+    let sql = service.sql().await;
+    let backend = sql.get_database_backend();
+    let statement = "SELECT email FROM waitlist_entries ORDER BY created_sequence, id";
+    let rows = sql.query_all_raw(Statement::from_string(backend, statement));
+    let rows = rows.await.unwrap();
+    rows.iter()
+        .map(|row| row.try_get("", "email").unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_list_knows_whom_to_reach_only_while_it_must() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        let [first, _] = sell_out(&service).await;
+        let with_contact = |email: &str| v1::JoinWaitlistRequest {
+            contact: Some(v1::Contact {
+                email: email.into(),
+                ..Default::default()
+            }),
+            ..rooms("2026-12-01", "2026-12-02", 1)
+        };
+        let mut names = Vec::new();
+        for guest in [BOB, CAROL, DAVE] {
+            let request = with_contact(&format!("{}@example.com", &guest[..4]));
+            names.push(join(&service, guest, request).await.unwrap().name);
+        }
+        let kept = kept_by_the_list(&service).await;
+        assert!(kept.iter().all(Option::is_some), "{kept:?}");
+
+        service.cancel(ALICE, &first).await.unwrap();
+        let offered = entry(&service, BOB, &names[0]).await.unwrap();
+        let offer = service.get(BOB, &offered.offer).await.unwrap();
+        assert_eq!(offer.contact.unwrap().email, "bob-@example.com");
+        leave(&service, CAROL, &names[1]).await.unwrap();
+        let kept = kept_by_the_list(&service).await;
+        assert_eq!(kept, [None, None, Some("dave@example.com".to_owned())]);
+
+        // Whom nothing was offered until the night was past.
+        service.clock.advance(SignedDuration::from_hours(24 * 30));
+        let begun = std::time::Instant::now();
+        while kept_by_the_list(&service).await != [None, None, None] {
+            assert!(begun.elapsed() < Duration::from_secs(30));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let events = service.events(None).await;
+        assert!(!format!("{events:?}").contains("example.com"));
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 
 const ROOM_TYPE: &str = "reservation.banyan/RoomType";
 /// Most nights to show.
-pub(super) const NIGHTS_MAX: i64 = 366;
+const NIGHTS_MAX: i64 = 366;
 
 /// Reads the plan of a room type.
 pub(super) async fn read(
