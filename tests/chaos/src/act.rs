@@ -1,8 +1,9 @@
-//! One act of a scenario: a load on a stage, one fault after the other, and in the end the judgement over all that was
-//! seen.
+//! One act of a scenario: a load on a stage, one fault after the other, each judged by what was seen until then, and in
+//! the end the judgement over all.
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::Path,
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use crate::{
     fault::Fault,
     final_state,
     follower::Follower,
-    judge::{self, Judgement},
+    judge::{self, Judgement, Moment},
     load::{Load, Settings, Stock, Tally},
     plan::Form,
     progress::Progress,
@@ -34,6 +35,8 @@ const RETURN_LIMIT: Duration = Duration::from_secs(45);
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) kills: u64,
+    /// How often the history so far was judged, and held.
+    pub(crate) judged: u64,
     pub(crate) events: u64,
     pub(crate) longest_outage: Duration,
     /// Answers, and things that happened, by what they were.
@@ -52,7 +55,7 @@ pub(crate) async fn play(
     progress: &Progress,
 ) -> anyhow::Result<Outcome> {
     let stock = Stock::find(stage.channel(0)?).await?;
-    let path = folder.join("history.jsonl");
+    let path = folder.join(judge::HISTORY);
     let recorder = Recorder::to_file(&path).context("cannot write the history")?;
     recorder.line(Line::Start {
         sequence: stock.sequence,
@@ -89,6 +92,12 @@ pub(crate) async fn play(
             back.as_secs_f64(),
             follower.count()
         ));
+        let so_far = load.hold_back(moment(&stage, &recorder, &path)).await?;
+        let own = folder.to_owned();
+        let judged = tokio::task::spawn_blocking(move || judge::judge_so_far(&own, so_far));
+        let held = judged.await.context("the checker was aborted")?;
+        held.with_context(|| format!("after fault {number} of {}: {fault}", faults.len()))?;
+        outcome.judged += 1;
         outcome.kills += fault.kills(stage.replicas.len());
         let (times, longest) = outcome.returns.entry(fault.to_string()).or_default();
         *times += 1;
@@ -108,7 +117,20 @@ pub(crate) async fn play(
     outcome.tally = load.pulse.tally();
     drop(stage);
     outcome.judgement = judge::judge(folder, &outcome.tally)?;
+    outcome.judged += 1;
     Ok(outcome)
+}
+
+/// What was recorded and what the database holds, while nothing is under way.
+async fn moment(stage: &Stage, recorder: &Recorder, path: &Path) -> anyhow::Result<Moment> {
+    recorder.finish().context("cannot write the history")?;
+    let bytes = fs::metadata(path).context("cannot read the history")?.len();
+    let held = Recorder::in_memory();
+    let sql = stage.database.connect().await?;
+    final_state::record(&sql, &held).await?;
+    sql.close().await.context("cannot close a connection")?;
+    let held = held.finish()?;
+    Ok(Moment { bytes, held })
 }
 
 /// Lets a fault happen; how long after it was over the system was back.

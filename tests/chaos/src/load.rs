@@ -17,7 +17,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use banyan_history::record::{Line, Recorder};
 use banyan_proto::reservation::v1::booking_service_client::BookingServiceClient;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{RwLock, watch},
+    task::JoinSet,
+};
 use tonic::transport::Channel;
 
 use crate::chance::Chance;
@@ -69,6 +72,7 @@ impl Load {
             recorder,
             stock,
             pulse: Pulse::new(replicas),
+            gate: RwLock::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let mut clients = JoinSet::new();
@@ -108,6 +112,15 @@ impl Load {
             ended.context("a client was aborted")??;
         }
         Ok(())
+    }
+
+    /// Holds all clients back meanwhile: nothing that they have asked is under way.
+    pub(crate) async fn hold_back<T>(&self, meanwhile: impl Future<Output = T>) -> T {
+        let still = self.shared.gate.write().await;
+        let done = meanwhile.await;
+        self.shared.pulse.goes_on();
+        drop(still);
+        done
     }
 
     /// Lets the clients finish what they are at.

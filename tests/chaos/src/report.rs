@@ -16,6 +16,7 @@ const BLOCK: &str = "chaos-reservation";
 #[derive(Debug, Default)]
 pub struct Report {
     kills: u64,
+    judged: u64,
     acknowledged_lost: u64,
     oversold_cells: u64,
     calls: u64,
@@ -31,6 +32,7 @@ impl Report {
     /// Adds an act.
     pub(crate) fn add(&mut self, outcome: Outcome) {
         self.kills += outcome.kills;
+        self.judged += outcome.judged;
         self.acknowledged_lost += outcome.judgement.acknowledged_lost;
         self.oversold_cells += outcome.judgement.oversold_cells;
         self.calls += outcome.judgement.calls;
@@ -73,6 +75,7 @@ impl Report {
                 milliseconds(self.slowest_return()),
                 "ms",
             ),
+            ("histories_judged", self.judged, "histories"),
             ("kills", self.kills, "kills"),
             ("acknowledged_lost", self.acknowledged_lost, "bookings"),
             ("oversold_cells", self.oversold_cells, "cells"),

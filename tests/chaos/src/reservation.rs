@@ -2,7 +2,7 @@
 //! starved.
 //!
 //! Three acts: two replicas on PostgreSQL; the same on a small disk that fills up; one replica on SQLite. Each has its
-//! own database and its own history, and each history is judged as a whole.
+//! own database and its own history, which is judged after each fault, and as a whole in the end.
 
 use std::path::{Path, PathBuf};
 
@@ -21,9 +21,6 @@ use crate::{
     settings::Settings,
     stage::Stage,
 };
-
-/// Violations that the error of a run tells; the report in its folder has all.
-const VIOLATIONS_SHOWN: usize = 10;
 
 /// Runs the scenario. Its folder is removed after a clean run, and named in the error of one that was not.
 ///
@@ -130,7 +127,7 @@ fn add(report: &mut Report, outcome: Outcome, progress: &Progress) -> anyhow::Re
         outcome.events,
         violations.len()
     ));
-    let shown = &violations[..violations.len().min(VIOLATIONS_SHOWN)];
+    let shown = &violations[..violations.len().min(judge::VIOLATIONS_SHOWN)];
     ensure!(
         violations.is_empty(),
         "the history does not hold:\n{}",

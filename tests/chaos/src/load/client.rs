@@ -7,7 +7,7 @@ use std::{
 
 use banyan_history::record::{Answer, Granted, Recorder};
 use banyan_proto::reservation::v1::{self, booking_service_client::BookingServiceClient};
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) stock: Stock,
     pub(crate) pulse: Pulse,
+    /// Whoever asks something passes it; closed, it holds everybody back.
+    pub(super) gate: RwLock<()>,
 }
 
 /// One guest.
@@ -259,6 +261,7 @@ struct Line {
 impl Line {
     /// Sends, writes down, counts.
     async fn send(&mut self, ask: &Ask) -> Answer {
+        let _passed = self.shared.gate.read().await;
         let sent = Instant::now();
         let open = self
             .shared
@@ -275,6 +278,7 @@ impl Line {
 
     /// As [`send`](Self::send), for several holds in one call.
     async fn send_all(&mut self, asks: &[Ask]) -> Vec<Answer> {
+        let _passed = self.shared.gate.read().await;
         let sent = Instant::now();
         let begin = |ask: &Ask| {
             let id = ask.request_id.clone();

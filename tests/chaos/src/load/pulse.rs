@@ -66,6 +66,11 @@ impl Pulse {
         state.grants.fill(0);
     }
 
+    /// Time in which nobody asked is no outage.
+    pub(super) fn goes_on(&self) {
+        self.state().last_grant = Some(Instant::now());
+    }
+
     /// Grants of the replica that has fewest, and of all together, of requests sent after the mark.
     pub(crate) fn grants(&self) -> (u64, u64) {
         let state = self.state();
