@@ -308,14 +308,31 @@ mod tests {
 
     #[tokio::test]
     async fn more_cells_than_a_batch_may_touch_take_several() {
-        let rig = Rig::start(TestDatabase::sqlite()).await;
-        let long = |_| long_hold("garden-double", 365);
-        // 6,570 cells: 13 fit into the first batch.
-        let results = rig.inventory.submit_many((0..18).map(long).collect()).await;
-        let granted = results.iter().filter(|it| it.is_ok()).count();
-        assert_eq!(granted, 10, "as many as there are rooms");
-        let metrics = rig.process.metrics().encode().unwrap();
-        let two = "reservation_batch_commands_count 2";
-        assert!(metrics.contains(two), "{metrics}");
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let long = |_| long_hold("garden-double", 365);
+            // 6,570 cells: 13 fit into the first batch.
+            let results = rig.inventory.submit_many((0..18).map(long).collect()).await;
+            let granted = results.iter().filter(|it| it.is_ok()).count();
+            assert_eq!(granted, 10, "as many as there are rooms");
+            let metrics = rig.process.metrics().encode().unwrap();
+            let two = "reservation_batch_commands_count 2";
+            assert!(metrics.contains(two), "{metrics}");
+        }
+    }
+
+    #[tokio::test]
+    async fn more_commands_than_a_batch_may_have_take_several() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let all = (0..2_001).map(|_| hold("banyan-suite", 1)).collect();
+            let results = rig.inventory.submit_many(all).await;
+            assert_eq!(results.iter().filter(|it| it.is_ok()).count(), 3);
+            let metrics = rig.process.metrics().encode().unwrap();
+            for line in ["count 3", "sum 2001.0", "bucket{le=\"1.0\"} 1"] {
+                let line = format!("reservation_batch_commands_{line}");
+                assert!(metrics.contains(&line), "{metrics}");
+            }
+        }
     }
 }

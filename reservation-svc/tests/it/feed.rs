@@ -1,5 +1,7 @@
 //! The feed: every change once, in order, from any position.
 
+use std::time::Duration;
+
 use banyan_mesh::testing::TestDatabase;
 use banyan_proto::reservation::v1::{self, feed_event::Event};
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -198,6 +200,41 @@ async fn a_message_has_at_most_a_thousand_events() {
             .unwrap()
             .unwrap();
         assert_eq!(sequence(&second.events[0]), 1_001);
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_not_read_for_and_misses_nothing() {
+    for database in TestDatabase::each() {
+        let service = Service::start(database).await;
+        for _ in 0..130 {
+            let unsold = suites("2030-01-01", "2031-01-01", 1);
+            service.hold(ALICE, unsold).await.unwrap_err();
+        }
+        let all = service.events(None).await;
+        assert!(all.len() > 47_450);
+        let opened = service.feed().read(v1::ReadRequest::default()).await;
+        let mut stream = opened.unwrap().into_inner();
+        // Time to read all of it, were it not for the one who does not listen.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let stopping = tokio::spawn(service.stop());
+        let mut told = Vec::new();
+        while let Ok(Some(message)) = stream.message().await {
+            told.extend(message.events);
+        }
+        let database = stopping.await.unwrap();
+        assert!(told.len() < all.len() / 2, "{} were kept", told.len());
+        assert!(told == all[..told.len()]);
+
+        let service = Service::start(database).await;
+        let after = told.last().and_then(|it| it.position.clone());
+        let rest = service.events(after).await;
+        assert!(
+            rest == all[told.len()..],
+            "{} after {}",
+            rest.len(),
+            told.len()
+        );
     }
 }
 
