@@ -9,6 +9,7 @@ mod cinema_api;
 mod feed_trimming;
 mod idempotency;
 mod mesh;
+mod privacy;
 mod processes;
 mod provider_api;
 mod readme;

@@ -28,7 +28,7 @@ fn banyan() -> PathBuf {
 }
 
 /// A process that is killed when its test is over.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     log: PathBuf,
 }
@@ -49,7 +49,7 @@ impl Running {
         Self { child, log }
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
@@ -59,7 +59,7 @@ impl Running {
     }
 
     /// SIGTERM; returns the exit code.
-    async fn terminate(&mut self) -> Option<i32> {
+    pub(crate) async fn terminate(&mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -91,14 +91,14 @@ impl Drop for Running {
     }
 }
 
-struct Up {
+pub(crate) struct Up {
     folder: TempDir,
     port: u16,
     ops: u16,
 }
 
 impl Up {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             port: free_port(),
@@ -106,7 +106,7 @@ impl Up {
         }
     }
 
-    fn start(&self, environment: &[(&str, &str)]) -> Running {
+    pub(crate) fn start(&self, environment: &[(&str, &str)]) -> Running {
         let (port, ops) = (self.port.to_string(), format!("127.0.0.1:{}", self.ops));
         Running::start(
             self.folder.path(),
@@ -115,11 +115,11 @@ impl Up {
         )
     }
 
-    fn guest(&self) -> Guest {
+    pub(crate) fn guest(&self) -> Guest {
         at(self.port)
     }
 
-    async fn until_ready(&self) {
+    pub(crate) async fn until_ready(&self) {
         until_ready(self.ops).await;
     }
 }
