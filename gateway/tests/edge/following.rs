@@ -162,6 +162,22 @@ async fn a_backfill_is_shown_wherever_a_rollout_is() {
 }
 
 #[tokio::test]
+async fn how_far_behind_a_follower_is_can_be_watched() {
+    let world = World::start().await;
+    let lag = async || {
+        let metrics = world.metrics().await;
+        let name = "gateway_rollout_follower_lag_seconds{rollout=\"items\"} ";
+        let lag = metrics.lines().find_map(|line| line.strip_prefix(name));
+        let ready = "gateway_rollout_follower_ready{rollout=\"items\"} 1";
+        lag.filter(|_| metrics.contains(ready))
+            .map(|lag| lag.parse::<f64>().unwrap())
+    };
+    until("it is ready", async || lag().await.is_some()).await;
+    let lag = lag().await.unwrap();
+    assert!((0.0..60.0).contains(&lag), "{lag}");
+}
+
+#[tokio::test]
 async fn any_number_of_differences_is_printed_and_counted() {
     let (world, _) = world(usize::MAX, false).await;
     let (out, aside, ended) = typed(&world, "reconcile items").await;

@@ -159,3 +159,41 @@ impl Collector for Now {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use banyan_mesh::process::Process;
+    use jiff::ToSpan as _;
+
+    use super::*;
+
+    #[test]
+    fn the_lag_grows_while_no_poll_succeeds() {
+        let process = Process::new();
+        let told = |name: &str| {
+            let metrics = process.metrics().encode().unwrap();
+            let name = format!("reservation_follow_{name}{{collection=\"movies\"}} ");
+            let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+            value.unwrap().parse::<f64>().unwrap()
+        };
+        let (progress, watched) = watch::channel(Progress::default());
+        Metrics::register(process.metrics(), watched);
+        assert!(
+            (0.0..60.0).contains(&told("lag_seconds")),
+            "since the start"
+        );
+        assert_eq!(told("backfill_total"), 0.0);
+
+        let last_success = Timestamp::now() - 1.hour();
+        progress.send_replace(Progress {
+            last_success: Some(last_success),
+            adopting: Some((3, 10)),
+            ..Progress::default()
+        });
+        let lag = told("lag_seconds");
+        assert!((3_600.0..3_660.0).contains(&lag), "{lag}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(told("lag_seconds") > lag, "nobody polls");
+        assert_eq!((told("backfill_done"), told("backfill_total")), (3.0, 10.0));
+    }
+}
