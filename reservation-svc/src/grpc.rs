@@ -18,6 +18,7 @@ mod operator;
 mod page;
 mod parse;
 mod policy;
+mod position;
 mod screening;
 mod status;
 mod waitlist;

@@ -271,12 +271,21 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Makes everything durable, tells those who follow, and makes every process forget what it knows of the catalogue.
-    pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
+    /// Makes everything durable, tells those who follow, and makes every process forget what it knows of the catalogue;
+    /// where it was decided.
+    pub(crate) async fn finish(mut self) -> Result<Position, StoreError> {
         self.commit.head.catalogue_version += 1;
-        let sequence = self.commit.finish(self.inventory).await?;
-        self.inventory.shared.tell(sequence);
-        Ok(())
+        let position = self.commit.finish(self.inventory).await?;
+        self.inventory.shared.tell(position.sequence);
+        Ok(position)
+    }
+
+    /// Finishes what was granted. What was refused leaves nothing behind: it was decided on the last commit before.
+    async fn end<T>(self, decided: Result<T, Rejection>) -> Result<(T, Position), Rejection> {
+        match decided {
+            Ok(granted) => Ok((granted, self.finish().await?)),
+            Err(rejection) => Err(rejection.at(Position::from(self.commit.write.head()))),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod it {
     mod late_payments;
     mod lists;
     mod lost_commits;
+    mod positions;
     mod refusals;
     mod replicas;
     mod requests;

@@ -9,7 +9,9 @@ use tonic::{Request, Response, Status};
 use super::{
     guest::{Caller, caller, guest},
     page::Page,
-    parse, status,
+    parse,
+    position::{position, reply},
+    status,
 };
 use crate::{
     domain::{
@@ -17,7 +19,7 @@ use crate::{
         name::BookingId,
         request::{Principal, RequestKey},
     },
-    inventory::{Action, Command, Inventory, Outcome, Position},
+    inventory::{Action, Command, Inventory, Outcome},
     store::{BookingFilter, Session, StoredBooking},
     wire,
 };
@@ -67,7 +69,7 @@ impl BookingService for Bookings {
         let action = Action::Hold(hold);
         let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::HoldBookingResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -82,7 +84,7 @@ impl BookingService for Bookings {
         let (action, request) = parse::confirm(booking, message)?;
         let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::ConfirmBookingResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -97,7 +99,7 @@ impl BookingService for Bookings {
         let (action, request) = parse::cancel(booking, message)?;
         let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::CancelBookingResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -115,7 +117,7 @@ impl BookingService for Bookings {
         let now = minor(outcome.booking.total_price.as_ref());
         let before = minor(outcome.previous_total.as_ref());
         Ok(Response::new(v1::MoveBookingResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             price_difference_minor: now - before,
             booking: Some(outcome.booking),
             previous_total_price: outcome.previous_total,
@@ -142,7 +144,7 @@ impl BookingService for Bookings {
         let (action, request) = parse::extend(booking, message)?;
         let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::ExtendHoldResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -157,7 +159,7 @@ impl BookingService for Bookings {
         let (action, request) = parse::cancel_items(booking, message)?;
         let outcome = self.submit(caller, request, action).await?;
         Ok(Response::new(v1::CancelBookingItemsResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
             previous_total_price: outcome.previous_total,
         }))
@@ -174,10 +176,12 @@ impl BookingService for Bookings {
         let update = self
             .inventory
             .update_contact(&principal, id, etag.as_deref(), contact);
-        let booking = self.message(update.await?);
-        Ok(Response::new(v1::UpdateContactResponse {
-            booking: Some(booking),
-        }))
+        let (booking, at) = update.await?;
+        let answer = v1::UpdateContactResponse {
+            booking: Some(self.message(booking)),
+        };
+        // A field for it would cost the answer its ETag over REST, which is that of the only message in it.
+        Ok(reply(answer, &at))
     }
 
     async fn erase_contact(
@@ -186,8 +190,10 @@ impl BookingService for Bookings {
     ) -> Result<Response<v1::EraseContactResponse>, Status> {
         let principal = guest(request.metadata())?;
         let id = booking_id(&request.get_ref().name)?;
-        self.inventory.erase_contact(Some(&principal), id).await?;
-        Ok(Response::new(v1::EraseContactResponse {}))
+        let at = self.inventory.erase_contact(Some(&principal), id).await?;
+        Ok(Response::new(v1::EraseContactResponse {
+            position: position(&at),
+        }))
     }
 
     async fn list_booking_changes(
@@ -288,13 +294,4 @@ async fn own(session: &Session, id: BookingId, principal: &Principal) -> Result<
 
 pub(super) fn booking_id(name: &str) -> Result<BookingId, Status> {
     status::named("name", name, KIND, BookingId::parse)
-}
-
-/// Where something was decided.
-pub(super) fn position(outcome: &Outcome) -> Option<v1::CommitPosition> {
-    let Position {
-        incarnation,
-        sequence,
-    } = &outcome.position;
-    Some(wire::position(incarnation, *sequence))
 }

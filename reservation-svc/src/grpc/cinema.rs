@@ -170,8 +170,10 @@ impl CinemaService for Cinemas {
 
 /// A cinema that must be there.
 pub(super) async fn cinema(session: &Session, id: &CinemaId) -> Result<Cinema, Status> {
-    let found = session.cinema(id).await?;
-    found.ok_or_else(|| status::not_found(CINEMA, vec![id.to_string()]))
+    match session.cinema(id).await? {
+        Some(cinema) => Ok(cinema),
+        None => Err(status::missing(session, CINEMA, id).await),
+    }
 }
 
 async fn screening_of(

@@ -4,7 +4,14 @@ use banyan_proto::reservation::v1::{self, cinema_rules_service_server::CinemaRul
 use jiff::{SignedDuration, Timestamp};
 use tonic::{Request, Response, Status};
 
-use super::{cinema, fields::Fields, page::Page, policy, screening, status};
+use super::{
+    cinema,
+    fields::Fields,
+    page::Page,
+    policy,
+    position::{position, reply},
+    screening, status,
+};
 use crate::{
     domain::{
         catalogue::{Cinema, Hall, SCREENING_HOURS_MAX, Screening, SeatPrice},
@@ -13,7 +20,6 @@ use crate::{
         violation::Fault,
     },
     inventory::{Inventory, NewMovie, PricedScreening},
-    wire,
 };
 
 const CINEMA: &str = "reservation.banyan/Cinema";
@@ -45,16 +51,14 @@ impl CinemaRules {
         cinema::cinema(&session, id).await
     }
 
-    async fn message(&self, it: Screening) -> Result<Response<v1::Screening>, Status> {
+    async fn message(&self, it: Screening) -> Result<v1::Screening, Status> {
         let session = self.inventory.store().read().await?;
         let cinema = cinema::cinema(&session, &it.id.cinema).await?;
         let name = it.id.to_string();
         let now = self.inventory.now();
         let messages = screening::messages(&session, &cinema, &[it], now).await?;
         let message = messages.into_iter().next();
-        message
-            .map(Response::new)
-            .ok_or_else(|| status::not_found(SCREENING, vec![name]))
+        message.ok_or_else(|| status::not_found(SCREENING, vec![name]))
     }
 }
 
@@ -90,8 +94,8 @@ impl CinemaRulesService for CinemaRules {
             city,
             address,
         };
-        self.inventory.create_cinema(&cinema).await?;
-        Ok(Response::new(cinema::cinema_message(cinema)))
+        let at = self.inventory.create_cinema(&cinema).await?;
+        Ok(reply(cinema::cinema_message(cinema), &at))
     }
 
     async fn create_hall(
@@ -116,13 +120,15 @@ impl CinemaRulesService for CinemaRules {
             ));
         };
         let no_single_seats = given.no_single_seats;
-        let hall = self
+        let created = self
             .inventory
             .create_hall(parent, &name, no_single_seats, plan);
-        Ok(Response::new(v1::Hall {
+        let (hall, at) = created.await?;
+        let hall = v1::Hall {
             seats: given.seats,
-            ..hall_message(hall.await?)
-        }))
+            ..hall_message(hall)
+        };
+        Ok(reply(hall, &at))
     }
 
     async fn list_halls(
@@ -154,8 +160,8 @@ impl CinemaRulesService for CinemaRules {
         let request = request.get_ref();
         let id = status::named("name", &request.name, HALL, HallId::parse)?;
         let no_single_seats = request.no_single_seats;
-        let hall = self.inventory.set_hall_rules(&id, no_single_seats).await?;
-        Ok(Response::new(hall_message(hall)))
+        let (hall, at) = self.inventory.set_hall_rules(&id, no_single_seats).await?;
+        Ok(reply(hall_message(hall), &at))
     }
 
     async fn create_movie(
@@ -170,11 +176,12 @@ impl CinemaRulesService for CinemaRules {
             image_uri: fields.text("movie.image_uri", &given.image_uri, URI_MAX),
         };
         fields.end()?;
-        let id = self.inventory.create_movie(&new).await?;
-        Ok(Response::new(v1::Movie {
+        let (id, at) = self.inventory.create_movie(&new).await?;
+        let movie = v1::Movie {
             name: id.to_string(),
             ..given
-        }))
+        };
+        Ok(reply(movie, &at))
     }
 
     async fn create_screening(
@@ -204,8 +211,8 @@ impl CinemaRulesService for CinemaRules {
             ends_at: ends_at.unwrap_or_default(),
             prices,
         };
-        let screening = self.inventory.schedule_screening(&new).await?;
-        self.message(screening).await
+        let (screening, at) = self.inventory.schedule_screening(&new).await?;
+        Ok(reply(self.message(screening).await?, &at))
     }
 
     async fn set_screening_prices(
@@ -218,8 +225,8 @@ impl CinemaRulesService for CinemaRules {
         let mut fields = Fields::default();
         let prices = prices(&mut fields, &request.prices, &cinema);
         fields.end()?;
-        let screening = self.inventory.set_screening_prices(&id, &prices).await?;
-        self.message(screening).await
+        let (screening, at) = self.inventory.set_screening_prices(&id, &prices).await?;
+        Ok(reply(self.message(screening).await?, &at))
     }
 
     async fn remove_screening(
@@ -230,7 +237,7 @@ impl CinemaRulesService for CinemaRules {
         let id = status::named("name", name, SCREENING, ScreeningId::parse)?;
         let at = self.inventory.delete_screening(&id).await?;
         Ok(Response::new(v1::RemoveScreeningResponse {
-            position: Some(wire::position(&at.incarnation, at.sequence)),
+            position: position(&at),
         }))
     }
 
@@ -247,7 +254,7 @@ impl CinemaRulesService for CinemaRules {
             .set_cancellation_policy(&venue, policy)
             .await?;
         Ok(Response::new(v1::SetCinemaCancellationPolicyResponse {
-            position: Some(wire::position(&at.incarnation, at.sequence)),
+            position: position(&at),
         }))
     }
 }

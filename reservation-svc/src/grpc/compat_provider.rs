@@ -87,7 +87,7 @@ impl ProviderService for Provider {
             description: description.clone(),
             image_uri: image_url.clone(),
         };
-        let id = self.inventory.create_movie(&movie).await?;
+        let (id, _) = self.inventory.create_movie(&movie).await?;
         let attributes = Some(MovieAttributes {
             name,
             description,
@@ -158,7 +158,7 @@ impl ProviderService for Provider {
             starts_at,
             price_minor,
         };
-        let screening = self
+        let (screening, _) = self
             .inventory
             .create_screening(&new)
             .await

@@ -4,8 +4,13 @@ use banyan_proto::reservation::v1::{self, feed_admin_service_server::FeedAdminSe
 use jiff::Timestamp;
 use tonic::{Request, Response, Status};
 
-use super::status;
-use crate::{domain::violation::Fault, feed::Trimmer, inventory::Inventory, wire};
+use super::{position::position, status};
+use crate::{
+    domain::violation::Fault,
+    feed::Trimmer,
+    inventory::{Inventory, Position},
+    wire,
+};
 
 const FIELD: &str = "before_time";
 
@@ -52,6 +57,7 @@ impl FeedAdminService for FeedAdmin {
             trimmed_events: i64::try_from(trimmed.events).unwrap_or(i64::MAX),
             snapshot_position: (snapshot > 0).then(|| wire::position(&head.incarnation, snapshot)),
             complete: trimmed.complete,
+            position: position(&Position::from(&head)),
         }))
     }
 }

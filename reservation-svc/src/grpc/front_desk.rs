@@ -10,10 +10,11 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::{
     block,
-    booking::{booking_id, position},
+    booking::booking_id,
     fields::Fields,
     guest::deadline,
     parse::{etag, request_key},
+    position::position,
     status,
 };
 use crate::{
@@ -110,7 +111,7 @@ impl FrontDeskService for FrontDesk {
             .lodge(request.metadata(), asked, &it.rooms, Lodge::CheckIn)
             .await?;
         Ok(Response::new(v1::CheckInResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -129,7 +130,7 @@ impl FrontDeskService for FrontDesk {
             .lodge(request.metadata(), asked, &[], |_| Lodge::CheckOut)
             .await?;
         Ok(Response::new(v1::CheckOutResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -148,7 +149,7 @@ impl FrontDeskService for FrontDesk {
             .lodge(request.metadata(), asked, &[], |_| Lodge::NoShow)
             .await?;
         Ok(Response::new(v1::MarkNoShowResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -167,7 +168,7 @@ impl FrontDeskService for FrontDesk {
             .lodge(request.metadata(), asked, &it.rooms, Lodge::Pin)
             .await?;
         Ok(Response::new(v1::PinRoomsResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -186,7 +187,7 @@ impl FrontDeskService for FrontDesk {
             .lodge(request.metadata(), asked, &[], |_| Lodge::Unpin)
             .await?;
         Ok(Response::new(v1::UnpinRoomsResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -206,10 +207,11 @@ impl FrontDeskService for FrontDesk {
         let nights = fields.nights(&it.from_date, &it.to_date);
         let nights = fields.end_with(nights)?;
         let session = self.inventory.store().read().await?;
-        let room_type = session.room_type_of(&room).await?;
-        let unknown = || status::not_found(ROOM, vec![it.room.clone()]);
+        let Some(room_type) = session.room_type_of(&room).await? else {
+            return Err(status::missing(&session, ROOM, &room).await);
+        };
         let stay = Stay {
-            room_type: room_type.ok_or_else(unknown)?,
+            room_type,
             nights,
             rooms: 1,
         };
@@ -221,7 +223,7 @@ impl FrontDeskService for FrontDesk {
         });
         let outcome = self.submit(request.metadata(), key, action).await?;
         Ok(Response::new(v1::TakeOutOfOrderResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -235,7 +237,7 @@ impl FrontDeskService for FrontDesk {
         let action = block::action(it, self.inventory.now())?;
         let outcome = self.submit(request.metadata(), key, action).await?;
         Ok(Response::new(v1::CreateBlockResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }

@@ -228,8 +228,10 @@ impl Calendar {
 }
 
 pub(super) async fn hotel(session: &Session, id: &HotelId) -> Result<Hotel, Status> {
-    let found = session.hotel(id).await?;
-    found.ok_or_else(|| status::not_found(HOTEL, vec![id.to_string()]))
+    match session.hotel(id).await? {
+        Some(hotel) => Ok(hotel),
+        None => Err(status::missing(session, HOTEL, id).await),
+    }
 }
 
 pub(super) fn hotel_message(it: Hotel) -> v1::Hotel {

@@ -6,7 +6,12 @@ use banyan_proto::reservation::v1::{self, hotel_rules_service_server::HotelRules
 use jiff::civil::{Date, Weekday};
 use tonic::{Request, Response, Status};
 
-use super::{fields::Fields, hotel, policy, status};
+use super::{
+    fields::Fields,
+    hotel, policy,
+    position::{position, reply},
+    status,
+};
 use crate::{
     domain::{
         catalogue::{Hotel, RoomType},
@@ -16,7 +21,7 @@ use crate::{
         restriction::{Restriction, Rules, rules_on},
         violation::Fault,
     },
-    inventory::{Inventory, NewRoomType, Position},
+    inventory::{Inventory, NewRoomType},
     wire,
 };
 
@@ -48,9 +53,10 @@ impl HotelRules {
 
     async fn sold(&self, id: &RoomTypeId) -> Result<(Hotel, RoomType), Status> {
         let session = self.inventory.store().read().await?;
-        let room_type = session.room_type(id).await?;
-        let room_type = room_type.ok_or_else(|| status::not_found(ROOM_TYPE, vec![id.to_string()]));
-        Ok((hotel::hotel(&session, &id.hotel).await?, room_type?))
+        let Some(room_type) = session.room_type(id).await? else {
+            return Err(status::missing(&session, ROOM_TYPE, id).await);
+        };
+        Ok((hotel::hotel(&session, &id.hotel).await?, room_type))
     }
 }
 
@@ -79,8 +85,8 @@ impl HotelRulesService for HotelRules {
             address,
             description,
         };
-        self.inventory.create_hotel(&hotel).await?;
-        Ok(Response::new(hotel::hotel_message(hotel)))
+        let at = self.inventory.create_hotel(&hotel).await?;
+        Ok(reply(hotel::hotel_message(hotel), &at))
     }
 
     async fn create_room_type(
@@ -102,8 +108,8 @@ impl HotelRulesService for HotelRules {
             description: text,
             guests_max: guests,
         };
-        let made = self.inventory.create_room_type(new).await?;
-        Ok(Response::new(hotel::room_type_message(made)))
+        let (made, at) = self.inventory.create_room_type(new).await?;
+        Ok(reply(hotel::room_type_message(made), &at))
     }
 
     async fn add_rooms(
@@ -115,8 +121,8 @@ impl HotelRulesService for HotelRules {
         let mut fields = Fields::default();
         check_numbers(&mut fields, &request.numbers);
         fields.end()?;
-        let changed = self.inventory.add_rooms(&id, request.numbers).await?;
-        Ok(Response::new(hotel::room_type_message(changed)))
+        let (changed, at) = self.inventory.add_rooms(&id, request.numbers).await?;
+        Ok(reply(hotel::room_type_message(changed), &at))
     }
 
     async fn set_rates(
@@ -137,7 +143,7 @@ impl HotelRulesService for HotelRules {
             weekdays,
             price_minor,
         };
-        let position = position(self.inventory.set_rate(&rate).await?);
+        let position = position(&self.inventory.set_rate(&rate).await?);
         Ok(Response::new(v1::SetRatesResponse { position }))
     }
 
@@ -160,7 +166,7 @@ impl HotelRulesService for HotelRules {
             rules,
         };
         let set = self.inventory.set_restriction(id, &restriction).await?;
-        let position = position(set);
+        let position = position(&set);
         Ok(Response::new(v1::SetRestrictionsResponse { position }))
     }
 
@@ -200,17 +206,13 @@ impl HotelRulesService for HotelRules {
             .set_cancellation_policy(&venue, policy)
             .await?;
         Ok(Response::new(v1::SetHotelCancellationPolicyResponse {
-            position: Some(wire::position(&at.incarnation, at.sequence)),
+            position: position(&at),
         }))
     }
 }
 
 fn room_type(field: &str, name: &str) -> Result<RoomTypeId, Status> {
     status::named(field, name, ROOM_TYPE, RoomTypeId::parse)
-}
-
-fn position(at: Position) -> Option<v1::CommitPosition> {
-    Some(wire::position(&at.incarnation, at.sequence))
 }
 
 fn check_numbers(fields: &mut Fields, numbers: &[String]) {

@@ -4,10 +4,12 @@ use banyan_proto::reservation::v1::{self, operator_service_server::OperatorServi
 use tonic::{Request, Response, Status};
 
 use super::{
-    booking::{booking_id, message, position},
+    booking::{booking_id, message},
     guest::deadline,
     page::Page,
-    parse, status,
+    parse,
+    position::position,
+    status,
 };
 use crate::{
     domain::{
@@ -50,7 +52,7 @@ impl OperatorService for Operators {
         };
         let outcome = self.inventory.submit(command).await?;
         Ok(Response::new(v1::ReleaseBookingResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             booking: Some(outcome.booking),
         }))
     }
@@ -60,8 +62,10 @@ impl OperatorService for Operators {
         request: Request<v1::EraseGuestContactRequest>,
     ) -> Result<Response<v1::EraseGuestContactResponse>, Status> {
         let id = booking_id(&request.get_ref().name)?;
-        self.inventory.erase_contact(None, id).await?;
-        Ok(Response::new(v1::EraseGuestContactResponse {}))
+        let at = self.inventory.erase_contact(None, id).await?;
+        Ok(Response::new(v1::EraseGuestContactResponse {
+            position: position(&at),
+        }))
     }
 
     async fn search_bookings(

@@ -15,7 +15,7 @@ use crate::{
         violation::{Fault, Violation},
     },
     inventory::{Position, Refusal, Rejection},
-    store::StoreError,
+    store::{Session, StoreError},
 };
 
 pub(super) const DOMAIN: &str = "reservation.banyan";
@@ -81,6 +81,14 @@ pub(super) fn not_found(kind: &'static str, names: Vec<String>) -> Status {
     not_found_at(kind, names, None)
 }
 
+/// NOT_FOUND in the state that a session reads, and which state that is.
+pub(super) async fn missing(session: &Session, kind: &'static str, name: &impl ToString) -> Status {
+    match session.head().await {
+        Ok(head) => not_found_at(kind, vec![name.to_string()], Some(Position::from(&head))),
+        Err(error) => error.into(),
+    }
+}
+
 fn not_found_at(kind: &'static str, names: Vec<String>, position: Option<Position>) -> Status {
     // Details name all of them; the message stays short, for it travels in a header too.
     let shown = names.len().min(NAMES_SHOWN);
@@ -99,10 +107,10 @@ fn not_found_at(kind: &'static str, names: Vec<String>, position: Option<Positio
 }
 
 /// ALREADY_EXISTS, naming what is there.
-fn exists(kind: &'static str, names: Vec<String>) -> Status {
+fn exists(kind: &'static str, names: Vec<String>, position: Option<Position>) -> Status {
     let shown = names.len().min(NAMES_SHOWN);
     let message = format!("{} exists already", names[..shown].join(", "));
-    let mut details = vec![info("ALREADY_EXISTS", HashMap::new())];
+    let mut details = vec![info("ALREADY_EXISTS", decided_at(position))];
     details.extend(
         names
             .into_iter()
@@ -132,7 +140,11 @@ impl From<Rejection> for Status {
                 names,
                 position,
             } => not_found_at(kind, names, position),
-            Rejection::Exists { kind, names } => exists(kind, names),
+            Rejection::Exists {
+                kind,
+                names,
+                position,
+            } => exists(kind, names, position),
             Rejection::Invalid {
                 violations,
                 position,

@@ -6,10 +6,11 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    booking::position,
     guest::{Caller, caller, guest},
     page::Page,
-    parse, status,
+    parse,
+    position::position,
+    status,
 };
 use crate::{
     domain::{name::EntryId, request::RequestKey, violation::Fault, wait_entry::WaitEntry},
@@ -56,7 +57,7 @@ impl WaitlistService for Waitlist {
         let asked = parse::join(request.get_ref())?;
         let outcome = self.submit(caller, asked).await?;
         Ok(Response::new(v1::JoinWaitlistResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             entry: outcome.entry.map(|it| *it),
         }))
     }
@@ -70,7 +71,7 @@ impl WaitlistService for Waitlist {
         let asked = parse::leave(entry_id(&message.name)?, message)?;
         let outcome = self.submit(caller, asked).await?;
         Ok(Response::new(v1::LeaveWaitlistResponse {
-            position: position(&outcome),
+            position: position(&outcome.position),
             entry: outcome.entry.map(|it| *it),
         }))
     }

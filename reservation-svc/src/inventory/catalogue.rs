@@ -42,93 +42,97 @@ pub struct NewScreening {
 }
 
 impl Inventory {
-    /// Adds a movie.
-    pub async fn create_movie(&self, movie: &NewMovie) -> Result<MovieId, Rejection> {
+    /// Adds a movie; which it is, and where.
+    pub async fn create_movie(&self, movie: &NewMovie) -> Result<(MovieId, Position), Rejection> {
         let turn = self.turn().await?;
         let id = turn
             .commit
             .write
             .insert_movie(&movie.title, &movie.description, &movie.image_uri)
             .await?;
-        turn.finish().await?;
-        Ok(id)
+        Ok((id, turn.finish().await?))
     }
 
-    /// Takes a movie and its screenings out of the listings; bookings stay.
-    pub async fn delete_movie(&self, id: MovieId) -> Result<(), Rejection> {
+    /// Takes a movie and its screenings out of the listings; bookings stay. Where that was decided.
+    pub async fn delete_movie(&self, id: MovieId) -> Result<Position, Rejection> {
         let mut turn = self.turn().await?;
-        let movie = turn.commit.write.movie(id).await?;
-        movie.ok_or_else(|| Rejection::not_found("reservation.banyan/Movie", id))?;
-        let filter = ScreeningFilter {
-            movie: Some(id),
-            ..ScreeningFilter::default()
-        };
-        let screenings = turn
-            .commit
-            .write
-            .screenings(&filter, SCREENINGS_MAX)
-            .await?;
-        remove(&mut turn.commit, &screenings).await?;
-        turn.commit.write.remove_movie(id).await?;
-        turn.finish().await?;
-        Ok(())
+        let deleted = delete_movie(&mut turn.commit, id).await;
+        let ((), position) = turn.end(deleted).await?;
+        Ok(position)
     }
 
-    /// Adds a screening.
-    pub async fn create_screening(&self, new: &NewScreening) -> Result<Screening, Rejection> {
+    /// Adds a screening; it, and where.
+    pub async fn create_screening(
+        &self,
+        new: &NewScreening,
+    ) -> Result<(Screening, Position), Rejection> {
         let mut turn = self.turn().await?;
-        let movie = turn.commit.write.movie(new.movie).await?;
-        movie.ok_or_else(|| Rejection::not_found("reservation.banyan/Movie", new.movie))?;
-        let seats = turn
-            .commit
-            .write
-            .seats(&[new.hall])
-            .await?
-            .remove(&new.hall)
-            .unwrap_or_default();
-        let mut categories: Vec<_> = seats.iter().map(|seat| seat.category.clone()).collect();
-        categories.sort_unstable();
-        categories.dedup();
-        let price = |category| SeatPrice {
-            category,
-            price_minor: new.price_minor,
-        };
-        let starts_at = clock::stored(new.starts_at);
-        let screening = Screening {
-            id: ScreeningId {
-                cinema: new.cinema.clone(),
-                number: turn.commit.write.next_screening_number().await?,
-            },
-            movie: new.movie,
-            hall: new.hall,
-            starts_at,
-            ends_at: end(starts_at),
-        };
-        let prices = categories.into_iter().map(price).collect();
-        turn.commit
-            .write
-            .insert_screenings(&[(screening.clone(), prices)])
-            .await?;
-        turn.commit.record(&Event::Screening {
-            screening: screening.clone(),
-            capacity: i64::try_from(seats.len()).unwrap_or(i64::MAX),
-            removed: false,
-        });
-        turn.finish().await?;
-        Ok(screening)
+        let created = create_screening(&mut turn.commit, new).await;
+        turn.end(created).await
     }
 
     /// Takes a screening out of the listings; bookings stay. Where that was decided.
     pub async fn delete_screening(&self, id: &ScreeningId) -> Result<Position, Rejection> {
         let mut turn = self.turn().await?;
-        let screening = turn.commit.write.screening(id).await?;
-        let screening =
-            screening.ok_or_else(|| Rejection::not_found("reservation.banyan/Screening", id))?;
-        remove(&mut turn.commit, &[screening]).await?;
-        let position = turn.commit.position();
-        turn.finish().await?;
+        let deleted = delete_screening(&mut turn.commit, id).await;
+        let ((), position) = turn.end(deleted).await?;
         Ok(position)
     }
+}
+
+async fn delete_movie(commit: &mut Commit, id: MovieId) -> Result<(), Rejection> {
+    let movie = commit.write.movie(id).await?;
+    movie.ok_or_else(|| Rejection::not_found("reservation.banyan/Movie", id))?;
+    let filter = ScreeningFilter {
+        movie: Some(id),
+        ..ScreeningFilter::default()
+    };
+    let screenings = commit.write.screenings(&filter, SCREENINGS_MAX).await?;
+    remove(commit, &screenings).await?;
+    Ok(commit.write.remove_movie(id).await?)
+}
+
+async fn create_screening(commit: &mut Commit, new: &NewScreening) -> Result<Screening, Rejection> {
+    let movie = commit.write.movie(new.movie).await?;
+    movie.ok_or_else(|| Rejection::not_found("reservation.banyan/Movie", new.movie))?;
+    let seats = commit.write.seats(&[new.hall]).await?.remove(&new.hall);
+    let seats = seats.unwrap_or_default();
+    let mut categories: Vec<_> = seats.iter().map(|seat| seat.category.clone()).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    let price = |category| SeatPrice {
+        category,
+        price_minor: new.price_minor,
+    };
+    let starts_at = clock::stored(new.starts_at);
+    let screening = Screening {
+        id: ScreeningId {
+            cinema: new.cinema.clone(),
+            number: commit.write.next_screening_number().await?,
+        },
+        movie: new.movie,
+        hall: new.hall,
+        starts_at,
+        ends_at: end(starts_at),
+    };
+    let prices = categories.into_iter().map(price).collect();
+    commit
+        .write
+        .insert_screenings(&[(screening.clone(), prices)])
+        .await?;
+    commit.record(&Event::Screening {
+        screening: screening.clone(),
+        capacity: i64::try_from(seats.len()).unwrap_or(i64::MAX),
+        removed: false,
+    });
+    Ok(screening)
+}
+
+async fn delete_screening(commit: &mut Commit, id: &ScreeningId) -> Result<(), Rejection> {
+    let screening = commit.write.screening(id).await?;
+    let screening =
+        screening.ok_or_else(|| Rejection::not_found("reservation.banyan/Screening", id))?;
+    Ok(remove(commit, &[screening]).await?)
 }
 
 /// When a screening ends of which only the start is known.
@@ -188,7 +192,7 @@ mod tests {
                 description: "A forest".into(),
                 image_uri: String::new(),
             };
-            let movie = rig.inventory.create_movie(&movie).await.unwrap();
+            let (movie, _) = rig.inventory.create_movie(&movie).await.unwrap();
             let new = NewScreening {
                 cinema: cinema.clone(),
                 hall,
@@ -196,7 +200,7 @@ mod tests {
                 starts_at: now + 1.hour() + 123_456_789.nanoseconds(),
                 price_minor: 100,
             };
-            let made = rig.inventory.create_screening(&new).await.unwrap();
+            let (made, _) = rig.inventory.create_screening(&new).await.unwrap();
             let session = rig.inventory.store().read().await.unwrap();
             let read = session.screening(&made.id).await.unwrap().unwrap();
             assert_eq!(read, made);

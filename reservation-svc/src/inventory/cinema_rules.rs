@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Inventory, clock,
+    Commit, Inventory, Position, clock,
     rejection::{Refusal, Rejection},
 };
 use crate::{
@@ -43,23 +43,18 @@ pub struct PricedScreening {
 }
 
 impl Inventory {
-    /// Adds a cinema.
+    /// Adds a cinema; where.
     ///
     /// # Errors
     /// [`Rejection::Exists`] if there is one of that name.
-    pub async fn create_cinema(&self, cinema: &Cinema) -> Result<(), Rejection> {
+    pub async fn create_cinema(&self, cinema: &Cinema) -> Result<Position, Rejection> {
         let turn = self.turn().await?;
-        if turn.commit.write.cinema(&cinema.id).await?.is_some() {
-            return Err(Rejection::Exists {
-                kind: CINEMA,
-                names: vec![cinema.id.to_string()],
-            });
-        }
-        turn.commit.write.insert_cinema(cinema).await?;
-        Ok(turn.finish().await?)
+        let created = create_cinema(&turn.commit.write, cinema).await;
+        let ((), position) = turn.end(created).await?;
+        Ok(position)
     }
 
-    /// Adds a hall with its seats.
+    /// Adds a hall with its seats; it, and where.
     ///
     /// # Errors
     /// If the cinema is not there.
@@ -69,23 +64,14 @@ impl Inventory {
         name: &str,
         no_single_seats: bool,
         plan: HallPlan,
-    ) -> Result<Hall, Rejection> {
+    ) -> Result<(Hall, Position), Rejection> {
         let mut turn = self.turn().await?;
-        existing_cinema(&turn.commit.write, &cinema).await?;
-        let seats = plan.seats(|| turn.commit.next_pool());
-        let number = turn.commit.write.insert_hall(&cinema, name, &seats).await?;
-        let hall = Hall {
-            number,
-            cinema,
-            display_name: name.to_owned(),
-            no_single_seats,
-        };
-        turn.commit.write.update_hall(&hall).await?;
-        turn.finish().await?;
-        Ok(hall)
+        let created = create_hall(&mut turn.commit, cinema, name, no_single_seats, plan).await;
+        turn.end(created).await
     }
 
-    /// Sets the rules of a hall. Seats that may be sold from now on are offered first to those who wait for its screenings.
+    /// Sets the rules of a hall; it, and where. Seats that may be sold from now on are offered first to those who wait for
+    /// its screenings.
     ///
     /// # Errors
     /// If it is not there.
@@ -93,64 +79,26 @@ impl Inventory {
         &self,
         id: &HallId,
         no_single_seats: bool,
-    ) -> Result<Hall, Rejection> {
+    ) -> Result<(Hall, Position), Rejection> {
         let mut turn = self.turn().await?;
-        let (write, now) = (&turn.commit.write, turn.commit.now);
-        let mut hall = existing_hall(write, id).await?;
-        let is_looser = hall.no_single_seats && !no_single_seats;
-        hall.no_single_seats = no_single_seats;
-        write.update_hall(&hall).await?;
-        if is_looser {
-            for screening in write.waited_for(id, now, LINES_MAX).await? {
-                turn.commit.serve(Line::Screening(screening)).await?;
-            }
-        }
-        turn.finish().await?;
-        Ok(hall)
+        let set = set_hall_rules(&mut turn.commit, id, no_single_seats).await;
+        turn.end(set).await
     }
 
-    /// Adds a screening with a price for each category that is sold.
+    /// Adds a screening with a price for each category that is sold; it, and where.
     ///
     /// # Errors
     /// If the hall or the movie is not there, a category is none of the hall's, or the hall is busy.
-    pub async fn schedule_screening(&self, new: &PricedScreening) -> Result<Screening, Rejection> {
+    pub async fn schedule_screening(
+        &self,
+        new: &PricedScreening,
+    ) -> Result<(Screening, Position), Rejection> {
         let mut turn = self.turn().await?;
-        let write = &turn.commit.write;
-        let hall = existing_hall(write, &new.hall).await?;
-        let movie = write.movie(new.movie).await?;
-        movie.ok_or_else(|| Rejection::not_found(MOVIE, new.movie))?;
-        let capacity = sold_by_category(write, hall.number, &new.prices).await?;
-        let screening = Screening {
-            id: ScreeningId {
-                cinema: hall.cinema,
-                number: write.next_screening_number().await?,
-            },
-            movie: new.movie,
-            hall: hall.number,
-            starts_at: clock::stored(new.starts_at),
-            ends_at: clock::stored(new.ends_at),
-        };
-        if write.hall_is_busy(&screening).await? {
-            return Err(Rejection::Refused(Refusal {
-                reason: Reason::HallBusy,
-                message: format!("{} shows something else then", new.hall),
-                unmet: Vec::new(),
-                details: Vec::new(),
-                position: turn.commit.position(),
-            }));
-        }
-        let priced = [(screening.clone(), new.prices.clone())];
-        write.insert_screenings(&priced).await?;
-        turn.commit.record(&Event::Screening {
-            screening: screening.clone(),
-            capacity,
-            removed: false,
-        });
-        turn.finish().await?;
-        Ok(screening)
+        let scheduled = schedule_screening(&mut turn.commit, new).await;
+        turn.end(scheduled).await
     }
 
-    /// Sets all prices of a screening. Who waits is offered first what is sold from now on.
+    /// Sets all prices of a screening; it, and where. Who waits is offered first what is sold from now on.
     ///
     /// # Errors
     /// If it is not there, or a category is none of its hall's.
@@ -158,18 +106,109 @@ impl Inventory {
         &self,
         id: &ScreeningId,
         prices: &[SeatPrice],
-    ) -> Result<Screening, Rejection> {
+    ) -> Result<(Screening, Position), Rejection> {
         let mut turn = self.turn().await?;
-        let write = &turn.commit.write;
-        let screening = write.screening(id).await?;
-        let screening = screening.ok_or_else(|| Rejection::not_found(SCREENING, id))?;
-        sold_by_category(write, screening.hall, prices).await?;
-        write.replace_prices(id.number, prices).await?;
-        let line = Line::Screening(id.clone());
-        turn.commit.serve(line).await?;
-        turn.finish().await?;
-        Ok(screening)
+        let set = set_screening_prices(&mut turn.commit, id, prices).await;
+        turn.end(set).await
     }
+}
+
+async fn create_cinema(write: &Write, cinema: &Cinema) -> Result<(), Rejection> {
+    if write.cinema(&cinema.id).await?.is_some() {
+        return Err(Rejection::exists(CINEMA, vec![cinema.id.to_string()]));
+    }
+    Ok(write.insert_cinema(cinema).await?)
+}
+
+async fn create_hall(
+    commit: &mut Commit,
+    cinema: CinemaId,
+    name: &str,
+    no_single_seats: bool,
+    plan: HallPlan,
+) -> Result<Hall, Rejection> {
+    existing_cinema(&commit.write, &cinema).await?;
+    let seats = plan.seats(|| commit.next_pool());
+    let number = commit.write.insert_hall(&cinema, name, &seats).await?;
+    let hall = Hall {
+        number,
+        cinema,
+        display_name: name.to_owned(),
+        no_single_seats,
+    };
+    commit.write.update_hall(&hall).await?;
+    Ok(hall)
+}
+
+async fn set_hall_rules(
+    commit: &mut Commit,
+    id: &HallId,
+    no_single_seats: bool,
+) -> Result<Hall, Rejection> {
+    let (write, now) = (&commit.write, commit.now);
+    let mut hall = existing_hall(write, id).await?;
+    let is_looser = hall.no_single_seats && !no_single_seats;
+    hall.no_single_seats = no_single_seats;
+    write.update_hall(&hall).await?;
+    if is_looser {
+        for screening in write.waited_for(id, now, LINES_MAX).await? {
+            commit.serve(Line::Screening(screening)).await?;
+        }
+    }
+    Ok(hall)
+}
+
+async fn schedule_screening(
+    commit: &mut Commit,
+    new: &PricedScreening,
+) -> Result<Screening, Rejection> {
+    let write = &commit.write;
+    let hall = existing_hall(write, &new.hall).await?;
+    let movie = write.movie(new.movie).await?;
+    movie.ok_or_else(|| Rejection::not_found(MOVIE, new.movie))?;
+    let capacity = sold_by_category(write, hall.number, &new.prices).await?;
+    let screening = Screening {
+        id: ScreeningId {
+            cinema: hall.cinema,
+            number: write.next_screening_number().await?,
+        },
+        movie: new.movie,
+        hall: hall.number,
+        starts_at: clock::stored(new.starts_at),
+        ends_at: clock::stored(new.ends_at),
+    };
+    if write.hall_is_busy(&screening).await? {
+        return Err(Rejection::Refused(Refusal {
+            reason: Reason::HallBusy,
+            message: format!("{} shows something else then", new.hall),
+            unmet: Vec::new(),
+            details: Vec::new(),
+            position: commit.position(),
+        }));
+    }
+    let priced = [(screening.clone(), new.prices.clone())];
+    write.insert_screenings(&priced).await?;
+    commit.record(&Event::Screening {
+        screening: screening.clone(),
+        capacity,
+        removed: false,
+    });
+    Ok(screening)
+}
+
+async fn set_screening_prices(
+    commit: &mut Commit,
+    id: &ScreeningId,
+    prices: &[SeatPrice],
+) -> Result<Screening, Rejection> {
+    let write = &commit.write;
+    let screening = write.screening(id).await?;
+    let screening = screening.ok_or_else(|| Rejection::not_found(SCREENING, id))?;
+    sold_by_category(write, screening.hall, prices).await?;
+    write.replace_prices(id.number, prices).await?;
+    let line = Line::Screening(id.clone());
+    commit.serve(line).await?;
+    Ok(screening)
 }
 
 async fn existing_cinema(write: &Write, id: &CinemaId) -> Result<Cinema, Rejection> {

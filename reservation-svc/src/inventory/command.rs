@@ -1,18 +1,21 @@
 //! What can be asked of the inventory, and what it answers.
 
-use std::time::Instant;
+use std::{fmt, time::Instant};
 
 use banyan_proto::reservation::v1;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{
-    booking::Contact,
-    claim::{Ask, Stay},
-    money::Money,
-    name::{BookingId, EntryId, RoomId, SeatId},
-    payment::Reference,
-    request::{Principal, RequestKey},
-    sale::Party,
+use crate::{
+    domain::{
+        booking::Contact,
+        claim::{Ask, Stay},
+        money::Money,
+        name::{BookingId, EntryId, RoomId, SeatId},
+        payment::Reference,
+        request::{Principal, RequestKey},
+        sale::Party,
+    },
+    store::Head,
 };
 
 /// One request.
@@ -202,6 +205,21 @@ pub struct Position {
     pub incarnation: String,
     /// The commit sequence.
     pub sequence: i64,
+}
+
+impl From<&Head> for Position {
+    fn from(head: &Head) -> Self {
+        Self {
+            incarnation: head.incarnation.clone(),
+            sequence: head.sequence,
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.incarnation, self.sequence)
+    }
 }
 
 /// What was decided, durably.

@@ -37,10 +37,7 @@ impl Commit {
 
     /// Where the commit stands: at its last event.
     pub(crate) fn position(&self) -> Position {
-        Position {
-            incarnation: self.head.incarnation.clone(),
-            sequence: self.head.sequence,
-        }
+        Position::from(&self.head)
     }
 
     /// A pool that nobody has.
@@ -78,11 +75,11 @@ impl Commit {
         Ok(())
     }
 
-    /// Makes everything durable; the sequence of the last commit.
-    pub(super) async fn finish(self, inventory: &Inventory) -> Result<i64, StoreError> {
+    /// Makes everything durable; where.
+    pub(super) async fn finish(self, inventory: &Inventory) -> Result<Position, StoreError> {
+        let position = self.position();
         self.write.insert_events(self.events, self.now).await?;
-        let sequence = self.head.sequence;
         inventory.commit(self.write, self.head).await?;
-        Ok(sequence)
+        Ok(position)
     }
 }

@@ -67,7 +67,7 @@ struct ContactTurn<'a> {
 }
 
 impl Inventory {
-    /// Replaces the contact of one of that principal's bookings.
+    /// Replaces the contact of one of that principal's bookings; the booking with it, and where.
     ///
     /// # Errors
     /// If the booking is not there, has changed since, or its contact was erased.
@@ -77,7 +77,7 @@ impl Inventory {
         id: BookingId,
         etag: Option<&str>,
         contact: Contact,
-    ) -> Result<StoredBooking, Rejection> {
+    ) -> Result<(StoredBooking, Position), Rejection> {
         let session = self.store().read().await?;
         replaceable(&session, id, principal, etag).await?;
         drop(session);
@@ -89,14 +89,15 @@ impl Inventory {
             Ok((write, booking))
         };
         let (write, booking) = in_time(CHANGE_TIMEOUT, changing).await?;
-        self.commit_contacts(write).await?;
-        Ok(StoredBooking {
+        let position = self.commit_contacts(write).await?;
+        let replaced = StoredBooking {
             booking,
             contact: Some(contact),
-        })
+        };
+        Ok((replaced, position))
     }
 
-    /// Erases the contact of a booking for ever: of that principal's, or of anybody's.
+    /// Erases the contact of a booking for ever: of that principal's, or of anybody's. Where that was so.
     ///
     /// # Errors
     /// If the booking is not there.
@@ -104,11 +105,11 @@ impl Inventory {
         &self,
         principal: Option<&Principal>,
         id: BookingId,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Position, Rejection> {
         let session = self.store().read().await?;
         existing(&session, id, principal).await?;
         if session.contact_erased(id).await? {
-            return Ok(());
+            return Ok(Position::from(&session.head().await?));
         }
         drop(session);
         let _turn = self.contact_turn().await?;
@@ -123,9 +124,11 @@ impl Inventory {
     }
 
     /// Makes it durable; the order of commits stays as it is.
-    async fn commit_contacts(&self, write: Write) -> Result<(), Rejection> {
+    async fn commit_contacts(&self, write: Write) -> Result<Position, Rejection> {
         let head = write.head().clone();
-        Ok(self.commit(write, head).await?)
+        let position = Position::from(&head);
+        self.commit(write, head).await?;
+        Ok(position)
     }
 
     /// Waits for the turn to change one contact, unless too many do.
@@ -223,8 +226,11 @@ async fn existing(
 ) -> Result<Booking, Rejection> {
     let found = session.booking(id).await?;
     let is_own = |it: &Booking| principal.is_none_or(|principal| it.principal == *principal);
-    let found = found.filter(is_own);
-    found.ok_or_else(|| Rejection::not_found(BOOKING, id))
+    if let Some(booking) = found.filter(is_own) {
+        return Ok(booking);
+    }
+    let head = session.head().await?;
+    Err(Rejection::not_found(BOOKING, id).at(Position::from(&head)))
 }
 
 /// The booking, if its contact may be replaced.
@@ -247,16 +253,12 @@ async fn replaceable(
 }
 
 async fn refused(session: &Session, denial: Denial) -> Result<Rejection, Rejection> {
-    let head = session.head().await?;
     Ok(Rejection::Refused(Refusal {
         reason: denial.reason,
         message: denial.message,
         unmet: Vec::new(),
         details: Vec::new(),
-        position: Position {
-            incarnation: head.incarnation,
-            sequence: head.sequence,
-        },
+        position: Position::from(&session.head().await?),
     }))
 }
 

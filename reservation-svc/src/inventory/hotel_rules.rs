@@ -33,47 +33,32 @@ pub struct NewRoomType {
 }
 
 impl Inventory {
-    /// Adds a hotel.
+    /// Adds a hotel; where.
     ///
     /// # Errors
     /// [`Rejection::Exists`] if there is one of that name.
-    pub async fn create_hotel(&self, hotel: &Hotel) -> Result<(), Rejection> {
+    pub async fn create_hotel(&self, hotel: &Hotel) -> Result<Position, Rejection> {
         let mut turn = self.turn().await?;
-        if turn.commit.write.hotel(&hotel.id).await?.is_some() {
-            return Err(exists(HOTEL, vec![hotel.id.to_string()]));
-        }
-        turn.commit.write.insert_hotel(hotel).await?;
-        turn.commit.record(&Event::Hotel(hotel.clone()));
-        turn.commit.head.catalogue_version += 1;
-        Ok(turn.finish().await?)
+        let created = create_hotel(&mut turn.commit, hotel).await;
+        let ((), position) = turn.end(created).await?;
+        Ok(position)
     }
 
-    /// Adds a room type.
+    /// Adds a room type; it, and where.
     ///
     /// # Errors
     /// If the hotel is not there, or the room type is.
-    pub async fn create_room_type(&self, new: NewRoomType) -> Result<RoomType, Rejection> {
+    pub async fn create_room_type(
+        &self,
+        new: NewRoomType,
+    ) -> Result<(RoomType, Position), Rejection> {
         let mut turn = self.turn().await?;
-        existing_hotel(&turn.commit.write, &new.id.hotel).await?;
-        if turn.commit.write.room_type(&new.id).await?.is_some() {
-            return Err(exists(ROOM_TYPE, vec![new.id.to_string()]));
-        }
-        let room_type = RoomType {
-            id: new.id,
-            pool: turn.commit.next_pool(),
-            display_name: new.display_name,
-            description: new.description,
-            guests_max: new.guests_max,
-            capacity: 0,
-        };
-        let added = std::slice::from_ref(&room_type);
-        turn.commit.write.insert_room_types(added).await?;
-        record(&mut turn.commit, &room_type);
-        turn.finish().await?;
-        Ok(room_type)
+        let created = create_room_type(&mut turn.commit, new).await;
+        turn.end(created).await
     }
 
-    /// Adds rooms to a room type, which sells so many more from today on. Who waits for one is offered it first.
+    /// Adds rooms to a room type, which sells so many more from today on; the room type, and where. Who waits for one is
+    /// offered it first.
     ///
     /// # Errors
     /// If the room type is not there, or the hotel has a room of one of these numbers.
@@ -81,32 +66,10 @@ impl Inventory {
         &self,
         id: &RoomTypeId,
         numbers: Vec<String>,
-    ) -> Result<RoomType, Rejection> {
+    ) -> Result<(RoomType, Position), Rejection> {
         let mut turn = self.turn().await?;
-        let write = &turn.commit.write;
-        let mut room_type = existing_room_type(write, id).await?;
-        let hotel = existing_hotel(write, &id.hotel).await?;
-        let there = write.rooms_numbered(&id.hotel, &numbers).await?;
-        if !there.is_empty() {
-            let name = |number| RoomId {
-                hotel: id.hotel.clone(),
-                number,
-            };
-            let names = there.into_iter().map(|number| name(number).to_string());
-            return Err(exists(ROOM, names.collect()));
-        }
-        let rooms = numbers.into_iter().map(|number| (number, room_type.pool));
-        let rooms: Vec<_> = rooms.collect();
-        let more = i64::try_from(rooms.len()).unwrap_or(0);
-        let today = Slot::of_night(hotel.today(turn.commit.now));
-        write.insert_rooms(&id.hotel, &rooms).await?;
-        write.add_capacity(room_type.pool, more, today).await?;
-        room_type.capacity += more;
-        record(&mut turn.commit, &room_type);
-        let line = Line::RoomType(room_type.id.clone());
-        turn.commit.serve(line).await?;
-        turn.finish().await?;
-        Ok(room_type)
+        let added = add_rooms(&mut turn.commit, id, numbers).await;
+        turn.end(added).await
     }
 
     /// Sets the price of nights; where. Nobody waits for a night without one, and none ever loses its price.
@@ -118,9 +81,7 @@ impl Inventory {
             .await?;
         write.insert_rates(std::slice::from_ref(rate)).await?;
         turn.commit.head.catalogue_version += 1;
-        let position = turn.commit.position();
-        turn.finish().await?;
-        Ok(position)
+        Ok(turn.finish().await?)
     }
 
     /// Sets under which restrictions nights of that room type are sold; where. Who waits is offered first what is sold
@@ -134,10 +95,66 @@ impl Inventory {
         turn.commit.write.insert_restriction(restriction).await?;
         turn.commit.head.catalogue_version += 1;
         turn.commit.serve(Line::RoomType(id)).await?;
-        let position = turn.commit.position();
-        turn.finish().await?;
-        Ok(position)
+        Ok(turn.finish().await?)
     }
+}
+
+async fn create_hotel(commit: &mut Commit, hotel: &Hotel) -> Result<(), Rejection> {
+    if commit.write.hotel(&hotel.id).await?.is_some() {
+        return Err(Rejection::exists(HOTEL, vec![hotel.id.to_string()]));
+    }
+    commit.write.insert_hotel(hotel).await?;
+    commit.record(&Event::Hotel(hotel.clone()));
+    commit.head.catalogue_version += 1;
+    Ok(())
+}
+
+async fn create_room_type(commit: &mut Commit, new: NewRoomType) -> Result<RoomType, Rejection> {
+    existing_hotel(&commit.write, &new.id.hotel).await?;
+    if commit.write.room_type(&new.id).await?.is_some() {
+        return Err(Rejection::exists(ROOM_TYPE, vec![new.id.to_string()]));
+    }
+    let room_type = RoomType {
+        id: new.id,
+        pool: commit.next_pool(),
+        display_name: new.display_name,
+        description: new.description,
+        guests_max: new.guests_max,
+        capacity: 0,
+    };
+    let added = std::slice::from_ref(&room_type);
+    commit.write.insert_room_types(added).await?;
+    record(commit, &room_type);
+    Ok(room_type)
+}
+
+async fn add_rooms(
+    commit: &mut Commit,
+    id: &RoomTypeId,
+    numbers: Vec<String>,
+) -> Result<RoomType, Rejection> {
+    let write = &commit.write;
+    let mut room_type = existing_room_type(write, id).await?;
+    let hotel = existing_hotel(write, &id.hotel).await?;
+    let there = write.rooms_numbered(&id.hotel, &numbers).await?;
+    if !there.is_empty() {
+        let name = |number| RoomId {
+            hotel: id.hotel.clone(),
+            number,
+        };
+        let names = there.into_iter().map(|number| name(number).to_string());
+        return Err(Rejection::exists(ROOM, names.collect()));
+    }
+    let rooms = numbers.into_iter().map(|number| (number, room_type.pool));
+    let rooms: Vec<_> = rooms.collect();
+    let more = i64::try_from(rooms.len()).unwrap_or(0);
+    let today = Slot::of_night(hotel.today(commit.now));
+    write.insert_rooms(&id.hotel, &rooms).await?;
+    write.add_capacity(room_type.pool, more, today).await?;
+    room_type.capacity += more;
+    record(commit, &room_type);
+    commit.serve(Line::RoomType(room_type.id.clone())).await?;
+    Ok(room_type)
 }
 
 fn record(commit: &mut Commit, room_type: &RoomType) {
@@ -146,10 +163,6 @@ fn record(commit: &mut Commit, room_type: &RoomType) {
         capacity: room_type.capacity,
     });
     commit.head.catalogue_version += 1;
-}
-
-fn exists(kind: &'static str, names: Vec<String>) -> Rejection {
-    Rejection::Exists { kind, names }
 }
 
 async fn existing_hotel(write: &Write, id: &HotelId) -> Result<Hotel, Rejection> {

@@ -139,10 +139,7 @@ impl Ledger {
 
     /// Where the batch stands: at its last event. What is refused now is refused on the state up to here.
     pub(super) fn position(&self) -> Position {
-        Position {
-            incarnation: self.head.incarnation.clone(),
-            sequence: self.head.sequence,
-        }
+        Position::from(&self.head)
     }
 
     /// The sequence that the next event gets: what changes along with it bears the same.

@@ -31,6 +31,8 @@ pub enum Rejection {
         kind: &'static str,
         /// Which.
         names: Vec<String>,
+        /// Where that was so; nothing if nobody says.
+        position: Option<Position>,
     },
     /// The command makes no sense for what it names.
     #[error("the request is not valid")]
@@ -102,6 +104,15 @@ impl Rejection {
         }
     }
 
+    /// Something that is there already.
+    pub(super) fn exists(kind: &'static str, names: Vec<String>) -> Self {
+        Self::Exists {
+            kind,
+            names,
+            position: None,
+        }
+    }
+
     /// A wrong field.
     pub(super) fn invalid(violation: Violation) -> Self {
         Self::Invalid {
@@ -112,7 +123,10 @@ impl Rejection {
 
     /// The same, found at that place in the order of commits.
     pub(super) fn at(mut self, place: Position) -> Self {
-        if let Self::NotFound { position, .. } | Self::Invalid { position, .. } = &mut self {
+        if let Self::NotFound { position, .. }
+        | Self::Exists { position, .. }
+        | Self::Invalid { position, .. } = &mut self
+        {
             *position = Some(place);
         }
         self

@@ -299,7 +299,7 @@ async fn set_up(inventory: &Inventory, no_single_seats: bool) -> Model {
     let drawn = (0..).zip(&ROWS).flat_map(row).collect();
     let cinema = CinemaId("grand-banyan".into());
     let plan = HallPlan::parse(drawn).unwrap();
-    let hall = inventory
+    let (hall, _) = inventory
         .create_hall(cinema.clone(), "Small", no_single_seats, plan)
         .await
         .unwrap();
@@ -317,7 +317,7 @@ async fn set_up(inventory: &Inventory, no_single_seats: bool) -> Model {
             price_minor: 900,
         }],
     };
-    let screening = inventory.schedule_screening(&new).await.unwrap();
+    let (screening, _) = inventory.schedule_screening(&new).await.unwrap();
     let session = inventory.store().read().await.unwrap();
     let seats = session.seats(&[hall.number]).await.unwrap();
     let seats = seats.into_values().next().unwrap();

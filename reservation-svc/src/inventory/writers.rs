@@ -49,7 +49,9 @@ fn writers() -> [Writer; 5] {
             })
         }),
         ("an erasure", |inventory, id| {
-            Box::pin(async move { inventory.erase_contact(None, id).await.unwrap() })
+            Box::pin(async move {
+                inventory.erase_contact(None, id).await.unwrap();
+            })
         }),
         ("the eraser", |inventory, _| {
             Box::pin(async move {

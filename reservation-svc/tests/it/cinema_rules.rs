@@ -35,7 +35,7 @@ pub(crate) fn row(label: &str, seats: i32, y: i32, category: &str) -> Vec<v1::Ha
     (1..=seats).map(seat).collect()
 }
 
-fn cinema() -> v1::CreateCinemaRequest {
+pub(crate) fn cinema() -> v1::CreateCinemaRequest {
     v1::CreateCinemaRequest {
         cinema_id: "odeon".into(),
         cinema: Some(v1::Cinema {
@@ -48,7 +48,7 @@ fn cinema() -> v1::CreateCinemaRequest {
     }
 }
 
-fn hall() -> v1::CreateHallRequest {
+pub(crate) fn hall() -> v1::CreateHallRequest {
     let mut seats = row("A", 4, 0, "");
     seats.extend(row("B", 2, 1, "sofa"));
     v1::CreateHallRequest {

@@ -6,8 +6,8 @@ use tonic::Code;
 
 use super::support::{ALICE, SUITE, Service, fields, stay, suites};
 
-const INN: &str = "hotels/inn";
-const ATTIC: &str = "hotels/inn/roomTypes/attic";
+pub(crate) const INN: &str = "hotels/inn";
+pub(crate) const ATTIC: &str = "hotels/inn/roomTypes/attic";
 
 fn euro(minor: i64) -> Option<v1::Money> {
     Some(v1::Money {
@@ -16,7 +16,7 @@ fn euro(minor: i64) -> Option<v1::Money> {
     })
 }
 
-fn hotel() -> v1::CreateHotelRequest {
+pub(crate) fn hotel() -> v1::CreateHotelRequest {
     v1::CreateHotelRequest {
         hotel_id: "inn".into(),
         hotel: Some(v1::Hotel {
@@ -28,7 +28,7 @@ fn hotel() -> v1::CreateHotelRequest {
     }
 }
 
-fn attic() -> v1::CreateRoomTypeRequest {
+pub(crate) fn attic() -> v1::CreateRoomTypeRequest {
     v1::CreateRoomTypeRequest {
         parent: INN.into(),
         room_type_id: "attic".into(),
@@ -41,14 +41,14 @@ fn attic() -> v1::CreateRoomTypeRequest {
     }
 }
 
-fn rooms(numbers: &[&str]) -> v1::AddRoomsRequest {
+pub(crate) fn rooms(numbers: &[&str]) -> v1::AddRoomsRequest {
     v1::AddRoomsRequest {
         room_type: ATTIC.into(),
         numbers: numbers.iter().map(ToString::to_string).collect(),
     }
 }
 
-fn rates(from: &str, to: &str, minor: i64) -> v1::SetRatesRequest {
+pub(crate) fn rates(from: &str, to: &str, minor: i64) -> v1::SetRatesRequest {
     v1::SetRatesRequest {
         room_type: ATTIC.into(),
         from_date: from.into(),

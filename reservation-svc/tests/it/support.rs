@@ -19,7 +19,7 @@ use banyan_proto::reservation::v1::{
 use banyan_reservation::{Settings, inventory::Clock};
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
-use tonic::{Request, Status, transport::Channel};
+use tonic::{Request, Response, Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
 pub(crate) use super::clock::TestClock;
@@ -319,6 +319,16 @@ pub(crate) fn decided_at(status: &Status) -> Option<v1::CommitPosition> {
         incarnation: metadata.get("incarnation")?.clone(),
         sequence: metadata.get("commit_sequence")?.parse().unwrap(),
     })
+}
+
+/// The position that the metadata of a reply tells.
+pub(crate) fn replied_at<T>(reply: &Response<T>) -> v1::CommitPosition {
+    let told = reply.metadata().get("banyan-position").unwrap();
+    let (incarnation, sequence) = told.to_str().unwrap().split_once('/').unwrap();
+    v1::CommitPosition {
+        incarnation: incarnation.to_owned(),
+        sequence: sequence.parse().unwrap(),
+    }
 }
 
 /// The cells that a refusal names.

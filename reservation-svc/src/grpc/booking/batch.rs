@@ -50,7 +50,7 @@ pub(super) async fn hold(
         };
         let result = match outcome {
             Ok(outcome) => v1::batch_hold_result::Result::Response(v1::HoldBookingResponse {
-                position: position(&outcome),
+                position: position(&outcome.position),
                 booking: Some(outcome.booking),
             }),
             Err(status) => v1::batch_hold_result::Result::Status(wire_status(&status)),

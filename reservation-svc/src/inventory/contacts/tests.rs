@@ -40,7 +40,7 @@ fn guest() -> Principal {
     hold("banyan-suite", 1).principal
 }
 
-fn change(rig: &Rig, id: BookingId) -> JoinHandle<Result<StoredBooking, Rejection>> {
+fn change(rig: &Rig, id: BookingId) -> JoinHandle<Result<(StoredBooking, Position), Rejection>> {
     let inventory = rig.inventory.clone();
     let guest = guest();
     tokio::spawn(async move { inventory.update_contact(&guest, id, None, contact()).await })
@@ -109,7 +109,9 @@ async fn what_can_be_refused_takes_no_turn() {
             let refused = inventory.update_contact(principal, id, etag, contact());
             let refused = soon("a change", refused).await.unwrap_err();
             let is_expected = match &refused {
-                Rejection::NotFound { .. } => etag.is_none() && id != erased,
+                Rejection::NotFound { position, .. } => {
+                    position.is_some() && etag.is_none() && id != erased
+                }
                 Rejection::Refused(refusal) => refusal.position.sequence > 0,
                 _ => false,
             };

@@ -148,7 +148,7 @@ impl World {
         });
         let plan = HallPlan::parse(drawn.collect()).unwrap();
         let made = inventory.create_hall(cinema.clone(), "Row", false, plan);
-        let hall = made.await.unwrap();
+        let (hall, _) = made.await.unwrap();
         let session = inventory.store().read().await.unwrap();
         let movie = session.movies(None, 1).await.unwrap().remove(0).id;
         let mut seats = session.seats(&[hall.number]).await.unwrap();
@@ -170,8 +170,9 @@ impl World {
                 price_minor: SEAT_PRICE,
             }],
         };
+        let (screening, _) = inventory.schedule_screening(&new).await.unwrap();
         Self {
-            screening: inventory.schedule_screening(&new).await.unwrap().id,
+            screening: screening.id,
             rooms: room_type.pool,
             seats: seats.iter().map(|it| it.pool).collect(),
         }

@@ -1529,7 +1529,8 @@ export interface components {
         };
         /**
          * CommitPosition
-         * @description A place in the total order of all accepted state changes of one reservation database.
+         * @description A place in the total order of all accepted state changes of one reservation database. A reply that has no field for it
+         *     has it as `INCARNATION/SEQUENCE` in its metadata `banyan-position`, a refusal in its ErrorInfo.
          */
         "banyan.reservation.v1.CommitPosition": {
             /** @description Identity of the database. Another incarnation means another order: a restored backup, a rebuilt database. */
@@ -1594,7 +1595,10 @@ export interface components {
          * EraseGuestContactResponse
          * @description Response of EraseGuestContact.
          */
-        "banyan.reservation.v1.EraseGuestContactResponse": Record<string, never>;
+        "banyan.reservation.v1.EraseGuestContactResponse": {
+            /** @description The last commit when it was decided: contacts are no state of the order, and make no commit of their own. */
+            position?: components["schemas"]["banyan.reservation.v1.CommitPosition"];
+        };
         /**
          * Hall
          * @description A hall.
@@ -2242,6 +2246,8 @@ export interface components {
             snapshotPosition?: components["schemas"]["banyan.reservation.v1.CommitPosition"];
             /** @description Nothing decided before that time is left. */
             complete?: boolean;
+            /** @description The last commit when it was trimmed: trimming makes none of its own. */
+            position?: components["schemas"]["banyan.reservation.v1.CommitPosition"];
         };
         /**
          * UnpinRoomsResponse

@@ -1955,7 +1955,8 @@ export interface components {
         };
         /**
          * CommitPosition
-         * @description A place in the total order of all accepted state changes of one reservation database.
+         * @description A place in the total order of all accepted state changes of one reservation database. A reply that has no field for it
+         *     has it as `INCARNATION/SEQUENCE` in its metadata `banyan-position`, a refusal in its ErrorInfo.
          */
         "banyan.reservation.v1.CommitPosition": {
             /** @description Identity of the database. Another incarnation means another order: a restored backup, a rebuilt database. */
@@ -1992,7 +1993,10 @@ export interface components {
          * EraseContactResponse
          * @description Response of EraseContact.
          */
-        "banyan.reservation.v1.EraseContactResponse": Record<string, never>;
+        "banyan.reservation.v1.EraseContactResponse": {
+            /** @description The last commit when it was decided: contacts are no state of the order, and make no commit of their own. */
+            position?: components["schemas"]["banyan.reservation.v1.CommitPosition"];
+        };
         /**
          * ExtendHoldResponse
          * @description Response of ExtendHold.
@@ -2445,7 +2449,8 @@ export interface components {
         };
         /**
          * UpdateContactResponse
-         * @description Response of UpdateContact.
+         * @description Response of UpdateContact. Its metadata `banyan-position` is the last commit when it was decided, `INCARNATION/SEQUENCE`:
+         *     contacts are no state of the order, and make no commit of their own.
          */
         "banyan.reservation.v1.UpdateContactResponse": {
             /** @description The booking with its new contact; its etag is as it was, the contact being kept apart. */
