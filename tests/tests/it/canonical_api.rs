@@ -303,3 +303,26 @@ async fn wrong_input_names_the_field() {
     assert_eq!(guest.get_json("/v1/nothing").await.0, 404);
     mesh.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_room_for_it_says_where_it_was_decided_in_its_header() {
+    let mesh = Mesh::start_on(TestDatabase::sqlite, &[]).await;
+    let operator = mesh.operator();
+    let cinema = json!({
+        "cinemaId": "north",
+        "cinema": {"displayName": "North", "timeZone": "Europe/Lisbon", "currencyCode": "EUR"},
+    });
+    let created = operator.post("/v1/cinemas", &cinema).await;
+    let position = created.headers().get("banyan-position").cloned();
+    assert_eq!(created.status(), 200, "{:?}", created.text().await);
+    let position = position.unwrap().to_str().unwrap().to_owned();
+    let (incarnation, sequence) = position.split_once('/').unwrap();
+    assert!(sequence.parse::<i64>().unwrap() > 0, "{position}");
+
+    let (status, again) = operator.post_json("/v1/cinemas", cinema).await;
+    assert_eq!(status, 409, "{again}");
+    let facts = &again["error"]["details"][0]["metadata"];
+    assert_eq!(facts["incarnation"], incarnation, "{again}");
+    assert_eq!(facts["commit_sequence"], sequence, "{again}");
+    mesh.stop().await;
+}
