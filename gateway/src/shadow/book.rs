@@ -96,6 +96,9 @@ impl Book {
                 self.dropped.inc();
                 continue;
             };
+            if line.count == 0 {
+                line.first_seen = now;
+            }
             line.count += 1;
             line.last_seen = now;
             line.owner = finding.owner;
@@ -216,8 +219,11 @@ impl Pages {
             None => line,
             Some(newer) => {
                 let (count, noise) = (line.count + newer.count, line.noise + newer.noise);
-                let first_seen = line.first_seen;
-                // What one side's own answers differ in is no example of what both do.
+                // What one side's own answers differ in is no example of what both do, nor the beginning of it.
+                let first_seen = match line.count > 0 || newer.count == 0 {
+                    true => line.first_seen,
+                    false => newer.first_seen,
+                };
                 let example = match newer.count > 0 || line.count == 0 {
                     true => newer,
                     false => line,

@@ -63,28 +63,30 @@ impl From<&Difference> for Reached {
 }
 
 impl Store {
-    /// Adds to what was counted of a difference. Its example and when it was last seen are those of what was seen last, but
-    /// never of noise where there is a difference.
+    /// Adds to what was counted of a difference. When it was first seen is that of what was seen first, its example and when
+    /// it was last seen are those of what was seen last, but never of noise where there is a difference.
     ///
     /// # Errors
     /// If the store is away.
     pub async fn add_difference(&self, difference: &Difference) -> Result<(), StoreError> {
         let it = difference.clone();
-        let example = ["last_us", "owner", "other", "request_id"].map(|column| {
+        let taken_if = |column: &str, counts: &str| {
             format!(
                 "{column} = CASE WHEN (excluded.count > 0 AND known.count = 0) \
-                 OR ((excluded.count > 0) = (known.count > 0) AND excluded.last_us >= known.last_us) \
+                 OR ((excluded.count > 0) = (known.count > 0) AND {counts}) \
                  THEN excluded.{column} ELSE known.{column} END"
             )
-        });
+        };
+        let first = taken_if("first_us", "excluded.first_us < known.first_us");
+        let example = ["last_us", "owner", "other", "request_id"]
+            .map(|column| taken_if(column, "excluded.last_us >= known.last_us"));
         let sql = format!(
             "INSERT INTO rollout_differences AS known \
              (rollout, route, path, kind, count, noise, first_us, last_us, owner, other, request_id) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
              ON CONFLICT (rollout, route, path, kind) DO UPDATE SET \
              count = known.count + excluded.count, noise = known.noise + excluded.noise, \
-             first_us = CASE WHEN excluded.first_us < known.first_us \
-             THEN excluded.first_us ELSE known.first_us END, {}",
+             {first}, {}",
             example.join(", ")
         );
         let add = Statement::from_sql_and_values(

@@ -51,6 +51,12 @@ impl CinemaRules {
         cinema::cinema(&session, id).await
     }
 
+    /// A screening that was changed. The change is durable: whoever cannot be shown it must not repeat it unseen.
+    async fn changed(&self, it: Screening) -> Result<v1::Screening, Status> {
+        let message = self.message(it).await;
+        message.map_err(|status| status::unseen(&status))
+    }
+
     async fn message(&self, it: Screening) -> Result<v1::Screening, Status> {
         let session = self.inventory.store().read().await?;
         let cinema = cinema::cinema(&session, &it.id.cinema).await?;
@@ -212,7 +218,7 @@ impl CinemaRulesService for CinemaRules {
             prices,
         };
         let (screening, at) = self.inventory.schedule_screening(&new).await?;
-        Ok(reply(self.message(screening).await?, &at))
+        Ok(reply(self.changed(screening).await?, &at))
     }
 
     async fn set_screening_prices(
@@ -226,7 +232,7 @@ impl CinemaRulesService for CinemaRules {
         let prices = prices(&mut fields, &request.prices, &cinema);
         fields.end()?;
         let (screening, at) = self.inventory.set_screening_prices(&id, &prices).await?;
-        Ok(reply(self.message(screening).await?, &at))
+        Ok(reply(self.changed(screening).await?, &at))
     }
 
     async fn remove_screening(

@@ -8,11 +8,16 @@
 //! - **The connection dies before COMMIT.** Nothing was done. The batch is tried once more, on another connection; if that
 //!   fails too, or there is none to be had, callers are told of a failure that may be over in a moment.
 //! - **A command breaks the writing of its batch.** Its batch is halved, and halved again, each half in a
-//!   transaction of its own, in order, until it stands alone: that one is refused, everybody else gets their answer.
+//!   transaction of its own, in order, until it stands alone: that one is refused, everybody else gets their answer. Who
+//!   is not wanted any more meanwhile is dropped as before a batch.
 //! - **The connection dies in COMMIT.** Whether it was committed is [looked up](super::certainty). Then the answers count,
 //!   or the batch is tried once more. Not found out in time, the outcome is told to be unknown.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
@@ -26,9 +31,8 @@ use super::{
 
 /// Commands of one batch.
 const COMMANDS_MAX: usize = 1_000;
-/// How often a batch may be halved without anything going well: as long as something does, culprits are found one by one,
-/// however many there are; where nothing does, the cause lies elsewhere.
-const FRUITLESS_MAX: usize = 100;
+/// A batch is halved for so long. What then still breaks is put off undivided: nobody else waits for a crowd of culprits.
+const HALVING_MAX: Duration = Duration::from_secs(10);
 
 type Answer = Result<Outcome, Rejection>;
 
@@ -111,14 +115,9 @@ impl Committer {
     fn gather(&mut self) {
         let shared = Arc::clone(&self.shared);
         let _together = shared.together();
+        let left = std::mem::take(&mut self.next);
+        let mut wanted = self.wanted(left);
         let now = Instant::now();
-        let mut wanted = VecDeque::new();
-        for it in std::mem::take(&mut self.next) {
-            match it.is_wanted(now) {
-                true => wanted.push_back(it),
-                false => self.drop_late(it),
-            }
-        }
         while wanted.len() < COMMANDS_MAX {
             match self.queue.try_recv() {
                 Ok(it) if it.is_wanted(now) => wanted.push_back(it),
@@ -129,6 +128,19 @@ impl Committer {
         self.next = wanted;
         let waiting = i64::try_from(self.queue.len()).unwrap_or(i64::MAX);
         self.shared.metrics.waiting.set(waiting);
+    }
+
+    /// Those that somebody still wants decided; the others are dropped.
+    fn wanted(&self, commands: VecDeque<Waiting>) -> VecDeque<Waiting> {
+        let now = Instant::now();
+        let mut wanted = VecDeque::new();
+        for it in commands {
+            match it.is_wanted(now) {
+                true => wanted.push_back(it),
+                false => self.drop_late(it),
+            }
+        }
+        wanted
     }
 
     fn drop_late(&self, it: Waiting) {
@@ -146,12 +158,21 @@ impl Committer {
     async fn carry_out(&self, turn: &mut InTurn, commands: &mut VecDeque<Waiting>) {
         // How many are tried together, the first of them next.
         let mut parts = vec![commands.len()];
-        let mut fruitless = 0;
-        while let Some(size) = parts.pop() {
+        let begun = Instant::now();
+        let mut is_halved = false;
+        while let Some(mut size) = parts.pop() {
+            if is_halved {
+                let rest = commands.split_off(size);
+                *commands = self.wanted(std::mem::take(commands));
+                size = commands.len();
+                commands.extend(rest);
+                if size == 0 {
+                    continue;
+                }
+            }
             let part: Vec<&Command> = commands.iter().take(size).map(|it| &it.command).collect();
             match self.try_all(turn, &part).await {
                 Went::Well(decided) => {
-                    fruitless = 0;
                     let fits = decided.results.len();
                     self.shared.tell(decided.sequence);
                     for (it, answer) in commands.drain(..fits).zip(decided.results) {
@@ -161,13 +182,14 @@ impl Committer {
                         return;
                     }
                 }
-                Went::Broken(error) if size > 1 && fruitless < FRUITLESS_MAX => {
+                Went::Broken(error) if size > 1 && begun.elapsed() < HALVING_MAX => {
                     debug!(%error, size, "Halving a batch");
                     self.shared.metrics.bisected.inc();
-                    fruitless += 1;
+                    is_halved = true;
                     let half = size / 2;
                     parts.extend([size - half, half]);
                 }
+                Went::Broken(_) if size > 1 => self.fail(commands, size, &Rejection::TimedOut),
                 Went::Broken(error) => self.fail(commands, size, &error),
                 Went::Badly(error) => {
                     // It would fail the others as well.
@@ -291,8 +313,8 @@ mod tests {
             rig.add_rooms("garden-double", 8).await;
             let index = "CREATE UNIQUE INDEX phones ON booking_contacts (phone)";
             testing::run(&rig.database.url, index).await;
-            // Who comes first has it; every sixteenth is somebody else.
-            let is_sound = |nth: usize| nth.is_multiple_of(16);
+            // Who comes first has it. A crowd that wants it too, and then every sixteenth is somebody else.
+            let is_sound = |nth: usize| nth == 0 || nth > 130 && nth.is_multiple_of(16);
             let phone = |nth: usize| match is_sound(nth) {
                 true => nth.to_string(),
                 false => "0".to_owned(),

@@ -1,7 +1,5 @@
 //! The feed: every change once, in order, from any position.
 
-use std::time::Duration;
-
 use banyan_mesh::testing::TestDatabase;
 use banyan_proto::reservation::v1::{self, feed_event::Event};
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -215,15 +213,15 @@ async fn who_does_not_read_is_not_read_for_and_misses_nothing() {
         assert!(all.len() > 47_450);
         let opened = service.feed().read(v1::ReadRequest::default()).await;
         let mut stream = opened.unwrap().into_inner();
-        // Time to read all of it, were it not for the one who does not listen.
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // There is time to read all of it: somebody else does.
+        assert_eq!(service.events(None).await.len(), all.len());
         let stopping = tokio::spawn(service.stop());
         let mut told = Vec::new();
         while let Ok(Some(message)) = stream.message().await {
             told.extend(message.events);
         }
         let database = stopping.await.unwrap();
-        assert!(told.len() < all.len() / 2, "{} were kept", told.len());
+        assert!(told.len() < all.len() / 4 * 3, "{} were kept", told.len());
         assert!(told == all[..told.len()]);
 
         let service = Service::start(database).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use banyan_mesh::testing::TestDatabase;
 use banyan_proto::reservation::v1::{self, waitlist_entry::State};
 use jiff::SignedDuration;
-use sea_orm::{ConnectionTrait as _, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use tonic::{Code, Status};
 
 use super::support::{ALICE, BOB, SUITE, Service, by, fact, fields, reason, stay, suites};
@@ -250,8 +250,7 @@ async fn nobody_waits_for_a_night_or_a_screening_that_is_past() {
 }
 
 /// Whom the list itself would reach.
-async fn kept_by_the_list(service: &Service) -> Vec<Option<String>> {
-    let sql = service.sql().await;
+async fn kept_by_the_list(sql: &DatabaseConnection) -> Vec<Option<String>> {
     let backend = sql.get_database_backend();
     let statement = "SELECT email FROM waitlist_entries ORDER BY created_sequence, id";
     let rows = sql.query_all_raw(Statement::from_string(backend, statement));
@@ -278,7 +277,8 @@ async fn the_list_knows_whom_to_reach_only_while_it_must() {
             let request = with_contact(&format!("{}@example.com", &guest[..4]));
             names.push(join(&service, guest, request).await.unwrap().name);
         }
-        let kept = kept_by_the_list(&service).await;
+        let sql = service.sql().await;
+        let kept = kept_by_the_list(&sql).await;
         assert!(kept.iter().all(Option::is_some), "{kept:?}");
 
         service.cancel(ALICE, &first).await.unwrap();
@@ -286,13 +286,13 @@ async fn the_list_knows_whom_to_reach_only_while_it_must() {
         let offer = service.get(BOB, &offered.offer).await.unwrap();
         assert_eq!(offer.contact.unwrap().email, "bob-@example.com");
         leave(&service, CAROL, &names[1]).await.unwrap();
-        let kept = kept_by_the_list(&service).await;
+        let kept = kept_by_the_list(&sql).await;
         assert_eq!(kept, [None, None, Some("dave@example.com".to_owned())]);
 
         // Whom nothing was offered until the night was past.
         service.clock.advance(SignedDuration::from_hours(24 * 30));
         let begun = std::time::Instant::now();
-        while kept_by_the_list(&service).await != [None, None, None] {
+        while kept_by_the_list(&sql).await != [None, None, None] {
             assert!(begun.elapsed() < Duration::from_secs(30));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

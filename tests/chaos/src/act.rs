@@ -121,7 +121,7 @@ pub(crate) async fn play(
     Ok(outcome)
 }
 
-/// What was recorded and what the database holds, while nothing is under way.
+/// What was recorded and what the database holds, while nobody waits for an answer.
 async fn moment(stage: &Stage, recorder: &Recorder, path: &Path) -> anyhow::Result<Moment> {
     recorder.finish().context("cannot write the history")?;
     let bytes = fs::metadata(path).context("cannot read the history")?.len();

@@ -1,4 +1,4 @@
-//! What the database holds when everybody has stopped, straight from its tables: the feed, the bookings with what they
+//! What the database holds when nobody waits for an answer, straight from its tables: the feed, the bookings with what they
 //! still have, the cells. One snapshot, and no code of the service in between.
 
 use anyhow::Context as _;

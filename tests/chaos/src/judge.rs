@@ -36,7 +36,7 @@ pub(crate) struct Judgement {
     pub(crate) violations: Vec<String>,
 }
 
-/// A moment at which nothing was under way.
+/// A moment at which nobody waited for an answer.
 #[derive(Debug)]
 pub(crate) struct Moment {
     /// So much of the history was written.

@@ -114,8 +114,9 @@ impl Load {
         Ok(())
     }
 
-    /// Holds all clients back meanwhile: nothing that they have asked is under way.
+    /// Holds all clients back meanwhile: whatever they have asked was answered, or given up.
     pub(crate) async fn hold_back<T>(&self, meanwhile: impl Future<Output = T>) -> T {
+        self.shared.pulse.pauses();
         let still = self.shared.gate.write().await;
         let done = meanwhile.await;
         self.shared.pulse.goes_on();

@@ -118,6 +118,7 @@ async fn an_example_is_of_both_sides_where_they_differ_and_the_newest_of_all_rep
             assert_eq!(kept[0].owner, "legacy's");
             assert_eq!(kept[0].request_id, "a");
             assert_eq!(kept[0].last_seen, at(start + 1));
+            assert_eq!(kept[0].first_seen, at(11), "not the noise before");
         }
         // A replica that could not write for long.
         late.add(&place(), vec![found("older")], "b", at(5));

@@ -49,8 +49,7 @@ impl Pulse {
     pub(super) fn granted(&self, replica: usize, sent: Instant) {
         let mut state = self.state();
         let now = Instant::now();
-        let since = state.last_grant.map(|last| now.duration_since(last));
-        state.longest_outage = state.longest_outage.max(since.unwrap_or_default());
+        state.outage_until(now);
         state.last_grant = Some(now);
         if sent >= state.mark
             && let Some(grants) = state.grants.get_mut(replica)
@@ -66,7 +65,12 @@ impl Pulse {
         state.grants.fill(0);
     }
 
-    /// Time in which nobody asked is no outage.
+    /// From now on nobody asks, which is no outage.
+    pub(super) fn pauses(&self) {
+        self.state().outage_until(Instant::now());
+    }
+
+    /// From now on they ask again.
     pub(super) fn goes_on(&self) {
         self.state().last_grant = Some(Instant::now());
     }
@@ -92,5 +96,12 @@ impl Pulse {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn outage_until(&mut self, now: Instant) {
+        let since = self.last_grant.map(|last| now.duration_since(last));
+        self.longest_outage = self.longest_outage.max(since.unwrap_or_default());
     }
 }

@@ -2246,7 +2246,7 @@ export interface components {
             snapshotPosition?: components["schemas"]["banyan.reservation.v1.CommitPosition"];
             /** @description Nothing decided before that time is left. */
             complete?: boolean;
-            /** @description The last commit when it was trimmed: trimming makes none of its own. */
+            /** @description The last commit after it was trimmed: trimming makes none of its own. */
             position?: components["schemas"]["banyan.reservation.v1.CommitPosition"];
         };
         /**
