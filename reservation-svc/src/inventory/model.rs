@@ -28,7 +28,7 @@ use self::{
     ask::{Ask, Call, Shown, Span, Step, Want},
     compare::Mirror,
     judge::{Anew, Model, Seen},
-    world::World,
+    world::{POLICIES, Venue, World},
 };
 use super::testing::Rig;
 use crate::domain::refusal::Reason;
@@ -185,9 +185,13 @@ fn the_inventory_does_what_the_model_says() {
 }
 
 fn night(rooms: i64) -> Want {
+    nights(0, 1, rooms)
+}
+
+fn nights(first: usize, nights: usize, rooms: i64) -> Want {
     Want::Rooms(Span {
-        first: 0,
-        nights: 1,
+        first,
+        nights,
         rooms,
     })
 }
@@ -224,5 +228,22 @@ async fn nobody_has_more_than_ten_places_in_a_line() {
     for database in TestDatabase::each() {
         let seen = play(database, &steps).await;
         assert!(seen.contains(&Seen::Refused(Reason::WaitlistLimit)));
+    }
+}
+
+#[tokio::test]
+async fn a_stay_that_is_moved_to_an_earlier_night_costs_that_one_when_cancelled() {
+    let one_night = POLICIES[3];
+    // From Friday, which is dearer, to Thursday and Friday.
+    let steps = [
+        Step::Policy(Venue::Hotel, one_night),
+        at_once(vec![hold(nights(3, 1, 1))]),
+        at_once(vec![Ask::Confirm(0, None)]),
+        at_once(vec![Ask::Move(0, nights(2, 2, 1), Shown::Nothing)]),
+        at_once(vec![Ask::Cancel(0, Some(26_000))]),
+    ];
+    for database in TestDatabase::each() {
+        let seen = play(database, &steps).await;
+        assert_eq!(seen, HashSet::new(), "nothing was refused");
     }
 }
