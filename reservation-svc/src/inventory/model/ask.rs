@@ -2,7 +2,10 @@
 
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 
-use super::world::{DAYS, POLICIES, Policy, SEATS, Venue};
+use super::{
+    limits::{LIMITS, Limited, WEEKDAYS},
+    world::{DAYS, POLICIES, Policy, SEATS, Venue},
+};
 use crate::domain::request::Principal;
 
 #[derive(Clone, Debug)]
@@ -13,6 +16,7 @@ pub(super) enum Step {
     Advance(i64),
     Sweep,
     Policy(Venue, Option<Policy>),
+    Limit(Limited),
 }
 
 /// A command, as it is sent.
@@ -135,7 +139,7 @@ fn rooms() -> impl Strategy<Value = Want> {
 fn want() -> impl Strategy<Value = Want> {
     let seats = subsequence((0..SEATS).collect::<Vec<_>>(), 1..=3).prop_shuffle();
     prop_oneof![
-        4 => rooms(),
+        6 => rooms(),
         2 => seats.prop_map(Want::Seats),
         2 => (1..=5usize).prop_map(Want::Best),
     ]
@@ -147,9 +151,9 @@ fn shown() -> impl Strategy<Value = Shown> {
 
 fn fee() -> impl Strategy<Value = Option<i64>> {
     prop_oneof![
-        Just(None),
-        Just(Some(1_000_000)),
-        (1..20_000i64).prop_map(Some)
+        2 => Just(None),
+        1 => Just(Some(1_000_000)),
+        1 => (1..20_000i64).prop_map(Some),
     ]
 }
 
@@ -159,7 +163,7 @@ fn ask() -> impl Strategy<Value = Ask> {
     let part = (1..=2usize).prop_map(Part::First);
     prop_oneof![
         8 => (want(), 1..40i64, shown()).prop_map(|(it, minutes, shown)| Ask::Hold(it, minutes, shown)),
-        4 => (which(), option::of(0..2u8)).prop_map(|(it, payment)| Ask::Confirm(it, payment)),
+        6 => (which(), option::of(0..2u8)).prop_map(|(it, payment)| Ask::Confirm(it, payment)),
         3 => (which(), 1..60i64).prop_map(|(it, minutes)| Ask::Extend(it, minutes)),
         3 => (which(), fee()).prop_map(|(it, fee)| Ask::Cancel(it, fee)),
         3 => (which(), part, fee()).prop_map(|(it, part, fee)| Ask::GiveBack(it, part, fee)),
@@ -172,7 +176,7 @@ fn ask() -> impl Strategy<Value = Ask> {
 
 fn call() -> impl Strategy<Value = Call> {
     let who = prop_oneof![9 => Just(Who::Provider), 1 => Just(Who::Guest)];
-    let id = prop_oneof![3 => Just(None), 2 => (0..16u8).prop_map(Some)];
+    let id = prop_oneof![3 => Just(None), 2 => (0..32u8).prop_map(Some)];
     let call = (who, id, prop::bool::weighted(0.05), ask());
     call.prop_map(|(who, id, is_late, ask)| Call {
         who,
@@ -182,16 +186,30 @@ fn call() -> impl Strategy<Value = Call> {
     })
 }
 
+fn limited() -> impl Strategy<Value = Limited> {
+    let weekdays = prop::sample::select(WEEKDAYS);
+    let limits = prop::sample::select(LIMITS);
+    let limited = (0..DAYS, 1..=DAYS, weekdays, limits);
+    limited.prop_map(|(from, days, weekdays, limits)| Limited {
+        from,
+        to: from + days,
+        weekdays,
+        limits,
+    })
+}
+
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let policy = prop::sample::select(POLICIES.to_vec());
     let venue = prop_oneof![Just(Venue::Hotel), Just(Venue::Cinema)];
     prop_oneof![
-        12 => vec(call(), 1..2).prop_map(Step::Ask),
-        14 => vec(call(), 2..12).prop_map(Step::Ask),
+        6 => vec(call(), 1..2).prop_map(Step::Ask),
+        18 => vec(call(), 2..16).prop_map(Step::Ask),
         4 => (1..25i64).prop_map(Step::Advance),
         // Request ids are kept for two days.
         1 => (48 * 60..=48 * 60 + 1i64).prop_map(Step::Advance),
         3 => Just(Step::Sweep),
-        3 => (venue, policy).prop_map(|(venue, policy)| Step::Policy(venue, policy)),
+        5 => (venue, policy).prop_map(|(venue, policy)| Step::Policy(venue, policy)),
+        8 => limited().prop_map(Step::Limit),
+        4 => Just(Step::Limit(Limited::LIFTED)),
     ]
 }

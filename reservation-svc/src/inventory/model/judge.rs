@@ -7,6 +7,7 @@
 
 mod feed;
 mod grant;
+mod limits;
 mod requests;
 mod rules;
 
@@ -16,6 +17,7 @@ use banyan_proto::reservation::v1;
 
 use super::{
     ask::{Ask, Call, Part, Span, Want, Who},
+    limits::Limited,
     world::{AISLE, Fee, Policy, SEATS, Spot, World},
 };
 use crate::{
@@ -113,6 +115,10 @@ pub(super) enum Seen {
     },
     /// Decided though its request id had been used.
     Anew(Anew),
+    /// Not offered to who waits, though it was free: it was not sold.
+    Withheld,
+    /// Offered to who waits, because it was sold again.
+    Opened,
 }
 
 /// What was answered to a command.
@@ -131,6 +137,8 @@ pub(super) struct Model {
     pub(super) minute: i64,
     /// Of the hotel and of the cinema.
     pub(super) policies: [Option<Policy>; 2],
+    /// Restrictions, in the order in which they were set.
+    limited: Vec<Limited>,
     pub(super) bookings: Vec<Known>,
     pub(super) line: Vec<Entry>,
     /// What the feed has told of this step and the model has not come to yet.
@@ -153,6 +161,7 @@ impl Model {
             world: world.clone(),
             minute: 0,
             policies: [None; 2],
+            limited: Vec::new(),
             bookings: Vec::new(),
             line: Vec::new(),
             told: VecDeque::new(),
@@ -228,6 +237,15 @@ impl Model {
         self.serve();
     }
 
+    /// Sets restrictions; what is sold again is offered along the line.
+    pub(super) fn limit(&mut self, limited: &Limited) {
+        self.limited.push(limited.clone());
+        if !self.told.is_empty() {
+            self.seen.insert(Seen::Opened);
+        }
+        self.serve();
+    }
+
     /// Ends everything that has run out, and forgets old answers.
     pub(super) fn sweep(&mut self) {
         self.forget();
@@ -300,6 +318,7 @@ impl Model {
         self.own(call)?;
         match &call.ask {
             Ask::Hold(want, _, shown) => {
+                self.sold(want)?;
                 self.fits(want, None)?;
                 Ok(rules::shown(*shown)?)
             }
@@ -331,16 +350,20 @@ impl Model {
                 if rules::is_stay(want) != rules::is_stay(&self.bookings[*which].what) {
                     return Err(No::Invalid);
                 }
+                self.sold(want)?;
                 self.fits(want, Some(*which))?;
                 Ok(rules::shown(*shown)?)
             }
-            Ask::Join(want) => match self.fits(want, None) {
-                Ok(()) => Err(Reason::AlreadyAvailable.into()),
-                Err(_) if self.places(want, call.who) >= PLACES => {
-                    Err(Reason::WaitlistLimit.into())
+            Ask::Join(want) => {
+                self.sold(want)?;
+                match self.fits(want, None) {
+                    Ok(()) => Err(Reason::AlreadyAvailable.into()),
+                    Err(_) if self.places(want, call.who) >= PLACES => {
+                        Err(Reason::WaitlistLimit.into())
+                    }
+                    Err(_) => Ok(()),
                 }
-                Err(_) => Ok(()),
-            },
+            }
             Ask::Leave(which) => match self.line[*which].place {
                 Place::Waiting => Ok(()),
                 Place::Offered(offer) if !self.bookings[offer].has_lapsed(self.minute) => Ok(()),

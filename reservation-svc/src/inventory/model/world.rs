@@ -134,7 +134,7 @@ pub(super) fn reference(payment: u8) -> Reference {
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) screening: ScreeningId,
-    rooms: PoolId,
+    pub(super) rooms: PoolId,
     seats: Vec<PoolId>,
 }
 

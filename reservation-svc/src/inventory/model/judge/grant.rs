@@ -2,7 +2,7 @@
 
 use banyan_proto::reservation::v1;
 
-use super::{Entry, Known, Model, OFFER, Outcome, Place, State, Terms, Want, price, rules};
+use super::{Entry, Known, Model, OFFER, Outcome, Place, Seen, State, Terms, Want, price, rules};
 use crate::{
     domain::name::EntryId,
     inventory::model::ask::{Ask, Call, Who},
@@ -164,6 +164,10 @@ impl Model {
         for which in 0..self.line.len() {
             let entry = &self.line[which];
             if entry.place == Place::Waiting && self.fits(&entry.want, None).is_ok() {
+                if self.sold(&entry.want).is_err() {
+                    self.seen.insert(Seen::Withheld);
+                    continue;
+                }
                 let (want, who) = (entry.want.clone(), entry.who);
                 self.line[which].place = Place::Offered(self.open(&want, OFFER, who));
             }
