@@ -39,8 +39,10 @@ use crate::domain::refusal::Reason;
 /// Cases on SQLite and on PostgreSQL: what a quarter of a minute is enough for.
 const CASES: [u32; 2] = [16, 8];
 
+/// Minutes.
+const DAY: i64 = 24 * 60;
 /// Minutes that a case lasts at most, by when nothing has begun.
-const END: i64 = 7 * 24 * 60;
+const END: i64 = 7 * DAY;
 
 /// Cases on each database that are enough whatever the seed.
 const ENOUGH: u32 = 50;
@@ -286,5 +288,50 @@ async fn what_is_free_but_not_sold_is_offered_when_it_is_sold() {
     for database in TestDatabase::each() {
         let seen = play(database, &steps).await;
         assert_eq!(seen, HashSet::from([Seen::Withheld, Seen::Opened]));
+    }
+}
+
+#[tokio::test]
+async fn arrivals_are_booked_until_the_minute_of_the_cut_off() {
+    let until_an_hour_from_now = Limited {
+        limits: Limits {
+            cut_off_hours: Some(275),
+            ..limits::NONE
+        },
+        ..Limited::LIFTED
+    };
+    let steps = [
+        Step::Limit(until_an_hour_from_now),
+        Step::Advance(59),
+        at_once(vec![hold(night(1))]),
+        Step::Advance(1),
+        at_once(vec![hold(night(1))]),
+    ];
+    for database in TestDatabase::each() {
+        let seen = play(database, &steps).await;
+        assert_eq!(seen, HashSet::from([Seen::Refused(Reason::CutOff)]));
+    }
+}
+
+#[tokio::test]
+async fn answers_are_kept_for_two_days_and_forgotten_after_them() {
+    let call = Call {
+        id: Some(0),
+        ..hold(night(1)).into()
+    };
+    let again = || at_once(vec![Ask::Again(0)]);
+    let steps = [
+        Step::Ask(vec![call]),
+        Step::Advance(2 * DAY),
+        Step::Sweep,
+        again(),
+        Step::Advance(1),
+        Step::Sweep,
+        again(),
+    ];
+    for database in TestDatabase::each() {
+        let seen = play(database, &steps).await;
+        let both = [repeated(true, false), Seen::Anew(Anew::Forgotten)];
+        assert_eq!(seen, HashSet::from(both));
     }
 }
