@@ -6,7 +6,7 @@ use banyan_proto::reservation::v1::{self, feed_event::Event};
 use prost::Message as _;
 
 use super::{
-    judge::{Model, Place},
+    judge::{Model, Place, Told},
     world::{Spot, World},
 };
 use crate::{
@@ -32,11 +32,8 @@ impl Mirror {
         Self { sequence, bookings }
     }
 
-    /// Follows the feed to its end; what is new, and of each event the booking that it is about.
-    pub(super) async fn follow(
-        &mut self,
-        rig: &Rig,
-    ) -> VecDeque<(i64, Option<v1::BookingChanged>)> {
+    /// Follows the feed to its end; what is new.
+    pub(super) async fn follow(&mut self, rig: &Rig) -> VecDeque<(i64, Told)> {
         let session = rig.inventory.store().read().await.unwrap();
         let mut told = VecDeque::new();
         for bytes in session.events_after(self.sequence, 10_000).await.unwrap() {
@@ -46,9 +43,9 @@ impl Mirror {
             let changed = match event.event.unwrap() {
                 Event::BookingChanged(it) => {
                     self.bookings.insert(it.booking.clone(), it.clone());
-                    Some(it)
+                    Told::Booking(Box::new(it))
                 }
-                Event::DemandDenied(_) => None,
+                Event::DemandDenied(it) => Told::InVain(it.count),
                 other => panic!("{other:?}"),
             };
             told.push_back((self.sequence, changed));
@@ -80,6 +77,8 @@ async fn bookings(session: &Session, model: &Model, mirror: &Mirror) -> HashMap<
     for (id, booking) in stored {
         let items = items.get(&id).map_or(&[][..], Vec::as_slice);
         let told = &mirror.bookings[&id.to_string()];
+        let known = model.bookings.iter().find(|known| known.id == id).unwrap();
+        assert_eq!(booking.principal, known.who.principal());
         let stored = wire::booking_event(&booking, None, items);
         let expected = v1::BookingChanged {
             previous_state: 0,

@@ -6,14 +6,18 @@
 //! came too late, when its offer is declined, or with a sweep. That is when what it held goes to the line.
 
 mod feed;
+mod grant;
+mod limits;
+mod requests;
 mod rules;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use banyan_proto::reservation::v1;
 
 use super::{
-    ask::{Ask, Part, Span, Want},
+    ask::{Ask, Call, Part, Span, Want, Who},
+    limits::Limited,
     world::{AISLE, Fee, Policy, SEATS, Spot, World},
 };
 use crate::{
@@ -23,11 +27,13 @@ use crate::{
     },
     inventory::{Outcome, Rejection},
 };
+pub(super) use requests::Anew;
+use requests::{Kept, Key};
 pub(super) use rules::{items, price};
 
 /// Minutes that an offer is held.
 const OFFER: i64 = 15;
-/// Most places in one line of the one guest that there is.
+/// Most places in one line of one who waits.
 const PLACES: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +48,7 @@ pub(super) enum State {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) id: BookingId,
+    pub(super) who: Who,
     pub(super) state: State,
     /// Of a hold.
     expires: i64,
@@ -77,6 +84,7 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: EntryId,
+    who: Who,
     want: Want,
     pub(super) place: Place,
 }
@@ -86,6 +94,8 @@ pub(super) struct Entry {
 enum No {
     Refused(Reason),
     Invalid,
+    /// There is none, or it is another's.
+    Unknown,
 }
 
 impl From<Reason> for No {
@@ -94,19 +104,55 @@ impl From<Reason> for No {
     }
 }
 
+/// What a case came across.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Seen {
+    Refused(Reason),
+    /// Answered once more, what was `granted` or not; `at_once`: in the batch in which it was decided.
+    Repeated {
+        granted: bool,
+        at_once: bool,
+    },
+    /// Decided though its request id had been used.
+    Anew(Anew),
+    /// Not offered to who waits, though it was free: it was not sold.
+    Withheld,
+    /// Offered to who waits, because it was sold again.
+    Opened,
+}
+
+/// What was answered to a command.
+type Answer = Result<Outcome, Rejection>;
+
+/// What the feed tells.
+#[derive(Debug, PartialEq)]
+pub(super) enum Told {
+    Booking(Box<v1::BookingChanged>),
+    /// Something was wanted so many times in vain.
+    InVain(i64),
+}
+
 pub(super) struct Model {
     world: World,
     pub(super) minute: i64,
     /// Of the hotel and of the cinema.
     pub(super) policies: [Option<Policy>; 2],
+    /// Restrictions, in the order in which they were set.
+    limited: Vec<Limited>,
     pub(super) bookings: Vec<Known>,
     pub(super) line: Vec<Entry>,
     /// What the feed has told of this step and the model has not come to yet.
-    pub(super) told: VecDeque<(i64, Option<v1::BookingChanged>)>,
+    pub(super) told: VecDeque<(i64, Told)>,
     /// The sequence of the last event that the model has come to.
     pub(super) at: i64,
-    /// Why anything was refused.
-    pub(super) refused: HashSet<Reason>,
+    /// How many cells this step has wanted in vain.
+    in_vain: i64,
+    /// What was sent under request ids, but for repetitions.
+    sent: Vec<Call>,
+    kept: HashMap<Key, Kept>,
+    /// Request ids that were used, and why there is no answer kept under them.
+    lost: HashMap<Key, Anew>,
+    pub(super) seen: HashSet<Seen>,
 }
 
 impl Model {
@@ -115,16 +161,39 @@ impl Model {
             world: world.clone(),
             minute: 0,
             policies: [None; 2],
+            limited: Vec::new(),
             bookings: Vec::new(),
             line: Vec::new(),
             told: VecDeque::new(),
             at: sequence,
-            refused: HashSet::new(),
+            in_vain: 0,
+            sent: Vec::new(),
+            kept: HashMap::new(),
+            lost: HashMap::new(),
+            seen: HashSet::new(),
         }
     }
 
-    /// What is asked about what is known; nothing if it is about a booking that is not there (yet).
-    pub(super) fn resolve(&self, ask: &Ask) -> Option<Ask> {
+    /// What is asked about what is known; nothing if it is about something that is not there (yet).
+    pub(super) fn resolve(&mut self, call: &Call) -> Option<Call> {
+        if let Ask::Again(which) = call.ask {
+            let again = self.sent.len().checked_sub(which + 1)?;
+            return Some(Call {
+                is_late: call.is_late,
+                ..self.sent[again].clone()
+            });
+        }
+        let call = Call {
+            ask: self.resolve_ask(&call.ask)?,
+            ..*call
+        };
+        if call.id.is_some() {
+            self.sent.push(call.clone());
+        }
+        Some(call)
+    }
+
+    fn resolve_ask(&self, ask: &Ask) -> Option<Ask> {
         let from_last = |which: &usize| self.bookings.len().checked_sub(which + 1);
         Some(match ask {
             Ask::Hold(..) | Ask::Join(_) => ask.clone(),
@@ -144,14 +213,16 @@ impl Model {
                 };
                 Ask::GiveBack(which, part, *fee)
             }
+            Ask::Again(_) => panic!("repeats a call"),
         })
     }
 
-    /// Begins a batch: whatever has run out on the cells that it wants is ended, and offered along the line.
-    pub(super) fn begin(&mut self, asks: &[Ask]) {
+    /// Begins a batch: whatever has run out on the cells that it wants is ended, and offered along the line. What was
+    /// answered before wants nothing.
+    pub(super) fn begin(&mut self, calls: &[Call]) {
         let mut wanted = Vec::new();
-        for ask in asks {
-            match ask {
+        for call in calls.iter().filter(|it| !it.is_late && !self.is_kept(it)) {
+            match &call.ask {
                 Ask::Hold(Want::Best(_), ..)
                 | Ask::Move(_, Want::Best(_), _)
                 | Ask::Join(Want::Best(_)) => wanted.extend((0..SEATS).map(Spot::Seat)),
@@ -161,12 +232,23 @@ impl Model {
                 _ => {}
             }
         }
+        self.begin_answers();
         self.end_lapsed(|spot| wanted.contains(&spot));
         self.serve();
     }
 
-    /// Ends everything that has run out.
+    /// Sets restrictions; what is sold again is offered along the line.
+    pub(super) fn limit(&mut self, limited: &Limited) {
+        self.limited.push(limited.clone());
+        if !self.told.is_empty() {
+            self.seen.insert(Seen::Opened);
+        }
+        self.serve();
+    }
+
+    /// Ends everything that has run out, and forgets old answers.
     pub(super) fn sweep(&mut self) {
+        self.forget();
         self.end_lapsed(|_| true);
         self.serve();
     }
@@ -189,17 +271,25 @@ impl Model {
     }
 
     /// Decides one, and compares with the answer that it got.
-    pub(super) fn decide(&mut self, ask: &Ask, answer: &Result<Outcome, Rejection>) {
-        let position = match (self.judge(ask), answer) {
+    pub(super) fn decide(&mut self, call: &Call, answer: &Answer) {
+        if call.is_late {
+            assert!(matches!(answer, Err(Rejection::Late)), "{answer:?}");
+            return self.lose(call, Anew::Late);
+        }
+        if self.is_kept(call) {
+            return self.repeat(call, answer);
+        }
+        let position = match (self.judge(call), answer) {
             (Ok(()), Ok(outcome)) => {
-                self.grant(ask, outcome);
+                self.grant(call, outcome);
                 &outcome.position
             }
             (Err(No::Refused(reason)), Err(Rejection::Refused(refusal)))
                 if reason == refusal.reason =>
             {
-                self.refuse(ask);
-                self.refused.insert(reason);
+                self.refuse(&call.ask);
+                self.in_vain += i64::try_from(refusal.unmet.len()).unwrap();
+                self.seen.insert(Seen::Refused(reason));
                 &refusal.position
             }
             (
@@ -208,17 +298,27 @@ impl Model {
                     position: Some(position),
                     ..
                 }),
+            )
+            | (
+                Err(No::Unknown),
+                Err(Rejection::NotFound {
+                    position: Some(position),
+                    ..
+                }),
             ) => position,
-            (judged, _) => panic!("{ask:?}: {judged:?}, but was answered {answer:?}"),
+            (judged, _) => panic!("{call:?}: {judged:?}, but was answered {answer:?}"),
         };
-        assert_eq!(position.sequence, self.at, "{ask:?}");
+        assert_eq!(position.sequence, self.at, "{call:?}");
+        self.keep(call, answer);
         self.serve();
     }
 
     /// What must be answered.
-    fn judge(&self, ask: &Ask) -> Result<(), No> {
-        match ask {
+    fn judge(&self, call: &Call) -> Result<(), No> {
+        self.own(call)?;
+        match &call.ask {
             Ask::Hold(want, _, shown) => {
+                self.sold(want)?;
                 self.fits(want, None)?;
                 Ok(rules::shown(*shown)?)
             }
@@ -250,177 +350,44 @@ impl Model {
                 if rules::is_stay(want) != rules::is_stay(&self.bookings[*which].what) {
                     return Err(No::Invalid);
                 }
+                self.sold(want)?;
                 self.fits(want, Some(*which))?;
                 Ok(rules::shown(*shown)?)
             }
-            Ask::Join(want) => match self.fits(want, None) {
-                Ok(()) => Err(Reason::AlreadyAvailable.into()),
-                Err(_) if self.places(want) >= PLACES => Err(Reason::WaitlistLimit.into()),
-                Err(_) => Ok(()),
-            },
+            Ask::Join(want) => {
+                self.sold(want)?;
+                match self.fits(want, None) {
+                    Ok(()) => Err(Reason::AlreadyAvailable.into()),
+                    Err(_) if self.places(want, call.who) >= PLACES => {
+                        Err(Reason::WaitlistLimit.into())
+                    }
+                    Err(_) => Ok(()),
+                }
+            }
             Ask::Leave(which) => match self.line[*which].place {
                 Place::Waiting => Ok(()),
                 Place::Offered(offer) if !self.bookings[offer].has_lapsed(self.minute) => Ok(()),
                 _ => Err(Reason::EntryState.into()),
             },
+            Ask::Again(_) => panic!("not known yet"),
         }
     }
 
-    /// Does what was granted, and looks at the answer.
-    fn grant(&mut self, ask: &Ask, outcome: &Outcome) {
-        let (which, before) = match ask {
-            Ask::Hold(want, minutes, _) => (self.open(want, *minutes), None),
-            Ask::Confirm(which, payment) => {
-                self.confirm(*which, *payment);
-                (*which, None)
-            }
-            Ask::Extend(which, minutes) => {
-                self.bookings[*which].expires += minutes;
-                self.tell(*which, Some(State::Held));
-                (*which, None)
-            }
-            Ask::Cancel(which, _) => {
-                let it = &self.bookings[*which];
-                let fee = self.fee(it, &it.what);
-                self.bookings[*which].fee += fee;
-                self.enter(*which, State::Cancelled);
-                (*which, None)
-            }
-            Ask::GiveBack(which, part, _) => {
-                let it = &self.bookings[*which];
-                let (before, state) = (price(&it.what), it.state);
-                let (given, kept) = rules::split(&it.what, part).unwrap();
-                let fee = self.fee(it, &given);
-                let it = &mut self.bookings[*which];
-                it.fee += fee;
-                it.what = kept;
-                self.tell(*which, Some(state));
-                (*which, Some(before))
-            }
-            Ask::Move(which, want, _) => (*which, Some(self.exchange(*which, want))),
-            Ask::Join(want) => return self.join(want, outcome),
-            Ask::Leave(which) => return self.leave(*which, outcome),
+    /// Whether what it is about is the caller's.
+    fn own(&self, call: &Call) -> Result<(), No> {
+        let owner = match &call.ask {
+            Ask::Confirm(which, _)
+            | Ask::Extend(which, _)
+            | Ask::Cancel(which, _)
+            | Ask::GiveBack(which, ..)
+            | Ask::Move(which, ..) => self.bookings[*which].who,
+            Ask::Leave(which) => self.line[*which].who,
+            Ask::Hold(..) | Ask::Join(_) | Ask::Again(_) => call.who,
         };
-        self.answered(which, before, outcome);
-    }
-
-    /// What a refusal changes all the same.
-    fn refuse(&mut self, ask: &Ask) {
-        match ask {
-            Ask::Confirm(which, Some(payment)) => {
-                let it = &self.bookings[*which];
-                let is_late = matches!(it.state, State::Expired | State::Cancelled)
-                    || it.has_lapsed(self.minute);
-                if !is_late || it.paid.is_some() {
-                    return;
-                }
-                if it.state == State::Held {
-                    self.enter(*which, State::Expired);
-                }
-                let it = &mut self.bookings[*which];
-                (it.paid, it.owed) = (Some(*payment), true);
-                let state = it.state;
-                self.tell(*which, Some(state));
-            }
-            Ask::Leave(which) => {
-                if let Place::Offered(offer) = self.line[*which].place {
-                    self.enter(offer, State::Expired);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn confirm(&mut self, which: usize, payment: Option<u8>) {
-        let it = &mut self.bookings[which];
-        if payment.is_some() && it.paid == payment {
-            return;
-        }
-        it.paid = payment;
-        self.enter(which, State::Confirmed);
-    }
-
-    /// Exchanges what a booking has; what it cost before.
-    fn exchange(&mut self, which: usize, want: &Want) -> i64 {
-        let what = self.chosen(want, Some(which));
-        let others = self.terms(&what);
-        let minute = self.minute;
-        let it = &mut self.bookings[which];
-        let before = price(&it.what);
-        it.terms = match it.state == State::Held || it.terms.is_free(minute) {
-            true => others,
-            false => Terms {
-                free_until: None,
-                ..it.terms
-            },
-        };
-        it.what = what;
-        let state = it.state;
-        self.tell(which, Some(state));
-        before
-    }
-
-    /// A new hold.
-    fn open(&mut self, want: &Want, minutes: i64) -> usize {
-        let what = self.chosen(want, None);
-        self.bookings.push(Known {
-            id: self.next_id(),
-            state: State::Held,
-            expires: self.minute + minutes,
-            created: self.minute,
-            terms: self.terms(&what),
-            what,
-            fee: 0,
-            paid: None,
-            owed: false,
-            changed: 0,
-        });
-        let which = self.bookings.len() - 1;
-        self.tell(which, None);
-        which
-    }
-
-    fn enter(&mut self, which: usize, state: State) {
-        let before = std::mem::replace(&mut self.bookings[which].state, state);
-        self.tell(which, Some(before));
-    }
-
-    fn join(&mut self, want: &Want, outcome: &Outcome) {
-        let entry = outcome.entry.as_ref().unwrap();
-        assert_eq!(entry.state(), v1::waitlist_entry::State::Waiting);
-        self.line.push(Entry {
-            id: EntryId::parse(&entry.name).unwrap(),
-            want: want.clone(),
-            place: Place::Waiting,
-        });
-    }
-
-    fn leave(&mut self, which: usize, outcome: &Outcome) {
-        let entry = outcome.entry.as_ref().unwrap();
-        assert_eq!(entry.state(), v1::waitlist_entry::State::Left);
-        if let Place::Offered(offer) = self.line[which].place {
-            self.enter(offer, State::Cancelled);
-        }
-        self.line[which].place = Place::Left;
-    }
-
-    /// Closes the places whose offers have ended, and offers what is free from the head of the line on.
-    fn serve(&mut self) {
-        for which in 0..self.line.len() {
-            if let Place::Offered(offer) = self.line[which].place {
-                match self.bookings[offer].state {
-                    State::Held => {}
-                    State::Confirmed => self.line[which].place = Place::Served,
-                    State::Cancelled | State::Expired => self.line[which].place = Place::Left,
-                }
-            }
-        }
-        for which in 0..self.line.len() {
-            let entry = &self.line[which];
-            if entry.place == Place::Waiting && self.fits(&entry.want, None).is_ok() {
-                let want = entry.want.clone();
-                self.line[which].place = Place::Offered(self.open(&want, OFFER));
-            }
+        if owner == call.who {
+            Ok(())
+        } else {
+            Err(No::Unknown)
         }
     }
 }

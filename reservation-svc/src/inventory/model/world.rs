@@ -1,14 +1,15 @@
 //! What is sold: the demo's smallest room type on a few nights, and a screening in a hall of one short row with an aisle.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Instant};
 
 use jiff::{
     SignedDuration, Timestamp, ToSpan as _,
     civil::{Date, Weekday, date},
 };
+use sha2::{Digest as _, Sha256};
 
 use super::{
-    ask::{Ask, Part, Shown, Span, Want},
+    ask::{Ask, Call, Part, Shown, Span, Want},
     judge::Model,
 };
 use crate::{
@@ -21,9 +22,10 @@ use crate::{
         money::{Currency, Money},
         name::{self, CinemaId, HallId, HotelId, RoomTypeId, ScreeningId, SeatId},
         payment::Reference,
+        request::RequestKey,
         seating::Wish,
     },
-    inventory::{Action, Hold, Part as Given, PricedScreening, testing::Rig},
+    inventory::{Action, Command, Hold, Part as Given, PricedScreening, testing::Rig},
 };
 
 pub(super) const ROOM_TYPE: &str = "hotels/banyan-bay/roomTypes/banyan-suite";
@@ -132,7 +134,7 @@ pub(super) fn reference(payment: u8) -> Reference {
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) screening: ScreeningId,
-    rooms: PoolId,
+    pub(super) rooms: PoolId,
     seats: Vec<PoolId>,
 }
 
@@ -207,8 +209,23 @@ impl World {
         }
     }
 
-    /// The command for that; what it is about is known to the model.
-    pub(super) fn action(&self, model: &Model, ask: &Ask) -> Action {
+    /// The command for that.
+    pub(super) fn command(&self, model: &Model, call: &Call) -> Command {
+        let request = call.id.map(|id| RequestKey {
+            method: call.ask.method(),
+            id: format!("request-{id}"),
+            fingerprint: Sha256::digest(format!("{:?}", call.ask)).into(),
+        });
+        Command {
+            principal: call.who.principal(),
+            request,
+            deadline: call.is_late.then(Instant::now),
+            action: self.action(model, &call.ask),
+        }
+    }
+
+    /// What is asked; what it is about is known to the model.
+    fn action(&self, model: &Model, ask: &Ask) -> Action {
         let booking = |which: usize| model.bookings[which].id;
         let etag = None;
         match ask {
@@ -250,6 +267,7 @@ impl World {
             Ask::Leave(which) => Action::Leave {
                 entry: model.line[*which].id,
             },
+            Ask::Again(_) => panic!("not known yet"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use banyan_proto::reservation::v1::{self, booking, cell_ref::Cell};
 
-use super::{Known, Model, Outcome, Spot, State, Want, items, price, rules};
+use super::{Known, Model, Outcome, Spot, State, Told, Want, items, price, rules};
 use crate::{
     domain::name::BookingId,
     inventory::model::world::{CINEMA, HOTEL, ROOM_TYPE, START, day, seat},
@@ -15,8 +15,10 @@ impl Model {
     }
 
     fn next(&self) -> &v1::BookingChanged {
-        let next = self.told.front().and_then(|(_, event)| event.as_ref());
-        next.unwrap_or_else(|| panic!("after {} the feed told too little", self.at))
+        match self.told.front() {
+            Some((_, Told::Booking(next))) => next,
+            _ => panic!("after {} the feed told too little", self.at),
+        }
     }
 
     /// That the next event tells of that booking as it is now; `before` is nothing for a new one.
@@ -34,13 +36,17 @@ impl Model {
     /// That the feed has told nothing else, but for what was wanted in vain.
     pub(in crate::inventory::model) fn settle(
         &mut self,
-        more: impl IntoIterator<Item = (i64, Option<v1::BookingChanged>)>,
+        more: impl IntoIterator<Item = (i64, Told)>,
     ) {
         assert_eq!(more.into_iter().next(), None);
-        for (sequence, event) in self.told.drain(..) {
-            assert_eq!(event, None, "at {sequence}");
+        for (sequence, told) in self.told.drain(..) {
+            let Told::InVain(count) = told else {
+                panic!("at {sequence} the feed told {told:?}")
+            };
+            self.in_vain -= count;
             self.at = sequence;
         }
+        assert_eq!(self.in_vain, 0, "wanted in vain");
     }
 
     /// Which seats these are: where they are to be chosen, those of the next event, which must be sound.

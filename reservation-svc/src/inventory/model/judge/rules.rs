@@ -1,7 +1,7 @@
 //! What is free, what may be done, and what it costs.
 
 use super::{
-    AISLE, Entry, Known, Model, Part, Place, Reason, SEATS, Span, Spot, State, Terms, Want,
+    AISLE, Entry, Known, Model, Part, Place, Reason, SEATS, Span, Spot, State, Terms, Want, Who,
 };
 use crate::inventory::model::{
     ask::Shown,
@@ -132,9 +132,9 @@ impl Model {
         }
     }
 
-    /// How many wait for the like of that.
-    pub(super) fn places(&self, want: &Want) -> usize {
-        let waits = |it: &&Entry| it.place == Place::Waiting;
+    /// In how many places they wait for the like of that.
+    pub(super) fn places(&self, want: &Want, who: Who) -> usize {
+        let waits = |it: &&Entry| it.who == who && it.place == Place::Waiting;
         let waiting = self.line.iter().filter(waits);
         waiting
             .filter(|it| is_stay(&it.want) == is_stay(want))
