@@ -37,7 +37,7 @@ use super::testing::Rig;
 use crate::domain::refusal::Reason;
 
 /// Cases on SQLite and on PostgreSQL: what a quarter of a minute is enough for.
-const CASES: [u32; 2] = [16, 8];
+const CASES: [u32; 2] = [14, 7];
 
 /// Minutes.
 const DAY: i64 = 24 * 60;
@@ -75,6 +75,7 @@ const SEEN: &[Seen] = &[
     Seen::Refused(Reason::CutOff),
     Seen::Refused(Reason::AdvanceWindow),
     Seen::Withheld,
+    Seen::PickedUp { sold: true },
 ];
 
 const fn repeated(granted: bool, at_once: bool) -> Seen {
@@ -224,6 +225,16 @@ fn at_once(asks: Vec<Ask>) -> Step {
     Step::Ask(asks.into_iter().map(Call::from).collect())
 }
 
+fn stopped() -> Limited {
+    Limited {
+        limits: Limits {
+            stop_sell: true,
+            ..limits::NONE
+        },
+        ..Limited::LIFTED
+    }
+}
+
 #[tokio::test]
 async fn an_offer_that_has_run_out_cannot_be_declined_and_goes_to_the_next() {
     let steps = [
@@ -270,17 +281,10 @@ async fn a_stay_that_is_moved_to_an_earlier_night_costs_that_one_when_cancelled(
 
 #[tokio::test]
 async fn what_is_free_but_not_sold_is_offered_when_it_is_sold() {
-    let stopped = Limited {
-        limits: Limits {
-            stop_sell: true,
-            ..limits::NONE
-        },
-        ..Limited::LIFTED
-    };
     let steps = [
         at_once(vec![hold(night(3))]),
         at_once(vec![Ask::Join(night(1)), Ask::Join(night(3))]),
-        Step::Limit(stopped),
+        Step::Limit(stopped()),
         at_once(vec![Ask::Cancel(0, None)]),
         Step::Limit(Limited::LIFTED),
         at_once(vec![Ask::Confirm(0, None)]),
@@ -333,5 +337,33 @@ async fn answers_are_kept_for_two_days_and_forgotten_after_them() {
         let seen = play(database, &steps).await;
         let both = [repeated(true, false), Seen::Anew(Anew::Forgotten)];
         assert_eq!(seen, HashSet::from(both));
+    }
+}
+
+#[tokio::test]
+async fn a_block_gives_what_it_has_left_whatever_is_sold() {
+    let span = |rooms| Span {
+        first: 0,
+        nights: 1,
+        rooms,
+    };
+    let pick_up = |rooms| Ask::PickUp(0, span(rooms), 10, Shown::Right);
+    let steps = [
+        at_once(vec![Ask::Block(span(2), 20)]),
+        Step::Limit(stopped()),
+        at_once(vec![pick_up(1), pick_up(2), hold(night(1))]),
+        at_once(vec![pick_up(1), pick_up(1)]),
+        Step::Advance(20),
+        at_once(vec![pick_up(1)]),
+        Step::Sweep,
+    ];
+    for database in TestDatabase::each() {
+        let seen = play(database, &steps).await;
+        let refused = [Reason::CellUnavailable, Reason::StopSell].map(Seen::Refused);
+        let picked = Seen::PickedUp { sold: false };
+        assert_eq!(
+            seen,
+            HashSet::from_iter([picked].into_iter().chain(refused))
+        );
     }
 }

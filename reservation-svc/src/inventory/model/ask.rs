@@ -35,6 +35,8 @@ pub(super) struct Call {
 pub(super) enum Who {
     Provider,
     Guest,
+    /// Puts rooms aside and ends bookings, and nothing else.
+    Operator,
 }
 
 /// A run of nights and how many rooms.
@@ -84,6 +86,12 @@ pub(super) enum Ask {
     Move(usize, Want, Shown),
     Join(Want),
     Leave(usize),
+    /// Put rooms aside for so many minutes.
+    Block(Span, i64),
+    /// Hold rooms of a block.
+    PickUp(usize, Span, i64, Shown),
+    /// End a booking, whosever it is.
+    Release(usize),
     /// What was sent under a request id so many such commands ago, by the same caller: becomes that.
     Again(usize),
 }
@@ -91,7 +99,7 @@ pub(super) enum Ask {
 impl From<Ask> for Call {
     fn from(ask: Ask) -> Self {
         Self {
-            who: Who::Provider,
+            who: ask.sender(Who::Provider),
             id: None,
             is_late: false,
             ask,
@@ -104,15 +112,24 @@ impl Who {
         match self {
             Self::Provider => Principal::provider(),
             Self::Guest => Principal::guest("guest".into()),
+            Self::Operator => Principal::operator(),
         }
     }
 }
 
 impl Ask {
+    /// Who sends it: that one, but for what only operators ask.
+    fn sender(&self, who: Who) -> Who {
+        match self {
+            Self::Block(..) | Self::Release(_) => Who::Operator,
+            _ => who,
+        }
+    }
+
     /// What request ids are told apart by, beside the caller.
     pub(super) fn method(&self) -> &'static str {
         match self {
-            Self::Hold(..) => "HoldBooking",
+            Self::Hold(..) | Self::PickUp(..) => "HoldBooking",
             Self::Confirm(..) => "ConfirmBooking",
             Self::Extend(..) => "ExtendHold",
             Self::Cancel(..) => "CancelBooking",
@@ -120,20 +137,24 @@ impl Ask {
             Self::Move(..) => "MoveBooking",
             Self::Join(_) => "JoinWaitlist",
             Self::Leave(_) => "LeaveWaitlist",
+            Self::Block(..) => "BlockRooms",
+            Self::Release(_) => "ReleaseBooking",
             Self::Again(_) => panic!("not known yet"),
         }
     }
 }
 
-fn rooms() -> impl Strategy<Value = Want> {
+fn span() -> impl Strategy<Value = Span> {
     let span = (0..DAYS, 1..=3usize, 1..=3i64);
-    span.prop_map(|(first, nights, rooms)| {
-        Want::Rooms(Span {
-            first,
-            nights,
-            rooms,
-        })
+    span.prop_map(|(first, nights, rooms)| Span {
+        first,
+        nights,
+        rooms,
     })
+}
+
+fn rooms() -> impl Strategy<Value = Want> {
+    span().prop_map(Want::Rooms)
 }
 
 fn want() -> impl Strategy<Value = Want> {
@@ -170,6 +191,10 @@ fn ask() -> impl Strategy<Value = Ask> {
         3 => (which(), want(), shown()).prop_map(|(it, want, shown)| Ask::Move(it, want, shown)),
         4 => waited.prop_map(Ask::Join),
         1 => (0..4usize).prop_map(Ask::Leave),
+        2 => (span(), 1..120i64).prop_map(|(span, minutes)| Ask::Block(span, minutes)),
+        3 => (0..2usize, span(), 1..40i64, shown())
+            .prop_map(|(it, span, minutes, shown)| Ask::PickUp(it, span, minutes, shown)),
+        1 => which().prop_map(Ask::Release),
         6 => (0..6usize).prop_map(Ask::Again),
     ]
 }
@@ -179,7 +204,7 @@ fn call() -> impl Strategy<Value = Call> {
     let id = prop_oneof![3 => Just(None), 2 => (0..32u8).prop_map(Some)];
     let call = (who, id, prop::bool::weighted(0.05), ask());
     call.prop_map(|(who, id, is_late, ask)| Call {
-        who,
+        who: ask.sender(who),
         id,
         is_late,
         ask,

@@ -5,10 +5,12 @@
 //! A hold that has run out still counts until it is ended: with the batch that wants something of it, with a payment that
 //! came too late, when its offer is declined, or with a sweep. That is when what it held goes to the line.
 
+mod blocks;
 mod feed;
 mod grant;
 mod limits;
 mod requests;
+mod resolve;
 mod rules;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -27,8 +29,10 @@ use crate::{
     },
     inventory::{Outcome, Rejection},
 };
+use blocks::Rooms;
 pub(super) use requests::Anew;
 use requests::{Kept, Key};
+use rules::Item;
 pub(super) use rules::{items, price};
 
 /// Minutes that an offer is held.
@@ -55,6 +59,8 @@ pub(super) struct Known {
     created: i64,
     /// Never the best: it is known which those are.
     pub(super) what: Want,
+    /// Of a block.
+    left: Option<Rooms>,
     fee: i64,
     paid: Option<u8>,
     /// Whether that came too late.
@@ -115,6 +121,10 @@ pub(super) enum Seen {
     },
     /// Decided though its request id had been used.
     Anew(Anew),
+    /// Taken from a block, which was sold to everybody or not.
+    PickedUp {
+        sold: bool,
+    },
     /// Not offered to who waits, though it was free: it was not sold.
     Withheld,
     /// Offered to who waits, because it was sold again.
@@ -174,49 +184,6 @@ impl Model {
         }
     }
 
-    /// What is asked about what is known; nothing if it is about something that is not there (yet).
-    pub(super) fn resolve(&mut self, call: &Call) -> Option<Call> {
-        if let Ask::Again(which) = call.ask {
-            let again = self.sent.len().checked_sub(which + 1)?;
-            return Some(Call {
-                is_late: call.is_late,
-                ..self.sent[again].clone()
-            });
-        }
-        let call = Call {
-            ask: self.resolve_ask(&call.ask)?,
-            ..*call
-        };
-        if call.id.is_some() {
-            self.sent.push(call.clone());
-        }
-        Some(call)
-    }
-
-    fn resolve_ask(&self, ask: &Ask) -> Option<Ask> {
-        let from_last = |which: &usize| self.bookings.len().checked_sub(which + 1);
-        Some(match ask {
-            Ask::Hold(..) | Ask::Join(_) => ask.clone(),
-            Ask::Confirm(which, payment) => Ask::Confirm(from_last(which)?, *payment),
-            Ask::Extend(which, minutes) => Ask::Extend(from_last(which)?, *minutes),
-            Ask::Cancel(which, fee) => Ask::Cancel(from_last(which)?, *fee),
-            Ask::Move(which, want, shown) => Ask::Move(from_last(which)?, want.clone(), *shown),
-            Ask::Leave(which) => Ask::Leave(self.line.len().checked_sub(which + 1)?),
-            Ask::GiveBack(which, part, fee) => {
-                let which = from_last(which)?;
-                let part = match (part, &self.bookings[which].what) {
-                    (Part::First(count), Want::Seats(seats)) => {
-                        Part::Seats(seats.iter().copied().take(*count).collect())
-                    }
-                    (Part::First(count), _) => Part::Rooms(i64::try_from(*count).unwrap()),
-                    (part, _) => part.clone(),
-                };
-                Ask::GiveBack(which, part, *fee)
-            }
-            Ask::Again(_) => panic!("repeats a call"),
-        })
-    }
-
     /// Begins a batch: whatever has run out on the cells that it wants is ended, and offered along the line. What was
     /// answered before wants nothing.
     pub(super) fn begin(&mut self, calls: &[Call]) {
@@ -229,11 +196,15 @@ impl Model {
                 Ask::Hold(want, ..) | Ask::Move(_, want, _) | Ask::Join(want) => {
                     wanted.extend(items(want).into_iter().map(|it| it.spot));
                 }
+                Ask::Block(span, _) | Ask::PickUp(_, span, ..) => {
+                    let items = items(&Want::Rooms(*span)).into_iter();
+                    wanted.extend(items.map(|it| it.spot));
+                }
                 _ => {}
             }
         }
         self.begin_answers();
-        self.end_lapsed(|spot| wanted.contains(&spot));
+        self.end_lapsed(|it| it.items().iter().any(|it| wanted.contains(&it.spot)));
         self.serve();
     }
 
@@ -253,10 +224,9 @@ impl Model {
         self.serve();
     }
 
-    fn end_lapsed(&mut self, wanted: impl Fn(Spot) -> bool) {
+    fn end_lapsed(&mut self, ends: impl Fn(&Known) -> bool) {
         let minute = self.minute;
-        let holds = |it: &Known| items(&it.what).iter().any(|it| wanted(it.spot));
-        let lapsed = |it: &Known| it.has_lapsed(minute) && holds(it);
+        let lapsed = |it: &Known| it.has_lapsed(minute) && ends(it);
         let count = self.bookings.iter().filter(|it| lapsed(it)).count();
         // Nobody says in which order; the feed does.
         for _ in 0..count {
@@ -369,6 +339,12 @@ impl Model {
                 Place::Offered(offer) if !self.bookings[offer].has_lapsed(self.minute) => Ok(()),
                 _ => Err(Reason::EntryState.into()),
             },
+            Ask::Block(span, _) => Ok(self.fits(&Want::Rooms(*span), None)?),
+            Ask::PickUp(block, span, _, shown) => {
+                self.has_left(*block, *span)?;
+                Ok(rules::shown(*shown)?)
+            }
+            Ask::Release(which) => Ok(self.live(*which)?),
             Ask::Again(_) => panic!("not known yet"),
         }
     }
@@ -382,7 +358,7 @@ impl Model {
             | Ask::GiveBack(which, ..)
             | Ask::Move(which, ..) => self.bookings[*which].who,
             Ask::Leave(which) => self.line[*which].who,
-            Ask::Hold(..) | Ask::Join(_) | Ask::Again(_) => call.who,
+            _ => call.who,
         };
         if owner == call.who {
             Ok(())

@@ -56,7 +56,7 @@ pub(super) const NONE: Limits = Limits {
     days_ahead_max: 0,
 };
 
-/// Alone and together. The cut-off is an hour after the start for the first day, and for the third. At the start it is 11
+/// Alone and together. The cut-off is an hour after the start for the first day, and for the last. At the start it is 11
 /// to 15 days until the arrivals that are asked for, and never as little as 3: nothing is ever sold because time has
 /// passed, for who waits for that would not be asked.
 pub(super) const LIMITS: &[Limits] = &[
@@ -86,7 +86,7 @@ pub(super) const LIMITS: &[Limits] = &[
         ..NONE
     },
     Limits {
-        cut_off_hours: Some(323),
+        cut_off_hours: Some(371),
         nights_max: 2,
         ..NONE
     },

@@ -267,6 +267,23 @@ impl World {
             Ask::Leave(which) => Action::Leave {
                 entry: model.line[*which].id,
             },
+            Ask::Block(span, minutes) => Action::Block {
+                stay: stay(*span),
+                until: *START + SignedDuration::from_mins(model.minute + minutes),
+                title: String::new(),
+            },
+            Ask::PickUp(block, span, minutes, shown) => Action::Hold(Hold {
+                block: Some(booking(*block)),
+                expected_total: expected(&Want::Rooms(*span), *shown),
+                ..Hold::of(
+                    claim::Ask::Claim(Claim::Stay(stay(*span))),
+                    SignedDuration::from_mins(*minutes),
+                )
+            }),
+            Ask::Release(which) => Action::Release {
+                booking: booking(*which),
+                etag,
+            },
             Ask::Again(_) => panic!("not known yet"),
         }
     }
@@ -274,15 +291,7 @@ impl World {
     fn claim(&self, want: &Want) -> claim::Ask {
         let screening = self.screening.clone();
         match want {
-            Want::Rooms(Span {
-                first,
-                nights,
-                rooms,
-            }) => claim::Ask::Claim(Claim::Stay(Stay {
-                room_type: RoomTypeId::parse(ROOM_TYPE).unwrap(),
-                nights: Nights::new(day(*first), day(first + nights)).unwrap(),
-                rooms: *rooms,
-            })),
+            Want::Rooms(span) => claim::Ask::Claim(Claim::Stay(stay(*span))),
             Want::Seats(seats) => claim::Ask::Claim(Claim::Seats(SeatSelection {
                 screening,
                 seats: seats.iter().map(|at| SeatId(seat(*at))).collect(),
@@ -296,6 +305,14 @@ impl World {
                 },
             }),
         }
+    }
+}
+
+fn stay(span: Span) -> Stay {
+    Stay {
+        room_type: RoomTypeId::parse(ROOM_TYPE).unwrap(),
+        nights: Nights::new(day(span.first), day(span.first + span.nights)).unwrap(),
+        rooms: span.rooms,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use banyan_proto::reservation::v1;
 
-use super::{Entry, Known, Model, OFFER, Outcome, Place, Seen, State, Terms, Want, price, rules};
+use super::{
+    Entry, Known, Model, OFFER, Outcome, Place, Rooms, Seen, State, Terms, Want, price, rules,
+};
 use crate::{
     domain::name::EntryId,
     inventory::model::ask::{Ask, Call, Who},
@@ -43,6 +45,14 @@ impl Model {
             Ask::Move(which, want, _) => (*which, Some(self.exchange(*which, want))),
             Ask::Join(want) => return self.join(want, call.who, outcome),
             Ask::Leave(which) => return self.leave(*which, outcome),
+            Ask::Block(span, minutes) => (self.put_aside(*span, *minutes), None),
+            Ask::PickUp(block, span, minutes, _) => {
+                (self.pick_up(*block, *span, *minutes, call.who), None)
+            }
+            Ask::Release(which) => {
+                self.enter(*which, State::Cancelled);
+                (*which, None)
+            }
             Ask::Again(_) => panic!("not known yet"),
         };
         self.answered(which, before, outcome);
@@ -107,6 +117,11 @@ impl Model {
     /// A new hold.
     fn open(&mut self, want: &Want, minutes: i64, who: Who) -> usize {
         let what = self.chosen(want, None);
+        self.add(what, minutes, who, None)
+    }
+
+    /// A new booking; nothing is `left` of what is no block.
+    pub(super) fn add(&mut self, what: Want, minutes: i64, who: Who, left: Option<Rooms>) -> usize {
         self.bookings.push(Known {
             id: self.next_id(),
             who,
@@ -115,6 +130,7 @@ impl Model {
             created: self.minute,
             terms: self.terms(&what),
             what,
+            left,
             fee: 0,
             paid: None,
             owed: false,

@@ -102,7 +102,7 @@ impl Model {
         };
         let others = self.bookings.iter().enumerate();
         let others = others.filter(|(at, it)| Some(*at) != but && has(it));
-        let items = others.flat_map(|(_, it)| items(&it.what));
+        let items = others.flat_map(|(_, it)| it.items());
         let taken = items.filter(|it| it.spot == spot).map(|it| it.quantity);
         spot.capacity() - taken.sum::<i64>()
     }
