@@ -74,13 +74,12 @@ impl Inventory {
 
     /// Sets the price of nights; where. Nobody waits for a night without one, and none ever loses its price.
     pub async fn set_rate(&self, rate: &Rate) -> Result<Position, Rejection> {
-        let mut turn = self.turn().await?;
+        let turn = self.turn().await?;
         let write = &turn.commit.write;
         write
             .forget_covered_rates(rate.pool, &rate.nights, rate.weekdays)
             .await?;
         write.insert_rates(std::slice::from_ref(rate)).await?;
-        turn.commit.head.catalogue_version += 1;
         Ok(turn.finish().await?)
     }
 
@@ -93,7 +92,6 @@ impl Inventory {
     ) -> Result<Position, Rejection> {
         let mut turn = self.turn().await?;
         turn.commit.write.insert_restriction(restriction).await?;
-        turn.commit.head.catalogue_version += 1;
         turn.commit.serve(Line::RoomType(id)).await?;
         Ok(turn.finish().await?)
     }
@@ -105,7 +103,6 @@ async fn create_hotel(commit: &mut Commit, hotel: &Hotel) -> Result<(), Rejectio
     }
     commit.write.insert_hotel(hotel).await?;
     commit.record(&Event::Hotel(hotel.clone()));
-    commit.head.catalogue_version += 1;
     Ok(())
 }
 
@@ -162,7 +159,6 @@ fn record(commit: &mut Commit, room_type: &RoomType) {
         id: room_type.id.clone(),
         capacity: room_type.capacity,
     });
-    commit.head.catalogue_version += 1;
 }
 
 async fn existing_hotel(write: &Write, id: &HotelId) -> Result<Hotel, Rejection> {
