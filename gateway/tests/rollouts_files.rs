@@ -13,7 +13,9 @@ use banyan_mesh::testing::TestDatabase;
 use banyan_rollout::Percent;
 use jiff::Timestamp;
 
-use crate::rollouts_support::{Log, Replica, SOON, eventually, movies, operator, percent};
+use crate::rollouts_support::{
+    Log, Replica, SOON, eventually, movies, operator, percent, shared_database,
+};
 
 fn mounted(file: &Path) -> Vec<Definition> {
     vec![Definition {
@@ -114,8 +116,7 @@ async fn what_is_no_percentage_is_refused_and_the_old_stays() {
 
 #[tokio::test]
 async fn a_folder_that_reaches_replicas_one_by_one_counts_for_all_at_once() {
-    let mut databases = TestDatabase::each().into_iter();
-    let Some(database) = databases.find(|database| database.url.starts_with("postgres")) else {
+    let Some(database) = shared_database() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -191,8 +192,7 @@ async fn at_one_moment(heard: &Replica, other: &Replica, want: &str) {
 
 #[tokio::test]
 async fn no_replica_goes_by_a_changed_file_before_the_others() {
-    let mut databases = TestDatabase::each().into_iter();
-    let Some(database) = databases.find(|database| database.url.starts_with("postgres")) else {
+    let Some(database) = shared_database() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,9 @@ use banyan_mesh::testing::TestDatabase;
 use banyan_rollout::{Policy, Side};
 use http::StatusCode;
 
-use crate::rollouts_support::{Log, Replica, SOON, eventually, movies, operator, percent, user};
+use crate::rollouts_support::{
+    Log, Replica, SOON, eventually, movies, operator, percent, shared_database, user,
+};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -86,8 +88,7 @@ async fn a_bad_release_is_rolled_back_with_its_evidence_by_whoever_is_left() {
 
 #[tokio::test]
 async fn what_each_replica_saw_counts_together() {
-    let mut databases = TestDatabase::each().into_iter();
-    let Some(database) = databases.find(|database| database.url.starts_with("postgres")) else {
+    let Some(database) = shared_database() else {
         return;
     };
     let one = Replica::start_with(&database.url, quick()).await;

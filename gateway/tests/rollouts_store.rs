@@ -12,7 +12,9 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    rollouts_support::{Log, Replica, SOON, eventually, in_force, operator, percent},
+    rollouts_support::{
+        Log, Replica, SOON, eventually, in_force, operator, percent, shared_database,
+    },
     rollouts_verify::new_entry,
 };
 
@@ -124,15 +126,11 @@ async fn an_operators_word_outlives_a_restart_and_is_announced() {
     }
 }
 
-fn postgres() -> Option<TestDatabase> {
-    TestDatabase::each()
-        .into_iter()
-        .find(|database| database.url.starts_with("postgres"))
-}
-
 #[tokio::test]
 async fn replicas_agree_within_a_second() {
-    let Some(database) = postgres() else { return };
+    let Some(database) = shared_database() else {
+        return;
+    };
     // Started together on an empty database.
     let (one, other) = tokio::join!(Replica::start(&database.url), Replica::start(&database.url));
     for change in ["10", "25", "0"] {
@@ -158,7 +156,9 @@ async fn replicas_agree_within_a_second() {
 /// A subject that asks both must not go there and back.
 #[tokio::test]
 async fn replicas_put_a_change_in_force_at_the_same_moment() {
-    let Some(database) = postgres() else { return };
+    let Some(database) = shared_database() else {
+        return;
+    };
     let (one, other) = tokio::join!(Replica::start(&database.url), Replica::start(&database.url));
     let rollouts = one.rollouts.clone();
     let set = rollouts.set_percent("movies", percent("80"), operator(""));
@@ -182,7 +182,9 @@ async fn replicas_put_a_change_in_force_at_the_same_moment() {
 /// Changes made within less time than one takes to come into force, between two readings of a replica.
 #[tokio::test]
 async fn each_of_several_changes_under_way_is_in_force_from_its_own_moment() {
-    let Some(database) = postgres() else { return };
+    let Some(database) = shared_database() else {
+        return;
+    };
     let replica = Replica::start(&database.url).await;
     let process = Process::new();
     let settings = DatabaseSettings::new(database.url.clone());
@@ -230,7 +232,9 @@ async fn each_of_several_changes_under_way_is_in_force_from_its_own_moment() {
 
 #[tokio::test]
 async fn whoever_made_a_change_is_answered_when_it_is_in_force_whatever_comes_after() {
-    let Some(database) = postgres() else { return };
+    let Some(database) = shared_database() else {
+        return;
+    };
     let replica = Replica::start(&database.url).await;
     let set = |text| {
         replica
@@ -252,7 +256,9 @@ async fn whoever_made_a_change_is_answered_when_it_is_in_force_whatever_comes_af
 
 #[tokio::test]
 async fn operators_at_several_replicas_leave_one_unbroken_history() {
-    let Some(database) = postgres() else { return };
+    let Some(database) = shared_database() else {
+        return;
+    };
     let (one, other) = tokio::join!(Replica::start(&database.url), Replica::start(&database.url));
     let changes = (1..=20).map(|n: u16| {
         let rollouts = if n.is_multiple_of(2) {

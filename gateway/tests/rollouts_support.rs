@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::{Duration, Instant},
 };
 
@@ -11,10 +11,17 @@ use banyan_gateway::{
     rollouts::{Definition, Operator, Rollouts, Snapshot, Steering},
     store::Store,
 };
-use banyan_mesh::{database::DatabaseSettings, process::Process};
+use banyan_mesh::{database::DatabaseSettings, process::Process, testing::TestDatabase};
 use banyan_rollout::{Percent, Subjects};
 use http::HeaderMap;
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// A database that several replicas can share, unless there is to be none.
+pub(crate) fn shared_database() -> Option<TestDatabase> {
+    let mut databases = TestDatabase::each().into_iter();
+    databases.find(|it| it.url.starts_with("postgres"))
+}
 
 /// A second, on a machine that has nothing else to do.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
@@ -127,8 +134,16 @@ pub(crate) struct Log {
     _guard: DefaultGuard,
 }
 
+/// What another test is first to log, while nobody listens, could stay unheard of for good: from now on somebody always
+/// does.
+pub(crate) fn somebody_listens() {
+    static LISTENS: Once = Once::new();
+    LISTENS.call_once(|| tracing_subscriber::registry().init());
+}
+
 impl Log {
     pub(crate) fn capture() -> Self {
+        somebody_listens();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let writer = Writer(Arc::clone(&lines));
         let subscriber = tracing_subscriber::fmt()

@@ -2,17 +2,18 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, Once},
+    sync::{Arc, Mutex},
 };
 
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::{fmt::MakeWriter, util::SubscriberInitExt as _};
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::{
     calls::on_side,
     world::{World, answer, nowhere, until},
 };
+use crate::rollouts_support::somebody_listens;
 
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -24,9 +25,7 @@ impl Lines {
     }
 
     pub(crate) fn collect_at(level: tracing::Level) -> (Lines, DefaultGuard) {
-        // Somebody always listens: what another test is first to log, while nobody does, could stay unheard of for good.
-        static LISTENS: Once = Once::new();
-        LISTENS.call_once(|| tracing_subscriber::registry().init());
+        somebody_listens();
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
             .json()

@@ -2,7 +2,6 @@
 
 use std::{fs, sync::atomic::Ordering};
 
-use banyan_mesh::testing::TestDatabase;
 use serde_json::{Value, json};
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
     operating::{done, json_of, typed},
     world::{World, answer, until},
 };
-use crate::rollouts_support::Log;
+use crate::rollouts_support::{Log, shared_database};
 
 /// A follower that has not caught up yet.
 fn behind() -> Follower {
@@ -199,8 +198,7 @@ async fn operators_are_refused_more_and_never_less() {
 
 #[tokio::test]
 async fn what_waits_rises_at_every_replica_from_one_moment() {
-    let mut databases = TestDatabase::each().into_iter();
-    let Some(database) = databases.find(|it| it.url.starts_with("postgres")) else {
+    let Some(database) = shared_database() else {
         return;
     };
     let follower = behind();

@@ -127,7 +127,7 @@ impl Terms {
     }
 
     /// What it costs at that time to give this back, in minor units. `items` are those given back with their prices, in
-    /// the order of their nights.
+    /// any order.
     pub fn fee(&self, now: Timestamp, items: &[Item]) -> i64 {
         if self.free_until.is_some_and(|until| now < until) {
             return 0;
@@ -138,6 +138,9 @@ impl Terms {
             Fee::Percent(percent) => percent_of(total, percent).min(total),
             Fee::Nights(nights) => {
                 let nights = usize::try_from(nights).unwrap_or(0);
+                // A booking that was moved has its items in the order in which it came to them.
+                let mut items: Vec<&Item> = items.iter().collect();
+                items.sort_by_key(|it| it.key.slot);
                 items.iter().take(nights).map(|it| it.price_minor).sum()
             }
         }
@@ -277,6 +280,9 @@ mod tests {
         for (count, fee) in [(1, 100), (2, 250), (3, 340), (365, 340)] {
             assert_eq!(terms(Fee::Nights(count)).fee(now, &prices), fee);
         }
+        let mut moved = prices;
+        moved.rotate_left(2);
+        assert_eq!(terms(Fee::Nights(2)).fee(now, &moved), 250);
     }
 
     #[test]

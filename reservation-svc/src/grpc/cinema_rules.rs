@@ -54,7 +54,7 @@ impl CinemaRules {
     /// A screening that was changed. The change is durable: whoever cannot be shown it must not repeat it unseen.
     async fn changed(&self, it: Screening) -> Result<v1::Screening, Status> {
         let message = self.message(it).await;
-        message.map_err(|status| status::unseen(&status))
+        message.map_err(|status| status::unknown(&status))
     }
 
     async fn message(&self, it: Screening) -> Result<v1::Screening, Status> {

@@ -202,13 +202,8 @@ fn later(code: Code, reason: &str, message: &str) -> Status {
     status(code, message.to_owned(), details)
 }
 
-/// What was done cannot be shown, because of that.
-pub(super) fn unseen(status: &Status) -> Status {
-    unknown(status)
-}
-
 /// UNAVAILABLE without when to try again: that is safe under a request id only, which not every method takes.
-fn unknown(error: &(dyn std::error::Error + 'static)) -> Status {
+pub(super) fn unknown(error: &(dyn std::error::Error + 'static)) -> Status {
     warn!(error, "Lost sight of a commit");
     reasoned(
         Code::Unavailable,

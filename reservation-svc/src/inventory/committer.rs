@@ -32,6 +32,7 @@ use super::{
 /// Commands of one batch.
 const COMMANDS_MAX: usize = 1_000;
 /// A batch is halved for so long. What then still breaks is put off undivided: nobody else waits for a crowd of culprits.
+/// The metric `commands_refused` counts them as UNAVAILABLE.
 const HALVING_MAX: Duration = Duration::from_secs(10);
 
 type Answer = Result<Outcome, Rejection>;
@@ -56,6 +57,8 @@ pub(super) struct Committer {
     queue: mpsc::Receiver<Waiting>,
     /// Taken out of the queue already.
     next: VecDeque<Waiting>,
+    /// [`HALVING_MAX`].
+    halving_max: Duration,
 }
 
 /// How a batch went.
@@ -70,11 +73,11 @@ enum Went {
 
 impl Committer {
     pub(super) fn new(shared: Arc<Shared>, queue: mpsc::Receiver<Waiting>) -> Self {
-        let next = VecDeque::new();
         Self {
             shared,
             queue,
-            next,
+            next: VecDeque::new(),
+            halving_max: HALVING_MAX,
         }
     }
 
@@ -166,9 +169,9 @@ impl Committer {
                 *commands = self.wanted(std::mem::take(commands));
                 size = commands.len();
                 commands.extend(rest);
-                if size == 0 {
-                    continue;
-                }
+            }
+            if size == 0 {
+                continue;
             }
             let part: Vec<&Command> = commands.iter().take(size).map(|it| &it.command).collect();
             match self.try_all(turn, &part).await {
@@ -182,7 +185,7 @@ impl Committer {
                         return;
                     }
                 }
-                Went::Broken(error) if size > 1 && begun.elapsed() < HALVING_MAX => {
+                Went::Broken(error) if size > 1 && begun.elapsed() < self.halving_max => {
                     debug!(%error, size, "Halving a batch");
                     self.shared.metrics.bisected.inc();
                     is_halved = true;
@@ -325,6 +328,35 @@ mod tests {
                 assert_eq!(result.is_ok(), is_sound(nth), "{nth}: {result:?}");
             }
             assert!(rig.inventory.shared.metrics.bisected.get() > 200);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_breaks_for_too_long_is_put_off() {
+        for database in TestDatabase::each() {
+            let rig = Rig::start(database).await;
+            let index = "CREATE UNIQUE INDEX phones ON booking_contacts (phone)";
+            testing::run(&rig.database.url, index).await;
+            let shared = Arc::clone(&rig.inventory.shared);
+            let (_nobody, queue) = mpsc::channel(1);
+            let mut committer = Committer::new(Arc::clone(&shared), queue);
+            committer.halving_max = Duration::ZERO;
+            let (mut commands, mut answers) = (VecDeque::new(), Vec::new());
+            for phone in ["1", "1", "2"] {
+                let (answer, told) = oneshot::channel();
+                let command = by_phone(phone);
+                commands.push_back(Waiting { command, answer });
+                answers.push(told);
+            }
+            let mut turn = shared.turn.lock().await;
+            committer.carry_out(&mut turn, &mut commands).await;
+            drop(turn);
+            for told in answers {
+                let told = told.await.unwrap();
+                assert!(matches!(told, Err(Rejection::TimedOut)), "{told:?}");
+            }
+            let results = rig.inventory.submit_many(vec![by_phone("1")]).await;
+            assert!(results[0].is_ok(), "nothing was done: {results:?}");
         }
     }
 

@@ -1,3 +1,5 @@
+//! What replicas write down of differences and noise together, and what stays an example.
+
 use banyan_mesh::{database::DatabaseSettings, process::Process, testing::TestDatabase};
 
 use super::*;

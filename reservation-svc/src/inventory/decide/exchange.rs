@@ -1,7 +1,5 @@
 //! Moves a booking: exchanges its cells for others at the same venue. What it has itself is its own to take again, and
-//! it survives a refusal as it was. Only the difference is written: what it has at the same price it keeps, from the first
-//! item on. What comes after a new one is new, too: the items of a booking stay in the order asked for, by which the fee
-//! for its first nights goes.
+//! it survives a refusal as it was. Only the difference is written: what it has at the same price it keeps.
 
 use super::super::{
     command::Outcome, ledger::Ledger, lodgers, lookup, rejection::Rejection, stop::Stop, terms,
@@ -36,7 +34,7 @@ pub(super) fn decide(
     let claim = terms::choose(ledger, ask, &own)?;
     let offer = lookup::offer(ledger, &claim, false)?;
     terms::unrestricted(ledger, &claim)?;
-    let mut taken = lookup::take(ledger, &offer, &own)?;
+    let taken = lookup::take(ledger, &offer, &own)?;
     terms::seated(ledger, &claim, &own)?;
     lodgers::fits(ledger, &claim, Some(id))?;
     let mut agreement = booking.agreement.clone();
@@ -49,11 +47,11 @@ pub(super) fn decide(
         _ => agreement.terms.moved(ledger.now, terms),
     };
 
-    let mut rest = before.iter();
-    let is_kept = |item: &&Item| rest.any(|it| is_same(it, item));
-    let kept = taken.items.iter().take_while(is_kept).count();
-    let new = taken.items.split_off(kept);
-    ledger.release_where(id, |item| !taken.items.iter().any(|it| is_same(it, item)));
+    let (after, new): (Vec<_>, Vec<_>) = taken
+        .items
+        .into_iter()
+        .partition(|item| before.iter().any(|it| is_same(it, item)));
+    ledger.release_where(id, |item| !after.iter().any(|it| is_same(it, item)));
     ledger.take(id, new);
     let state = ledger.change(id, |booking| {
         booking.claim = claim;

@@ -26,10 +26,9 @@ impl Model {
         let mut told = self.next().clone();
         let it = &self.bookings[which];
         let mut expected = self.message(it);
-        if it.left.is_some() {
-            // In any order.
-            told.items.sort_by_key(night);
-        }
+        // In any order.
+        told.items.sort_by_key(place);
+        expected.items.sort_by_key(place);
         expected.previous_state = before.map_or(booking::State::Unspecified, wire).into();
         assert_eq!(told, expected, "after {}", self.at);
         let (sequence, _) = self.told.pop_front().unwrap();
@@ -141,10 +140,11 @@ impl Model {
     }
 }
 
-fn night(item: &v1::BookingItem) -> Option<String> {
+/// The night or the seat.
+fn place(item: &v1::BookingItem) -> Option<String> {
     match item.cell.as_ref()?.cell.as_ref()? {
         Cell::Night(it) => Some(it.date.clone()),
-        Cell::Seat(_) => None,
+        Cell::Seat(it) => Some(it.seat.clone()),
     }
 }
 
